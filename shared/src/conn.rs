@@ -1,0 +1,163 @@
+//! How long a peer may take over a connection. Both servers wrap each socket in a
+//! [`Watched`] stream, and look at its [`Watch`] about once a second: one timer a thread,
+//! where a timer for each read and write would be the costlier part of a small request.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::limits;
+
+/// What a connection waits for, and since when.
+#[derive(Debug)]
+pub struct Watch {
+    born: Instant,
+    phase: AtomicU8,
+    /// Milliseconds after `born`.
+    phase_since: AtomicU64,
+    /// Milliseconds after `born` since when the peer takes nothing; `TAKING` if it does.
+    stalled_since: AtomicU64,
+}
+
+const IDLE: u8 = 0;
+const HEAD: u8 = 1;
+const BUSY: u8 = 2;
+const TAKING: u64 = u64::MAX;
+
+/// Why a connection is to be cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overdue {
+    /// The head of a request took too long.
+    Head,
+    /// Nothing was asked for too long.
+    Idle,
+    /// The peer took nothing for too long.
+    Stalled,
+}
+
+impl Watch {
+    /// A connection that has just been accepted.
+    pub fn new() -> Arc<Watch> {
+        Arc::new(Watch {
+            born: Instant::now(),
+            phase: AtomicU8::new(IDLE),
+            phase_since: AtomicU64::new(0),
+            stalled_since: AtomicU64::new(TAKING),
+        })
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX - 1)
+    }
+
+    fn enter(&self, phase: u8) {
+        self.phase.store(phase, Relaxed);
+        self.phase_since.store(self.now(), Relaxed);
+    }
+
+    /// A request's head is whole: what follows is the server's time.
+    pub fn request_began(&self) {
+        self.phase.store(BUSY, Relaxed);
+    }
+
+    /// The answer's body has been handed over.
+    pub fn answer_ended(&self) {
+        self.enter(IDLE);
+    }
+
+    /// How long the peer has taken nothing.
+    pub fn stalled_for(&self) -> Duration {
+        match self.stalled_since.load(Relaxed) {
+            TAKING => Duration::ZERO,
+            since => Duration::from_millis(self.now().saturating_sub(since)),
+        }
+    }
+
+    /// Whether the peer has overdrawn its time, and over what.
+    pub fn overdue(&self) -> Option<Overdue> {
+        if self.stalled_for() >= limits::STALL_TIME {
+            return Some(Overdue::Stalled);
+        }
+        let waited = Duration::from_millis(self.now().saturating_sub(self.phase_since.load(Relaxed)));
+        match self.phase.load(Relaxed) {
+            HEAD if waited >= limits::HEAD_TIME => Some(Overdue::Head),
+            IDLE if waited >= limits::KEEP_ALIVE_TIME => Some(Overdue::Idle),
+            _ => None,
+        }
+    }
+}
+
+/// A stream that notes what its peer does.
+#[derive(Debug)]
+pub struct Watched<S> {
+    stream: S,
+    watch: Arc<Watch>,
+}
+
+impl<S> Watched<S> {
+    /// Watches `stream`.
+    pub fn new(stream: S, watch: Arc<Watch>) -> Watched<S> {
+        Watched { stream, watch }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        if buf.filled().len() > before && self.watch.phase.load(Relaxed) == IDLE {
+            self.watch.enter(HEAD);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Watched<S> {
+    fn note_write<T>(&self, result: &Poll<io::Result<T>>) {
+        if result.is_pending() {
+            if self.watch.stalled_since.load(Relaxed) == TAKING {
+                self.watch.stalled_since.store(self.watch.now(), Relaxed);
+            }
+        } else {
+            self.watch.stalled_since.store(TAKING, Relaxed);
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.note_write(&result);
+        result
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.note_write(&result);
+        result
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,32 @@
+//! What both Backscroll servers know, and neither has to do input or output for.
+//!
+//! ```text
+//! GET /logs ──► query ──► [catalog] ──► [readahead] ──► scan ──► wire ──► [body]
+//!               parse      find the      blocks from     lines,   text or
+//!               once       file          end to start    match    NDJSON
+//! ```
+//!
+//! The rooms in brackets belong to `backscroll-secondary`. This crate opens no
+//! file and no socket:
+//!
+//! - [`query`]: what is asked for; to and from a query string, in bytes.
+//! - [`scan`]: blocks in, newest first; records out. No clock, no runtime.
+//! - [`time`]: the time that a line carries.
+//! - [`wire`]: what travels: text, NDJSON, the verdict, problems.
+//! - [`conn`]: how long a peer may take over a connection.
+//! - [`cli`], [`telemetry`]: flags and logs that both programs share.
+//! - [`limits`]: every bound that both servers keep, with its reason.
+
+#![forbid(unsafe_code)]
+
+pub mod cli;
+pub mod conn;
+pub mod limits;
+pub mod query;
+pub mod scan;
+pub mod telemetry;
+pub mod time;
+pub mod wire;
+
+/// The version that `/readyz` and `--version` state.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

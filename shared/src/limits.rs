@@ -1,0 +1,51 @@
+//! Every bound that both servers keep. Bounds of one server stand in its own crate.
+
+use std::time::Duration;
+
+/// Bytes of one line that are delivered. A longer line is matched whole and cut here:
+/// memory for one request must not depend on what somebody logged.
+pub const LINE_BYTES: usize = 1 << 20;
+
+/// Bytes of one record, where matches that share lines chain many of them together.
+pub const RECORD_BYTES: usize = 1 << 20;
+
+/// Keywords in one query. Each costs one search of every line that the rarest one hit;
+/// 64 let the found ones be kept in one machine word.
+pub const KEYWORDS: usize = 64;
+
+/// Bytes of a file name below the log directory: `PATH_MAX` of Linux.
+pub const FILENAME_BYTES: usize = 4096;
+
+/// Bytes of a request's target, the query string included. Every keyword is shorter.
+pub const URI_BYTES: usize = 8 << 10;
+
+/// Bytes of a request's headers, all together.
+pub const HEADER_BYTES: usize = 16 << 10;
+
+/// Bytes of a request's head that are read at all. Between the two limits above and this
+/// one a request gets a problem that explains itself; past it, the bare status.
+pub const HEAD_BYTES: usize = 64 << 10;
+
+/// Headers in one request.
+pub const HEADERS: usize = 100;
+
+/// Bytes that a body collects before they leave, give or take one record: large enough
+/// that the system calls do not count, small enough that a thousand slow clients do not.
+pub const FRAME_BYTES: usize = 64 << 10;
+
+/// How long a client may take over the head of a request, from its first byte.
+pub const HEAD_TIME: Duration = Duration::from_secs(10);
+
+/// How long a connection may stand idle between two requests.
+pub const KEEP_ALIVE_TIME: Duration = Duration::from_secs(75);
+
+/// How long a client may take nothing of an answer before it is cut.
+pub const STALL_TIME: Duration = Duration::from_secs(30);
+
+/// How long answers in flight may take to end once the server was told to stop. Container
+/// engines kill ten seconds after they ask.
+pub const DRAIN_TIME: Duration = Duration::from_secs(8);
+
+/// Bytes of an encoded record between primary and secondary: the longest record, each of
+/// its bytes escaped as `\u0000`, with room for the other fields.
+pub const ENCODED_RECORD_BYTES: usize = 6 * (RECORD_BYTES + LINE_BYTES) + (64 << 10);

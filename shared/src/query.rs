@@ -1,0 +1,179 @@
+//! What is asked for: from a query string, and back to one. File names and keywords are
+//! bytes throughout; nothing is decoded as text but host names.
+
+mod filename;
+mod form;
+
+pub use filename::FileName;
+pub use form::{Pair, pairs};
+
+use crate::limits;
+use crate::wire::problem::{Code, Problem};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+
+/// What a query may name, by who is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// One host: no `hostname`, no `on_error`.
+    Secondary,
+    /// The fleet.
+    Primary,
+}
+
+impl Audience {
+    /// The parameters that `/logs` knows here.
+    pub fn parameters(self) -> &'static [&'static str] {
+        match self {
+            Audience::Secondary => &["filename", "keyword", "n"],
+            Audience::Primary => &["hostname", "filename", "keyword", "n", "on_error"],
+        }
+    }
+}
+
+/// What the primary does about a host that fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnError {
+    /// Deliver what there is and end as an incomplete answer.
+    #[default]
+    Report,
+    /// Deliver what there is and end properly, the failed hosts named.
+    Ignore,
+    /// Fail the request with the first failure.
+    Fail,
+}
+
+/// One question to `/logs`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogQuery {
+    /// The hosts asked, as they were written; empty means the whole fleet.
+    pub hostnames: Vec<String>,
+    /// What to do about a host that fails.
+    pub on_error: OnError,
+    /// The file, below the log directory.
+    pub filename: FileName,
+    /// What every record must contain. None: no filter. One that holds a line feed stands alone.
+    pub keywords: Vec<Vec<u8>>,
+    /// How many records at most; absent means all.
+    pub n: Option<u64>,
+}
+
+/// Bytes that stand as they are in a query string: the unreserved ones of RFC 3986 and `/`.
+const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
+impl LogQuery {
+    /// Parses the query string of a request (without `?`).
+    pub fn parse(query: &str, audience: Audience) -> Result<LogQuery, Problem> {
+        let mut hostnames = Vec::new();
+        let mut on_error = None;
+        let mut filename = None;
+        let mut keywords = Vec::new();
+        let mut n = None;
+        for Pair { name, value } in pairs(query)? {
+            match (name.as_slice(), audience) {
+                (b"filename", _) => once(&mut filename, "filename", FileName::parse(value)?)?,
+                (b"keyword", _) => keywords.push(value),
+                (b"n", _) => once(&mut n, "n", count(&value)?)?,
+                (b"hostname", Audience::Primary) => hostnames.push(host(value)?),
+                (b"on_error", Audience::Primary) => once(&mut on_error, "on_error", policy(&value)?)?,
+                _ => return Err(unknown_parameter(&name, audience.parameters())),
+            }
+        }
+        let filename = filename.ok_or_else(|| {
+            bad("filename is missing: name a file below the log directory, as in filename=app.log; GET /files lists them".to_owned())
+        })?;
+        Ok(LogQuery {
+            hostnames,
+            on_error: on_error.unwrap_or_default(),
+            filename,
+            keywords: checked(keywords)?,
+            n,
+        })
+    }
+
+    /// The query string that asks one secondary the same.
+    pub fn for_secondary(&self) -> String {
+        let mut out = format!("filename={}", percent_encode(self.filename.as_bytes(), KEPT));
+        for keyword in &self.keywords {
+            out.push_str("&keyword=");
+            out.extend(percent_encode(keyword, KEPT));
+        }
+        if let Some(n) = self.n {
+            out.push_str("&n=");
+            out.push_str(itoa::Buffer::new().format(n));
+        }
+        out
+    }
+}
+
+/// The problem of a parameter that is not known here.
+pub fn unknown_parameter(name: &[u8], known: &[&str]) -> Problem {
+    let known = known.join(", ");
+    Problem::new(
+        Code::UnknownParameter,
+        format!("unknown parameter {}: known here are {known}", quoted(name)),
+    )
+}
+
+/// A piece of a request, fit to be shown in a problem: escaped, and cut.
+pub fn quoted(bytes: &[u8]) -> String {
+    const SHOWN: usize = 64;
+    let cut = if bytes.len() > SHOWN { "…" } else { "" };
+    format!("\"{}{cut}\"", bytes[..bytes.len().min(SHOWN)].escape_ascii())
+}
+
+fn bad(detail: String) -> Problem {
+    Problem::new(Code::BadParameter, detail)
+}
+
+fn once<T>(slot: &mut Option<T>, name: &str, value: T) -> Result<(), Problem> {
+    match slot.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(bad(format!("{name} is given twice: give it once"))),
+    }
+}
+
+fn count(value: &[u8]) -> Result<u64, Problem> {
+    std::str::from_utf8(value)
+        .ok()
+        .filter(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()))
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| {
+            bad(format!(
+                "n is {}: it must be a whole number from 0 to {}, as in n=20",
+                quoted(value),
+                u64::MAX
+            ))
+        })
+}
+
+fn host(value: Vec<u8>) -> Result<String, Problem> {
+    String::from_utf8(value)
+        .ok()
+        .filter(|name| !name.is_empty())
+        .ok_or_else(|| bad("hostname is empty or not UTF-8: GET /hosts lists the names".to_owned()))
+}
+
+fn policy(value: &[u8]) -> Result<OnError, Problem> {
+    match value {
+        b"report" => Ok(OnError::Report),
+        b"ignore" => Ok(OnError::Ignore),
+        b"fail" => Ok(OnError::Fail),
+        other => Err(bad(format!("on_error is {}: it must be report, ignore or fail", quoted(other)))),
+    }
+}
+
+fn checked(mut keywords: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, Problem> {
+    keywords.retain(|keyword| !keyword.is_empty());
+    if keywords.len() > limits::KEYWORDS {
+        return Err(bad(format!("{} keywords: at most {} are taken", keywords.len(), limits::KEYWORDS)));
+    }
+    if keywords.len() > 1 && keywords.iter().any(|keyword| keyword.contains(&b'\n')) {
+        return Err(bad(
+            "a keyword that holds a line feed stands alone: ask for it without the other keywords".to_owned(),
+        ));
+    }
+    Ok(keywords)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,58 @@
+//! A path below the log directory, checked before any file system sees it.
+
+use super::{bad, quoted};
+use crate::limits;
+use crate::wire::problem::Problem;
+
+/// A relative path of plain names: not empty, not absolute, no `.`, no `..`, no empty
+/// part, no control byte. It need not be UTF-8.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct FileName(Vec<u8>);
+
+impl FileName {
+    /// Checks the bytes of a `filename` parameter.
+    pub fn parse(bytes: Vec<u8>) -> Result<FileName, Problem> {
+        let refuse = |why: &str| {
+            Err(bad(format!(
+                "filename is {}: {why}; name a file below the log directory, as in filename=app.log or filename=nginx/access.log",
+                quoted(&bytes)
+            )))
+        };
+        if bytes.is_empty() {
+            return refuse("it is empty");
+        }
+        if bytes.len() > limits::FILENAME_BYTES {
+            return refuse("it is too long");
+        }
+        if bytes.iter().any(|b| *b < 0x20 || *b == 0x7f) {
+            return refuse("it holds a control byte");
+        }
+        if bytes[0] == b'/' {
+            return refuse("it is absolute");
+        }
+        for part in bytes.split(|b| *b == b'/') {
+            match part {
+                b"" => return refuse("it has an empty part"),
+                b"." | b".." => return refuse("it has a part that is . or .."),
+                _ => {}
+            }
+        }
+        Ok(FileName(bytes))
+    }
+
+    /// The path's bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Whether any part begins with a dot. Such files are served to nobody.
+    pub fn is_hidden(&self) -> bool {
+        self.0.split(|b| *b == b'/').any(|part| part.starts_with(b"."))
+    }
+}
+
+impl std::fmt::Display for FileName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&quoted(&self.0))
+    }
+}

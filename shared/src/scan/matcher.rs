@@ -1,0 +1,93 @@
+//! Does a line match: no keyword, one, or several that must all be there.
+
+use memchr::memmem::Finder;
+use memchr::{memchr, memrchr};
+
+/// Several literal keywords, none of which holds a line feed.
+#[derive(Debug)]
+pub(super) struct LineMatcher {
+    /// The longest first: it is searched for through whole blocks, the others only in the
+    /// lines that hold it, and the longest is the rarest, more often than not.
+    finders: Vec<Finder<'static>>,
+}
+
+/// A set of keywords found so far, a bit each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Found(u64);
+
+impl LineMatcher {
+    /// At most [`crate::limits::KEYWORDS`] keywords, none empty.
+    pub(super) fn new(mut keywords: Vec<Vec<u8>>) -> LineMatcher {
+        keywords.sort_by_key(|keyword| std::cmp::Reverse(keyword.len()));
+        keywords.dedup();
+        LineMatcher { finders: keywords.iter().map(|k| Finder::new(k).into_owned()).collect() }
+    }
+
+    pub(super) fn matches_all(&self) -> bool {
+        self.finders.is_empty()
+    }
+
+    /// Bytes of a line's known beginning that a keyword lying across the edge before it
+    /// may reach into.
+    pub(super) fn overlap(&self) -> usize {
+        self.finders.first().map_or(0, |finder| finder.needle().len() - 1)
+    }
+
+    pub(super) fn is_match(&self, found: Found) -> bool {
+        found.0.count_ones() as usize == self.finders.len()
+    }
+
+    /// Adds what `piece` holds, and what lies across its end and the beginning of `rest`,
+    /// the bytes of the same line that follow it.
+    pub(super) fn accumulate(&self, found: &mut Found, piece: &[u8], rest: &[u8], scratch: &mut Vec<u8>) {
+        for (index, finder) in self.finders.iter().enumerate() {
+            let bit = 1 << index;
+            if found.0 & bit != 0 {
+                continue;
+            }
+            let overlap = finder.needle().len() - 1;
+            if finder.find(piece).is_some() || lies_across(finder, piece, rest, overlap, scratch) {
+                found.0 |= bit;
+            }
+        }
+    }
+
+    /// Collects the bounds of every matching line of `region`, oldest first. The region
+    /// begins where a line does and ends where one's content does.
+    pub(super) fn matching_lines(&self, region: &[u8], out: &mut Vec<(u32, u32)>) {
+        let (first, others) = self.finders.split_first().expect("without keywords every line matches");
+        let mut from = 0;
+        while let Some(at) = region.get(from..).and_then(|rest| first.find(rest)) {
+            let hit = from + at;
+            let start = memrchr(b'\n', &region[from..hit]).map_or(from, |feed| from + feed + 1);
+            let past = hit + first.needle().len();
+            let end = memchr(b'\n', &region[past..]).map_or(region.len(), |feed| past + feed);
+            if others.iter().all(|finder| finder.find(&region[start..end]).is_some()) {
+                out.push((narrow(start), narrow(end)));
+            }
+            from = end + 1;
+        }
+    }
+}
+
+fn lies_across(
+    finder: &Finder<'_>,
+    piece: &[u8],
+    rest: &[u8],
+    overlap: usize,
+    scratch: &mut Vec<u8>,
+) -> bool {
+    let (tail, head) = (piece.len().min(overlap), rest.len().min(overlap));
+    if tail == 0 || head == 0 {
+        return false;
+    }
+    scratch.clear();
+    scratch.extend_from_slice(&piece[piece.len() - tail..]);
+    scratch.extend_from_slice(&rest[..head]);
+    finder.find(scratch).is_some()
+}
+
+/// Positions in a block fit 32 bits: no block comes near 4 GiB.
+fn narrow(at: usize) -> u32 {
+    u32::try_from(at).expect("a block is far smaller than 4 GiB")
+}

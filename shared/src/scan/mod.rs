@@ -1,0 +1,22 @@
+//! Blocks in, from a file's end to its start; records out, newest first.
+//!
+//! Nothing here opens a file, reads a clock or knows a runtime, so the same state machine
+//! runs over both read engines, in property tests at block sizes of one byte, and under a
+//! fuzzer. Its user knows three nouns:
+//!
+//! - [`ReadPlan`]: which bytes come next, and how many reads may be under way;
+//! - [`Search`]: fed those bytes, it yields each [`Record`] or says what it needs;
+//! - [`Summary`]: what the verdict says of the search so far.
+
+mod lines;
+mod matcher;
+mod open_line;
+mod plan;
+mod search;
+mod spans;
+
+pub use plan::{RAMP, ReadPlan, Span, Stage};
+pub use search::{Limits, Record, Search, Step, Summary};
+
+#[cfg(test)]
+mod tests;

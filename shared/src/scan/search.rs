@@ -1,0 +1,139 @@
+//! The state machine: blocks in, records out, stop at `n`.
+
+use super::lines::LineSearch;
+use super::matcher::LineMatcher;
+use super::plan::Span;
+use super::spans::SpanSearch;
+use crate::limits;
+
+/// What one search may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a line that are delivered.
+    pub line: usize,
+    /// Bytes of a record, each line's feed included.
+    pub record: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { line: limits::LINE_BYTES, record: limits::RECORD_BYTES }
+    }
+}
+
+/// What a match yields: one line, or several that one match touches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// Offset of its first byte in the file.
+    pub offset: u64,
+    /// Its lines in file order, without the last one's line feed.
+    pub bytes: &'a [u8],
+    /// Lines in it.
+    pub lines: u64,
+    /// Lines in it that were cut at the line limit.
+    pub truncated_lines: u64,
+}
+
+/// What [`Search::step`] has come to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// The next newest record.
+    Record(Record<'a>),
+    /// [`Search::feed`] the block before the last one.
+    NeedBlock,
+    /// [`Search::feed`] this block once more: it was given back by [`Search::release`].
+    NeedAgain(Span),
+    /// No record is left, or `n` have been delivered.
+    Done,
+}
+
+/// What a search has done so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Lines delivered.
+    pub lines: u64,
+    /// Bytes of the file looked at.
+    pub bytes_scanned: u64,
+    /// Lines delivered that were cut at the line limit.
+    pub truncated_lines: u64,
+}
+
+/// A backwards search through one file. `B` is a block of its bytes, owned until it has
+/// been searched through and dropped as soon as it has.
+#[derive(Debug)]
+pub struct Search<B> {
+    mode: Mode<B>,
+    remaining: Option<u64>,
+    size: u64,
+    /// Offset of the oldest byte fed.
+    reached: u64,
+    summary: Summary,
+}
+
+#[derive(Debug)]
+enum Mode<B> {
+    Lines(LineSearch<B>),
+    Spans(Box<SpanSearch>),
+}
+
+impl<B: AsRef<[u8]>> Search<B> {
+    /// Searches the first `size` bytes of a file for lines that hold every one of
+    /// `keywords` (none: every line), or for one keyword that holds a line feed; yields at
+    /// most `n` records.
+    pub fn new(keywords: Vec<Vec<u8>>, n: Option<u64>, size: u64, limits: Limits) -> Search<B> {
+        let mode = match <[Vec<u8>; 1]>::try_from(keywords) {
+            Ok([keyword]) if keyword.contains(&b'\n') => {
+                Mode::Spans(Box::new(SpanSearch::new(&keyword, size, limits)))
+            }
+            Ok(one) => Mode::Lines(LineSearch::new(LineMatcher::new(one.into()), limits)),
+            Err(keywords) => Mode::Lines(LineSearch::new(LineMatcher::new(keywords), limits)),
+        };
+        Search { mode, remaining: n, size, reached: size, summary: Summary::default() }
+    }
+
+    /// Takes the block at `span`: the one before the last, or the released one again.
+    ///
+    /// # Panics
+    /// If the block is not `span.len` bytes long, or neither of these two.
+    pub fn feed(&mut self, span: Span, block: B) {
+        assert_eq!(block.as_ref().len(), span.len, "a block is fed whole");
+        assert!(span.end() == self.reached || span.offset == self.reached, "blocks are fed in order");
+        self.reached = span.offset;
+        match &mut self.mode {
+            Mode::Lines(lines) => lines.feed(span, block),
+            Mode::Spans(spans) => spans.feed(span, block.as_ref()),
+        }
+    }
+
+    /// Gives the block back before it has been searched through, so that a client which
+    /// does not read holds none. `step` then asks for it again.
+    pub fn release(&mut self) {
+        match &mut self.mode {
+            Mode::Lines(lines) => lines.release(),
+            // What a span search keeps is copied out of the block already.
+            Mode::Spans(_) => {}
+        }
+    }
+
+    /// Goes on to the next record.
+    pub fn step(&mut self) -> Step<'_> {
+        if self.remaining == Some(0) || self.size == 0 {
+            return Step::Done;
+        }
+        let step = match &mut self.mode {
+            Mode::Lines(lines) => lines.step(),
+            Mode::Spans(spans) => spans.step(),
+        };
+        if let Step::Record(record) = &step {
+            self.remaining = self.remaining.map(|n| n - 1);
+            self.summary.lines += record.lines;
+            self.summary.truncated_lines += record.truncated_lines;
+        }
+        step
+    }
+
+    /// What has been done so far.
+    pub fn summary(&self) -> Summary {
+        Summary { bytes_scanned: self.size - self.reached, ..self.summary }
+    }
+}

@@ -1,0 +1,243 @@
+//! The search against a naive oracle, at block sizes of 1 to 17 bytes and at the real ones.
+
+use super::*;
+use proptest::prelude::*;
+
+/// A record as it is owned: offset, bytes, lines, truncated lines.
+pub(crate) type Owned = (u64, Vec<u8>, u64, u64);
+
+/// Reads the whole file at once and decides by definition.
+fn oracle(file: &[u8], keywords: &[Vec<u8>], n: Option<u64>, limits: Limits) -> Vec<Owned> {
+    let mut lines = Vec::new();
+    let mut start = 0;
+    for piece in file.split_inclusive(|b| *b == b'\n') {
+        lines.push((start, piece));
+        start += piece.len();
+    }
+    let content = |piece: &[u8]| piece.strip_suffix(b"\n").unwrap_or(piece).to_vec();
+    let cut = |bytes: Vec<u8>| bytes[..bytes.len().min(limits.line)].to_vec();
+    let over = |piece: &[u8]| u64::from(content(piece).len() > limits.line);
+    let mut records: Vec<Owned> = Vec::new();
+    match keywords {
+        [keyword] if keyword.contains(&b'\n') => {
+            let matches: Vec<usize> = file
+                .windows(keyword.len())
+                .enumerate()
+                .filter(|(_, w)| w == keyword)
+                .map(|(at, _)| at)
+                .collect();
+            let both = |a: usize, b: usize| matches.iter().any(|s| *s < b && s + keyword.len() > a);
+            let mut joined = false;
+            for (start, piece) in lines.into_iter().rev() {
+                let end = start + piece.len();
+                let touched = both(start, end);
+                if touched {
+                    let mut bytes = cut(content(piece));
+                    let fits = records.last().is_some_and(|r| r.1.len() + 1 + bytes.len() < limits.record);
+                    if joined && both(end, end) && fits {
+                        let last = records.last_mut().unwrap();
+                        bytes.push(b'\n');
+                        bytes.extend_from_slice(&last.1);
+                        *last = (start as u64, bytes, last.2 + 1, last.3 + over(piece));
+                    } else {
+                        records.push((start as u64, bytes, 1, over(piece)));
+                    }
+                }
+                joined = touched;
+            }
+        }
+        _ => {
+            for (start, piece) in lines.into_iter().rev() {
+                let holds = |k: &Vec<u8>| content(piece).windows(k.len()).any(|w| w == k);
+                if keywords.iter().all(holds) {
+                    records.push((start as u64, cut(content(piece)), 1, over(piece)));
+                }
+            }
+        }
+    }
+    records.truncate(n.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX)));
+    records
+}
+
+/// Drives a search over bytes in memory; gives every `release_every`th block back once.
+fn drive(
+    file: &[u8],
+    keywords: &[Vec<u8>],
+    n: Option<u64>,
+    limits: Limits,
+    mut plan: ReadPlan,
+    release_every: usize,
+) -> (Vec<Owned>, Summary) {
+    let mut search = Search::new(keywords.to_vec(), n, file.len() as u64, limits);
+    let mut records = Vec::new();
+    let block = |span: Span| file[usize::try_from(span.offset).unwrap()..][..span.len].to_vec();
+    loop {
+        let owned = match search.step() {
+            Step::Record(r) => Some((r.offset, r.bytes.to_vec(), r.lines, r.truncated_lines)),
+            Step::NeedBlock => {
+                let span = plan.next_span().expect("the search stops at the file's start");
+                search.feed(span, block(span));
+                None
+            }
+            Step::NeedAgain(span) => {
+                search.feed(span, block(span));
+                None
+            }
+            Step::Done => return (records, search.summary()),
+        };
+        if let Some(record) = owned {
+            records.push(record);
+            if release_every > 0 && records.len() % release_every == 0 {
+                search.release();
+            }
+        }
+    }
+}
+
+fn blocks(block_len: usize) -> &'static [Stage] {
+    Box::leak(Box::new([Stage { block_len, depth: 1, until: u64::MAX }]))
+}
+
+fn check(
+    file: &[u8],
+    keywords: &[Vec<u8>],
+    n: Option<u64>,
+    limits: Limits,
+    block_len: usize,
+    release_every: usize,
+) {
+    let plan = ReadPlan::with_ramp(file.len() as u64, blocks(block_len), 1);
+    let (records, summary) = drive(file, keywords, n, limits, plan, release_every);
+    let expected = oracle(file, keywords, n, limits);
+    assert_eq!(records, expected, "blocks of {block_len}");
+    assert_eq!(summary.lines, expected.iter().map(|r| r.2).sum::<u64>());
+    assert_eq!(summary.truncated_lines, expected.iter().map(|r| r.3).sum::<u64>());
+    if n.is_none() {
+        assert_eq!(summary.bytes_scanned, file.len() as u64);
+    }
+}
+
+fn keyword_set() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let plain = prop::collection::vec(prop::sample::select(b"ab\r\xff".to_vec()), 1..4);
+    let across = prop::collection::vec(prop::sample::select(b"ab\n\n".to_vec()), 1..6);
+    prop_oneof![
+        2 => prop::collection::vec(plain, 0..3),
+        3 => across.prop_map(|mut k| { if !k.contains(&b'\n') { k.push(b'\n'); } vec![k] }),
+    ]
+}
+
+fn content() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(prop::sample::select(b"aab\n\n\r\0\xff".to_vec()), 0..120)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    #[test]
+    fn agrees_with_the_oracle_at_every_small_block(
+        file in content(), keywords in keyword_set(), n in prop::option::of(0u64..6),
+        line in 1usize..40, record in 1usize..60, release_every in 0usize..5,
+    ) {
+        let limits = Limits { line, record };
+        for block_len in 1..=17 {
+            check(&file, &keywords, n, limits, block_len, release_every);
+        }
+        check(&file, &keywords, n, Limits::default(), 7, release_every);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn agrees_with_the_oracle_at_the_real_blocks(
+        lens in prop::collection::vec(prop_oneof![0usize..200, 65_500usize..65_600, 131_000usize..131_100], 1..12),
+        fill in prop::sample::select(b"ab".to_vec()),
+        keywords in prop_oneof![Just(vec![]), Just(vec![b"needle".to_vec()]), Just(vec![b"needle".to_vec(), b"ab".to_vec()]), Just(vec![b"dle\nneed".to_vec()])],
+        ended in any::<bool>(),
+    ) {
+        let mut file = Vec::new();
+        for (i, len) in lens.iter().enumerate() {
+            if i % 2 == 0 { file.extend_from_slice(b"needle"); }
+            file.extend(std::iter::repeat_n(fill, *len));
+            if i % 3 != 1 { file.extend_from_slice(b"needle"); }
+            file.push(b'\n');
+        }
+        if !ended { file.pop(); }
+        let (records, _) = drive(&file, &keywords, None, Limits::default(), ReadPlan::new(file.len() as u64), 3);
+        prop_assert_eq!(records, oracle(&file, &keywords, None, Limits::default()));
+    }
+}
+
+fn lines_of(file: &[u8], keywords: &[&[u8]]) -> Vec<Vec<u8>> {
+    let keywords: Vec<Vec<u8>> = keywords.iter().map(|k| k.to_vec()).collect();
+    drive(file, &keywords, None, Limits::default(), ReadPlan::new(file.len() as u64), 0)
+        .0
+        .into_iter()
+        .map(|r| r.1)
+        .collect()
+}
+
+#[test]
+fn a_file_that_ends_in_a_feed_has_no_empty_line_after_it() {
+    assert_eq!(lines_of(b"a\nb\n", &[]), [b"b", b"a"]);
+    assert_eq!(lines_of(b"a\n\nb", &[]), [&b"b"[..], b"", b"a"]);
+    assert_eq!(lines_of(b"\n", &[]), [b""]);
+    assert!(lines_of(b"", &[]).is_empty());
+}
+
+#[test]
+fn matches_that_share_a_line_are_one_record() {
+    let file = b"x\nfoo\nbar\nfoo\nbar\nfoo\ny\n";
+    assert_eq!(lines_of(file, &[b"foo\nbar"]), [b"foo\nbar", b"foo\nbar"]);
+    assert_eq!(lines_of(file, &[b"o\nb"]), [b"foo\nbar", b"foo\nbar"]);
+    assert_eq!(lines_of(file, &[b"r\nf"]), [b"bar\nfoo", b"bar\nfoo"]);
+    assert_eq!(lines_of(b"a\n\n\n\nb\n", &[b"\n\n"]), [b"a\n\n\n"]);
+    // A feed belongs to the line that it ends: nothing of the next line is touched.
+    assert_eq!(lines_of(b"foo\nbar\n", &[b"foo\n"]), [b"foo"]);
+    assert!(lines_of(b"foo", &[b"foo\n"]).is_empty());
+}
+
+#[test]
+fn a_long_line_is_matched_whole_cut_and_held_in_bounded_memory() {
+    // 64 MiB in one line, the keyword at its very end, past the limit.
+    const LEN: usize = 64 << 20;
+    let mut search: Search<Vec<u8>> =
+        Search::new(vec![b"tail".to_vec()], None, LEN as u64, Limits::default());
+    let mut plan = ReadPlan::new(LEN as u64);
+    let mut newest = true;
+    let record = loop {
+        match search.step() {
+            Step::Record(r) => break (r.bytes.len(), r.offset, r.truncated_lines),
+            Step::NeedBlock => {
+                let span = plan.next_span().unwrap();
+                let mut block = vec![b'x'; span.len];
+                if std::mem::take(&mut newest) {
+                    let at = span.len - 4;
+                    block[at..].copy_from_slice(b"tail");
+                }
+                search.feed(span, block);
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(record, (1 << 20, 0, 1));
+}
+
+#[test]
+fn the_plan_covers_every_byte_once_and_begins_reads_at_pages() {
+    for size in [1u64, 4095, 4096, 65_536, 65_537, 1 << 20, (1 << 20) + 1, (5 << 32) + 17] {
+        let mut plan = ReadPlan::new(size);
+        let mut end = size;
+        let mut blocks = 0;
+        while end > 0 && blocks < 1000 {
+            let depth = plan.depth();
+            let span = plan.next_span().unwrap();
+            assert_eq!(span.end(), end);
+            assert_eq!(span.offset % 4096, 0);
+            assert!((1..=4).contains(&depth) && span.len <= 256 << 10);
+            end = span.offset;
+            blocks += 1;
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The programs' own log: to standard error, or to rolling files.
+
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+use tracing_appender::non_blocking::WorkerGuard;
+use tracing_appender::rolling::{RollingFileAppender, Rotation};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// The flags of a program's own log.
+#[derive(Debug, Clone, Args)]
+pub struct LogArgs {
+    /// What is logged: off, error, warn, info, debug, trace, or a filter as in
+    /// `info,backscroll_secondary=debug`
+    #[arg(long, env = "BACKSCROLL_LOG_LEVEL", default_value = "info", value_name = "LEVEL")]
+    pub log_level: String,
+    /// How it is written
+    #[arg(long, env = "BACKSCROLL_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
+    pub log_format: LogFormat,
+    /// Write it to files in DIR, a new one each day, the last 7 kept, instead of to
+    /// standard error
+    #[arg(long, env = "BACKSCROLL_LOG_FILE", value_name = "DIR")]
+    pub log_file: Option<PathBuf>,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// An object a line.
+    Json,
+}
+
+/// Days of rolling files that are kept.
+const FILES_KEPT: usize = 7;
+
+/// Starts logging for the whole process. The guard writes out what is queued when it is
+/// dropped: hold it to the end of `main`.
+pub fn init(args: &LogArgs, program: &str) -> Result<Option<WorkerGuard>, String> {
+    let filter = EnvFilter::try_new(&args.log_level)
+        .map_err(|e| format!("--log-level {}: {e}: use error, warn, info, debug or trace", args.log_level))?;
+    let Some(dir) = &args.log_file else {
+        // Written where it arises: a thread of its own for a few lines a day would be one
+        // more that reads nothing.
+        start(filter, args.log_format, std::io::stderr);
+        return Ok(None);
+    };
+    let files = RollingFileAppender::builder()
+        .rotation(Rotation::DAILY)
+        .filename_prefix(program)
+        .filename_suffix("log")
+        .max_log_files(FILES_KEPT)
+        .build(dir)
+        .map_err(|e| {
+            format!("--log-file {}: {e}: name a directory that this user may write to", dir.display())
+        })?;
+    let (writer, guard) = tracing_appender::non_blocking(files);
+    start(filter, args.log_format, writer);
+    Ok(Some(guard))
+}
+
+fn start<W>(filter: EnvFilter, format: LogFormat, writer: W)
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(false);
+    // A second start in one process, as in tests, keeps the first.
+    let _ = match format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+}

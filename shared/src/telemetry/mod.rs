@@ -1,0 +1,3 @@
+//! What the programs say of themselves.
+
+pub mod logs;

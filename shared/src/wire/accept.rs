@@ -1,0 +1,90 @@
+//! Which format a client takes (RFC 9110, section 12.5.1).
+
+use super::Format;
+use super::problem::{Code, Problem};
+use headers_accept::Accept;
+use http::{HeaderMap, header};
+use mediatype::MediaTypeBuf;
+use std::str::FromStr as _;
+
+/// The format of `/logs`; text where the client does not care.
+pub fn log_format(map: &HeaderMap) -> Result<Format, Problem> {
+    // With a charset and without: to the parser these are two types.
+    let offered = [
+        ("text/plain", Format::Text),
+        ("application/x-ndjson", Format::Ndjson),
+        ("text/plain; charset=utf-8", Format::Text),
+        ("application/x-ndjson; charset=utf-8", Format::Ndjson),
+    ];
+    negotiate(map, &offered)
+}
+
+/// The format of a listing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListFormat {
+    /// Tab-separated lines.
+    Text,
+    /// An array of objects.
+    Json,
+}
+
+/// The format of `/files` and `/hosts`; text where the client does not care.
+pub fn list_format(map: &HeaderMap) -> Result<ListFormat, Problem> {
+    negotiate(map, &[("text/plain", ListFormat::Text), ("application/json", ListFormat::Json)])
+}
+
+fn negotiate<T: Copy>(map: &HeaderMap, offered: &[(&str, T)]) -> Result<T, Problem> {
+    let asked: Vec<&str> = map.get_all(header::ACCEPT).iter().map(|v| v.to_str().unwrap_or("?")).collect();
+    let asked = asked.join(", ");
+    if asked.trim().is_empty() {
+        return Ok(offered[0].1);
+    }
+    let types: Vec<MediaTypeBuf> =
+        offered.iter().map(|(name, _)| MediaTypeBuf::from_str(name).expect("written out above")).collect();
+    let refs: Vec<_> = types.iter().map(MediaTypeBuf::to_ref).collect();
+    Accept::from_str(&asked)
+        .ok()
+        .and_then(|accept| accept.negotiate(&refs).and_then(|best| refs.iter().position(|r| r == best)))
+        .map(|index| offered[index].1)
+        .ok_or_else(|| {
+            let names: Vec<&str> =
+                offered.iter().map(|(name, _)| *name).filter(|name| !name.contains(';')).collect();
+            Problem::new(
+                Code::NotAcceptable,
+                format!("nothing here is of that type: accept {}", names.join(" or ")),
+            )
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn format(accept: &str) -> Option<Format> {
+        let mut map = HeaderMap::new();
+        map.insert(header::ACCEPT, HeaderValue::from_str(accept).unwrap());
+        log_format(&map).ok()
+    }
+
+    #[test]
+    fn the_client_chooses() {
+        assert_eq!(log_format(&HeaderMap::new()).unwrap(), Format::Text);
+        for (accept, expected) in [
+            ("", Some(Format::Text)),
+            ("*/*", Some(Format::Text)),
+            ("text/plain", Some(Format::Text)),
+            ("text/*", Some(Format::Text)),
+            ("text/plain; charset=utf-8", Some(Format::Text)),
+            ("application/x-ndjson", Some(Format::Ndjson)),
+            ("APPLICATION/X-NDJSON", Some(Format::Ndjson)),
+            ("text/plain;q=0.5, application/x-ndjson", Some(Format::Ndjson)),
+            ("text/plain;q=0, */*;q=0.1", Some(Format::Ndjson)),
+            ("text/html,application/xhtml+xml,*/*;q=0.8", Some(Format::Text)),
+            ("image/png", None),
+            ("nonsense", None),
+        ] {
+            assert_eq!(format(accept), expected, "{accept:?}");
+        }
+    }
+}

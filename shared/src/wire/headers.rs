@@ -1,0 +1,60 @@
+//! The header and trailer fields of the contract.
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+/// How the answer ended.
+pub const LOG_STATUS: HeaderName = HeaderName::from_static("log-status");
+/// Lines delivered.
+pub const LOG_LINES: HeaderName = HeaderName::from_static("log-lines");
+/// Bytes of log files looked at.
+pub const LOG_BYTES_SCANNED: HeaderName = HeaderName::from_static("log-bytes-scanned");
+/// Lines cut at the line limit.
+pub const LOG_TRUNCATED_LINES: HeaderName = HeaderName::from_static("log-truncated-lines");
+/// Code and detail of a failure.
+pub const LOG_ERROR: HeaderName = HeaderName::from_static("log-error");
+/// The hosts whose records are missing, comma-separated.
+pub const LOG_HOSTS_FAILED: HeaderName = HeaderName::from_static("log-hosts-failed");
+
+/// The value of `Trailer`: every field that a verdict may send.
+pub const TRAILER_NAMES: HeaderValue = HeaderValue::from_static(
+    "log-status, log-lines, log-bytes-scanned, log-truncated-lines, log-error, log-hosts-failed",
+);
+
+/// Private between primary and secondary: the one who asks reads the verdict from the
+/// trailers and writes the last NDJSON object itself, so the secondary leaves it out.
+pub const RELAY: HeaderName = HeaderName::from_static("backscroll-relay");
+
+/// The fields of every answer of `/logs`.
+pub fn streaming(map: &mut HeaderMap, content_type: &'static str) {
+    map.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    hardened(map);
+    map.insert("x-accel-buffering", HeaderValue::from_static("no"));
+}
+
+/// The fields of every answer: what is served is somebody's data, not a page.
+pub fn hardened(map: &mut HeaderMap) {
+    map.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    map.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+}
+
+/// Whether the client reads trailers: `TE` names them (RFC 9110, section 10.1.4).
+pub fn wants_trailers(map: &HeaderMap) -> bool {
+    map.get_all(header::TE).iter().filter_map(|v| v.to_str().ok()).any(|v| {
+        v.split(',').any(|part| {
+            part.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("trailers"))
+        })
+    })
+}
+
+/// A field value of any text: control bytes are escaped.
+pub fn value(text: &str) -> HeaderValue {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            safe.extend(c.escape_default());
+        } else {
+            safe.push(c);
+        }
+    }
+    HeaderValue::from_bytes(safe.as_bytes()).expect("control bytes have been escaped")
+}

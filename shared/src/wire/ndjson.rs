@@ -1,0 +1,99 @@
+//! Records as JSON, an object a line.
+
+use crate::scan::Record;
+use crate::time;
+use crate::wire::verdict::Verdict;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// Writes the records of one file of one host.
+#[derive(Debug)]
+pub struct Encoder {
+    /// `{"host":…,"file":…,"offset":`, the same for each record.
+    prefix: Vec<u8>,
+}
+
+impl Encoder {
+    /// An encoder for the records of `file` on `host`.
+    pub fn new(host: &str, file: &[u8]) -> Encoder {
+        let mut prefix = b"{\"host\":".to_vec();
+        push_string(host, &mut prefix);
+        push_bytes("file", file, &mut prefix);
+        prefix.extend_from_slice(b",\"offset\":");
+        Encoder { prefix }
+    }
+
+    /// Appends one record as one line.
+    pub fn encode(&self, record: &Record<'_>, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.prefix);
+        out.extend_from_slice(itoa::Buffer::new().format(record.offset).as_bytes());
+        if let Some(at) = time::of_line(record.bytes) {
+            out.extend_from_slice(b",\"time\":\"");
+            out.extend_from_slice(at.as_bytes());
+            out.push(b'"');
+        }
+        push_bytes("line", record.bytes, out);
+        out.extend_from_slice(b"}\n");
+    }
+}
+
+/// The last line of every NDJSON answer.
+pub fn end(verdict: &Verdict) -> Vec<u8> {
+    let mut out = b"{\"end\":".to_vec();
+    serde_json::to_writer(&mut out, verdict).expect("a verdict is plain data, and a Vec takes it");
+    out.extend_from_slice(b"}\n");
+    out
+}
+
+fn push_string(text: &str, out: &mut Vec<u8>) {
+    serde_json::to_writer(out, text).expect("a Vec takes every string");
+}
+
+/// Appends `,"name":"…"`, or `,"name_base64":"…"` where the bytes are not UTF-8.
+fn push_bytes(name: &str, bytes: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        out.extend_from_slice(b"\":");
+        push_string(text, out);
+    } else {
+        out.extend_from_slice(b"_base64\":\"");
+        out.extend_from_slice(STANDARD.encode(bytes).as_bytes());
+        out.push(b'"');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encoded(bytes: &[u8]) -> serde_json::Value {
+        let mut out = Vec::new();
+        let record = Record { offset: 7, bytes, lines: 1, truncated_lines: 0 };
+        Encoder::new("h", b"a.log").encode(&record, &mut out);
+        assert_eq!(out.iter().filter(|b| **b == b'\n').count(), 1, "one object, one line");
+        serde_json::from_slice(&out).unwrap()
+    }
+
+    #[test]
+    fn a_record_is_one_object() {
+        let object = encoded("tab\t \"quoted\" \u{1b}[31m é\nnext".as_bytes());
+        assert_eq!(object["host"], "h");
+        assert_eq!(object["file"], "a.log");
+        assert_eq!(object["offset"], 7);
+        assert_eq!(object["line"], "tab\t \"quoted\" \u{1b}[31m é\nnext");
+        assert!(object.get("time").is_none() && object.get("line_base64").is_none());
+    }
+
+    #[test]
+    fn a_line_that_is_not_utf8_is_base64() {
+        let object = encoded(b"\xff\xfe");
+        assert_eq!(object["line_base64"], "//4=");
+        assert!(object.get("line").is_none());
+    }
+
+    #[test]
+    fn the_time_that_a_line_carries_is_told() {
+        assert_eq!(encoded(b"2024-11-05T10:11:12.5Z up")["time"], "2024-11-05T10:11:12.5Z");
+    }
+}

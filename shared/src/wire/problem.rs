@@ -1,0 +1,170 @@
+//! Errors before the first byte: `application/problem+json` (RFC 9457).
+
+use super::headers;
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use std::time::Duration;
+
+/// A stable word for each kind of error; people script against it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    /// A parameter is missing, malformed or repeated.
+    BadParameter,
+    /// A parameter that is not known here.
+    UnknownParameter,
+    /// The server itself may not read the file.
+    Forbidden,
+    /// No such file, or one that the caller may not know of.
+    NotFound,
+    /// No such host in the fleet.
+    UnknownHost,
+    /// No such endpoint.
+    NoRoute,
+    /// The endpoint takes other methods.
+    MethodNotAllowed,
+    /// Nothing here is of the type asked for.
+    NotAcceptable,
+    /// The request's target is too long.
+    UriTooLong,
+    /// The request's headers are too large.
+    HeadersTooLarge,
+    /// The disk failed before the first byte.
+    IoError,
+    /// Not built yet.
+    NotImplemented,
+    /// The primary could not reach the host.
+    UpstreamUnreachable,
+    /// The host did not answer in time.
+    UpstreamTimeout,
+    /// Too much at once.
+    Overloaded,
+    /// The server is about to stop.
+    Draining,
+}
+
+impl Code {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Code::BadParameter => "bad_parameter",
+            Code::UnknownParameter => "unknown_parameter",
+            Code::Forbidden => "forbidden",
+            Code::NotFound => "not_found",
+            Code::UnknownHost => "unknown_host",
+            Code::NoRoute => "no_route",
+            Code::MethodNotAllowed => "method_not_allowed",
+            Code::NotAcceptable => "not_acceptable",
+            Code::UriTooLong => "uri_too_long",
+            Code::HeadersTooLarge => "headers_too_large",
+            Code::IoError => "io_error",
+            Code::NotImplemented => "not_implemented",
+            Code::UpstreamUnreachable => "upstream_unreachable",
+            Code::UpstreamTimeout => "upstream_timeout",
+            Code::Overloaded => "overloaded",
+            Code::Draining => "draining",
+        }
+    }
+
+    /// The status code that goes with it.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Code::BadParameter | Code::UnknownParameter => StatusCode::BAD_REQUEST,
+            Code::Forbidden => StatusCode::FORBIDDEN,
+            Code::NotFound | Code::UnknownHost | Code::NoRoute => StatusCode::NOT_FOUND,
+            Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Code::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
+            Code::UriTooLong => StatusCode::URI_TOO_LONG,
+            Code::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Code::IoError => StatusCode::INTERNAL_SERVER_ERROR,
+            Code::NotImplemented => StatusCode::NOT_IMPLEMENTED,
+            Code::UpstreamUnreachable => StatusCode::BAD_GATEWAY,
+            Code::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Code::Overloaded | Code::Draining => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+/// One error, told to a client. Its text says what to do, and holds no path of the host
+/// outside the log directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    code: Code,
+    detail: String,
+    /// Hosts that failed, where the primary tells it.
+    hosts_failed: Option<String>,
+}
+
+/// How long an overloaded or draining server asks to be left alone.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+impl Problem {
+    /// A problem with a text for a person.
+    pub fn new(code: Code, detail: impl Into<String>) -> Problem {
+        Problem { code, detail: detail.into(), hosts_failed: None }
+    }
+
+    /// Names the host that failed, in `Log-Hosts-Failed`.
+    #[must_use]
+    pub fn on_host(self, host: &str) -> Problem {
+        Problem { hosts_failed: Some(host.to_owned()), ..self }
+    }
+
+    /// The stable word.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The text.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The answer that tells it.
+    pub fn into_response<B: From<Bytes>>(self) -> Response<B> {
+        let status = self.code.status();
+        let body = serde_json::json!({
+            "type": "about:blank",
+            "title": status.canonical_reason().unwrap_or_default(),
+            "status": status.as_u16(),
+            "detail": self.detail,
+            "code": self.code.as_str(),
+        });
+        let mut response = Response::new(B::from(Bytes::from(format!("{body}\n"))));
+        *response.status_mut() = status;
+        let map = response.headers_mut();
+        map.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers::hardened(map);
+        if self.code == Code::MethodNotAllowed {
+            map.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            map.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER.as_secs()));
+        }
+        if let Some(hosts) = self.hosts_failed {
+            map.insert(headers::LOG_HOSTS_FAILED, headers::value(&hosts));
+        }
+        response
+    }
+}
+
+/// Refuses a request whose target or headers are larger than the limits.
+pub fn check_head<B>(request: &http::Request<B>) -> Result<(), Problem> {
+    use crate::limits;
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    if target > limits::URI_BYTES {
+        return Err(Problem::new(
+            Code::UriTooLong,
+            format!("the request's target has {target} bytes: at most {} are taken", limits::URI_BYTES),
+        ));
+    }
+    // Each header line adds a colon, a space and a line's end.
+    let size: usize =
+        request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if size > limits::HEADER_BYTES {
+        return Err(Problem::new(
+            Code::HeadersTooLarge,
+            format!("the headers have {size} bytes: at most {} are taken", limits::HEADER_BYTES),
+        ));
+    }
+    Ok(())
+}

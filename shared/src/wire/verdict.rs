@@ -1,0 +1,154 @@
+//! Whether an answer is whole, and what it took. An incomplete answer never looks complete.
+
+use super::headers;
+use http::{HeaderMap, HeaderValue};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// How an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Every record that was asked for was delivered.
+    Complete,
+    /// Some hosts' records are missing.
+    Partial,
+    /// Records are missing.
+    Failed,
+}
+
+impl Status {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Complete => "complete",
+            Status::Partial => "partial",
+            Status::Failed => "failed",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Status> {
+        [Status::Complete, Status::Partial, Status::Failed].into_iter().find(|s| s.as_str() == text)
+    }
+}
+
+/// Why records are missing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// A stable word, such as `io_error`.
+    pub code: String,
+    /// What happened and what to do, for a person.
+    pub detail: String,
+}
+
+/// What is said of an answer once it has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// How it ended.
+    pub status: Status,
+    /// Lines delivered.
+    pub lines: u64,
+    /// Bytes of log files looked at.
+    pub bytes_scanned: u64,
+    /// Lines delivered that were cut at the line limit.
+    pub truncated_lines: u64,
+    /// Why it is incomplete, where it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Failure>,
+    /// From the primary: the verdict on each host.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub hosts: BTreeMap<String, Verdict>,
+}
+
+impl Verdict {
+    /// A verdict with nothing delivered yet.
+    pub fn new(status: Status) -> Verdict {
+        Verdict {
+            status,
+            lines: 0,
+            bytes_scanned: 0,
+            truncated_lines: 0,
+            error: None,
+            hosts: BTreeMap::new(),
+        }
+    }
+
+    /// A failure with nothing delivered yet.
+    pub fn failed(code: &str, detail: String) -> Verdict {
+        Verdict { error: Some(Failure { code: code.to_owned(), detail }), ..Verdict::new(Status::Failed) }
+    }
+
+    /// The trailer fields. Those announced by [`headers::TRAILER_NAMES`], and no others.
+    pub fn to_trailers(&self) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        map.insert(headers::LOG_STATUS, HeaderValue::from_static(self.status.as_str()));
+        map.insert(headers::LOG_LINES, HeaderValue::from(self.lines));
+        map.insert(headers::LOG_BYTES_SCANNED, HeaderValue::from(self.bytes_scanned));
+        map.insert(headers::LOG_TRUNCATED_LINES, HeaderValue::from(self.truncated_lines));
+        if let Some(error) = &self.error {
+            map.insert(headers::LOG_ERROR, headers::value(&format!("{}: {}", error.code, error.detail)));
+        }
+        let failed: Vec<&str> = self
+            .hosts
+            .iter()
+            .filter(|(_, v)| v.status != Status::Complete)
+            .map(|(name, _)| name.as_str())
+            .collect();
+        if !failed.is_empty() {
+            map.insert(headers::LOG_HOSTS_FAILED, headers::value(&failed.join(",")));
+        }
+        map
+    }
+
+    /// Reads a secondary's trailer fields; nothing where they hold no verdict.
+    pub fn from_trailers(map: &HeaderMap) -> Option<Verdict> {
+        let text = |name| map.get(name).and_then(|v: &HeaderValue| v.to_str().ok());
+        let number = |name| text(name).and_then(|t| t.parse().ok());
+        let error = map.get(headers::LOG_ERROR).map(|value| {
+            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            let (code, detail) = value.split_once(": ").unwrap_or(("io_error", &value));
+            Failure { code: code.to_owned(), detail: detail.to_owned() }
+        });
+        Some(Verdict {
+            status: Status::parse(text(headers::LOG_STATUS)?)?,
+            lines: number(headers::LOG_LINES)?,
+            bytes_scanned: number(headers::LOG_BYTES_SCANNED)?,
+            truncated_lines: number(headers::LOG_TRUNCATED_LINES)?,
+            error,
+            hosts: BTreeMap::new(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_survives_the_trailers() {
+        let mut verdict = Verdict::failed("io_error", "reading \"a\": bad disk".to_owned());
+        verdict.lines = 3;
+        assert_eq!(Verdict::from_trailers(&verdict.to_trailers()), Some(verdict.clone()));
+        verdict.error = None;
+        verdict.status = Status::Complete;
+        assert_eq!(Verdict::from_trailers(&verdict.to_trailers()), Some(verdict));
+    }
+
+    #[test]
+    fn trailers_without_a_whole_verdict_are_none() {
+        assert_eq!(Verdict::from_trailers(&HeaderMap::new()), None);
+        let mut map = Verdict::new(Status::Complete).to_trailers();
+        map.remove(headers::LOG_LINES);
+        assert_eq!(Verdict::from_trailers(&map), None);
+    }
+
+    #[test]
+    fn only_announced_fields_are_sent() {
+        let mut verdict = Verdict::failed("x", "line\nfeed \u{1b}".to_owned());
+        verdict.hosts.insert("b".to_owned(), Verdict::new(Status::Failed));
+        let announced = headers::TRAILER_NAMES.to_str().unwrap().to_ascii_lowercase();
+        for name in verdict.to_trailers().keys() {
+            assert!(announced.split(", ").any(|n| n == name.as_str()), "{name}");
+        }
+    }
+}
