@@ -5,7 +5,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -21,6 +21,8 @@ pub struct Watch {
     phase_since: AtomicU64,
     /// Milliseconds after `born` since when the peer takes nothing; `TAKING` if it does.
     stalled_since: AtomicU64,
+    /// Whether the connection must not end as a complete answer would.
+    reset: AtomicBool,
 }
 
 const IDLE: u8 = 0;
@@ -47,6 +49,7 @@ impl Watch {
             phase: AtomicU8::new(IDLE),
             phase_since: AtomicU64::new(0),
             stalled_since: AtomicU64::new(TAKING),
+            reset: AtomicBool::new(false),
         })
     }
 
@@ -67,6 +70,12 @@ impl Watch {
     /// The answer's body has been handed over.
     pub fn answer_ended(&self) {
         self.enter(IDLE);
+    }
+
+    /// From here on the connection ends in a reset. An answer to HTTP/1.0 has no other end
+    /// than the connection's, so a failed one would look complete.
+    pub fn reset_on_close(&self) {
+        self.reset.store(true, Relaxed);
     }
 
     /// How long the peer has taken nothing.
@@ -91,21 +100,42 @@ impl Watch {
     }
 }
 
+/// A socket that can be closed in a way that its peer takes for an error.
+pub trait Reset {
+    /// Makes the socket end in a reset instead of an orderly close.
+    fn reset_on_close(&self);
+}
+
+impl Reset for tokio::net::TcpStream {
+    fn reset_on_close(&self) {
+        // Where it fails the connection is gone already.
+        let _ = self.set_zero_linger();
+    }
+}
+
 /// A stream that notes what its peer does.
 #[derive(Debug)]
-pub struct Watched<S> {
+pub struct Watched<S: Reset> {
     stream: S,
     watch: Arc<Watch>,
 }
 
-impl<S> Watched<S> {
+impl<S: Reset> Watched<S> {
     /// Watches `stream`.
     pub fn new(stream: S, watch: Arc<Watch>) -> Watched<S> {
         Watched { stream, watch }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+impl<S: Reset> Drop for Watched<S> {
+    fn drop(&mut self) {
+        if self.watch.reset.load(Relaxed) {
+            self.stream.reset_on_close();
+        }
+    }
+}
+
+impl<S: AsyncRead + Reset + Unpin> AsyncRead for Watched<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -120,7 +150,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> Watched<S> {
+impl<S: AsyncWrite + Reset + Unpin> Watched<S> {
     fn note_write<T>(&self, result: &Poll<io::Result<T>>) {
         if result.is_pending() {
             if self.watch.stalled_since.load(Relaxed) == TAKING {
@@ -132,7 +162,7 @@ impl<S: AsyncWrite + Unpin> Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncWrite + Reset + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write(cx, buf);
         self.note_write(&result);

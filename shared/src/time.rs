@@ -51,9 +51,9 @@ fn parse(bytes: &[u8]) -> Option<String> {
         }
     }
     match zone(rest) {
-        Some(None) => out.push('Z'),
-        Some(Some(minutes)) => push_offset(&mut out, minutes),
-        None => {
+        Zone::Utc => out.push('Z'),
+        Zone::Minutes(minutes) => push_offset(&mut out, minutes),
+        Zone::Local => {
             let offset = TimeZone::system().to_ambiguous_zoned(civil).compatible().ok()?.offset();
             push_offset(&mut out, offset_minutes(offset));
         }
@@ -71,13 +71,22 @@ fn push_offset(out: &mut String, minutes: i32) {
     write!(out, "{sign}{hours:02}:{minutes:02}").expect("a String takes it");
 }
 
-/// `Z`, or the minutes of `+hh:mm`, `+hhmm` or `+hh`.
-fn zone(rest: &[u8]) -> Option<Option<i32>> {
+/// What follows the time of day.
+enum Zone {
+    Utc,
+    /// East of UTC.
+    Minutes(i32),
+    /// Nothing that is a zone.
+    Local,
+}
+
+/// `Z`, or `+hh:mm`, `+hhmm` or `+hh`.
+fn zone(rest: &[u8]) -> Zone {
     let (sign, digits) = match rest {
-        [b'Z' | b'z', ..] => return Some(None),
+        [b'Z' | b'z', ..] => return Zone::Utc,
         [b'+', digits @ ..] => (1, digits),
         [b'-', digits @ ..] => (-1, digits),
-        _ => return None,
+        _ => return Zone::Local,
     };
     let two = |bytes: &[u8]| match bytes {
         [a, b, ..] if a.is_ascii_digit() && b.is_ascii_digit() => {
@@ -85,10 +94,10 @@ fn zone(rest: &[u8]) -> Option<Option<i32>> {
         }
         _ => None,
     };
-    let hours = two(digits).filter(|h| *h <= 23)?;
+    let Some(hours) = two(digits).filter(|h| *h <= 23) else { return Zone::Local };
     let after = digits[2..].strip_prefix(b":").unwrap_or(&digits[2..]);
     let minutes = two(after).filter(|m| *m <= 59).unwrap_or(0);
-    Some(Some(sign * (hours * 60 + minutes)))
+    Zone::Minutes(sign * (hours * 60 + minutes))
 }
 
 #[cfg(test)]

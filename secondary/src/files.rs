@@ -1,0 +1,195 @@
+//! `GET /files`: what `ls` would say of the log directory.
+
+use crate::catalog::Catalog;
+use crate::read::Engine;
+use crate::routes::Reply;
+use crate::serve::{AnswerBody, RingThread};
+use backscroll_shared::limits;
+use backscroll_shared::query::{Pair, pairs, quoted, unknown_parameter};
+use backscroll_shared::wire::accept::{self, ListFormat};
+use backscroll_shared::wire::headers;
+use backscroll_shared::wire::problem::{Code, Problem};
+use base64::Engine as _;
+use bytes::Bytes;
+use futures_util::stream;
+use globset::{GlobBuilder, GlobMatcher};
+use http::{HeaderValue, Request, Response, header};
+use http_body::Frame;
+use jiff::Timestamp;
+use rustix::fs::{AtFlags, Dir, FileType, statat};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::rc::Rc;
+
+/// Files in one listing; about 10 MiB of names and sizes.
+const FILES: usize = 50_000;
+/// Entries looked at for one listing.
+const ENTRIES: usize = 1_000_000;
+/// Directories below directories.
+const DEPTH: usize = 32;
+/// Entries between two pauses: about 100 µs where the names are cached.
+const TURN: usize = 64;
+
+struct Entry {
+    name: Vec<u8>,
+    size: u64,
+    modified: Timestamp,
+}
+
+pub(crate) async fn files<E: Engine, B>(thread: &Rc<RingThread<E>>, request: &Request<B>) -> Reply {
+    let mut glob = None;
+    for Pair { name, value } in pairs(request.uri().query().unwrap_or(""))? {
+        if name != b"glob" {
+            return Err(unknown_parameter(&name, &["glob"]));
+        }
+        if glob.replace(matcher(&value)?).is_some() {
+            return Err(Problem::new(Code::BadParameter, "glob is given twice: give it once"));
+        }
+    }
+    let format = accept::list_format(request.headers())?;
+    let mut found = walk(thread.engine, &thread.host.catalog, glob.as_ref()).await?;
+    found.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    let content_type = match format {
+        ListFormat::Text => "text/plain; charset=utf-8",
+        ListFormat::Json => "application/json",
+    };
+    let frames = stream::unfold(
+        Listing { found: found.into_iter(), format, state: State::Start },
+        |mut listing| async move { listing.next_frame().map(|bytes| (Ok(Frame::data(bytes)), listing)) },
+    );
+    let mut response = Response::new(AnswerBody::Frames(Box::pin(frames)));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers::hardened(response.headers_mut());
+    Ok(response)
+}
+
+fn matcher(pattern: &[u8]) -> Result<GlobMatcher, Problem> {
+    let refuse =
+        |why: String| Problem::new(Code::BadParameter, format!("glob is {}: {why}", quoted(pattern)));
+    let text = std::str::from_utf8(pattern).map_err(|_| refuse("it is not UTF-8".to_owned()))?;
+    GlobBuilder::new(text)
+        .literal_separator(true)
+        .build()
+        .map(|glob| glob.compile_matcher())
+        .map_err(|error| refuse(format!("{}; * matches within a part, ** across parts", error.kind())))
+}
+
+/// Every regular file that can be asked for, unsorted.
+async fn walk<E: Engine>(
+    engine: E,
+    catalog: &Catalog,
+    glob: Option<&GlobMatcher>,
+) -> Result<Vec<Entry>, Problem> {
+    let mut found = Vec::new();
+    let mut seen = 0;
+    let mut pending: Vec<(Vec<u8>, usize)> = vec![(Vec::new(), 0)];
+    while let Some((path, depth)) = pending.pop() {
+        let here: &[u8] = if path.is_empty() { b"." } else { &path };
+        let dir = match catalog.open_dir(here).and_then(|fd| Ok((Dir::read_from(&fd)?, fd))) {
+            Ok(dir) => dir,
+            // Gone, or not ours to read: `ls` would leave it out too. The log directory
+            // itself is another matter.
+            Err(errno) if path.is_empty() => {
+                return Err(Problem::new(
+                    Code::IoError,
+                    format!("the log directory cannot be listed: {errno}"),
+                ));
+            }
+            Err(_) => continue,
+        };
+        let (entries, fd) = dir;
+        for entry in entries {
+            let entry = entry.map_err(|errno| {
+                Problem::new(Code::IoError, format!("the disk failed while the files were listed: {errno}"))
+            })?;
+            seen += 1;
+            if seen % TURN == 0 {
+                engine.pause().await;
+            }
+            if seen > ENTRIES || found.len() >= FILES {
+                return Err(Problem::new(
+                    Code::BadParameter,
+                    format!("more than {FILES} files: narrow the listing with glob=, as in glob=nginx/*.log"),
+                ));
+            }
+            let name = entry.file_name().to_bytes();
+            // Hidden, or not to be asked for: see `FileName`.
+            if name.starts_with(b".") || name.iter().any(|b| *b < 0x20 || *b == 0x7f) {
+                continue;
+            }
+            let full = if path.is_empty() { name.to_vec() } else { [&path, &b"/"[..], name].concat() };
+            let Ok(stat) = statat(&fd, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW) else { continue };
+            match FileType::from_raw_mode(stat.st_mode) {
+                FileType::Directory if depth < DEPTH => pending.push((full, depth + 1)),
+                FileType::RegularFile if glob.is_none_or(|glob| glob.is_match(OsStr::from_bytes(&full))) => {
+                    found.push(Entry {
+                        name: full,
+                        size: u64::try_from(stat.st_size).unwrap_or(0),
+                        modified: Timestamp::from_second(stat.st_mtime).unwrap_or(Timestamp::UNIX_EPOCH),
+                    });
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// A listing on its way out, a frame at a time.
+struct Listing {
+    found: std::vec::IntoIter<Entry>,
+    format: ListFormat,
+    state: State,
+}
+
+#[derive(PartialEq)]
+enum State {
+    Start,
+    Entries,
+    Over,
+}
+
+impl Listing {
+    fn next_frame(&mut self) -> Option<Bytes> {
+        if self.state == State::Over {
+            return None;
+        }
+        let mut out = Vec::new();
+        while out.len() < limits::FRAME_BYTES {
+            let Some(entry) = self.found.next() else {
+                if self.format == ListFormat::Json {
+                    out.extend_from_slice(if self.state == State::Start { b"[]\n" } else { b"\n]\n" });
+                }
+                self.state = State::Over;
+                break;
+            };
+            match self.format {
+                ListFormat::Text => entry.write_text(&mut out),
+                ListFormat::Json => {
+                    out.extend_from_slice(if self.state == State::Start { b"[\n" } else { b",\n" });
+                    entry.write_json(&mut out);
+                }
+            }
+            self.state = State::Entries;
+        }
+        Some(Bytes::from(out)).filter(|bytes| !bytes.is_empty())
+    }
+}
+
+impl Entry {
+    fn write_text(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(format!("{}\t{}\t", self.size, self.modified).as_bytes());
+        out.extend_from_slice(&self.name);
+        out.push(b'\n');
+    }
+
+    fn write_json(&self, out: &mut Vec<u8>) {
+        let (key, name) = match std::str::from_utf8(&self.name) {
+            Ok(name) => ("name", name.to_owned()),
+            Err(_) => ("name_base64", base64::engine::general_purpose::STANDARD.encode(&self.name)),
+        };
+        let object =
+            serde_json::json!({ key: name, "size": self.size, "modified": self.modified.to_string() });
+        out.extend_from_slice(object.to_string().as_bytes());
+    }
+}

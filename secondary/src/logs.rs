@@ -1,0 +1,60 @@
+//! `GET /logs`: the newest records of one file.
+
+use crate::read::{Engine, Readahead};
+use crate::routes::Reply;
+use crate::serve::{AnswerBody, Connection, RingThread};
+use crate::stream::{Ending, LogStream};
+use backscroll_shared::query::{Audience, LogQuery};
+use backscroll_shared::scan::{Limits, ReadPlan, Search};
+use backscroll_shared::wire::{Encoder, accept, headers};
+use bytes::Bytes;
+use futures_util::stream;
+use http::{Method, Request, Response, header};
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// How long the status line waits for the first record. An error that comes up before is
+/// told by a status of its own; a search that takes longer has its headers sent, so that
+/// the one who asked knows that it is being worked on.
+const FIRST_RECORD_WAIT: Duration = Duration::from_secs(1);
+
+pub(crate) async fn logs<E: Engine, B>(
+    thread: &Rc<RingThread<E>>,
+    connection: &Rc<Connection<E>>,
+    request: &Request<B>,
+) -> Reply {
+    let query = LogQuery::parse(request.uri().query().unwrap_or(""), Audience::Secondary)?;
+    let format = accept::log_format(request.headers())?;
+    let log = thread.host.catalog.open_file(&query.filename)?;
+
+    let trailers = headers::wants_trailers(request.headers());
+    let mut response = Response::new(AnswerBody::from(Bytes::new()));
+    headers::streaming(response.headers_mut(), format.content_type());
+    if trailers {
+        response.headers_mut().insert(header::TRAILER, headers::TRAILER_NAMES);
+    }
+    if request.method() == Method::HEAD {
+        // What a GET would send is not known without the search: a stream of unknown length.
+        *response.body_mut() = AnswerBody::Frames(Box::pin(stream::empty()));
+        return Ok(response);
+    }
+
+    let file = thread.engine.adopt(log.file);
+    let readahead = Readahead::new(file, ReadPlan::new(log.size), thread.pool.clone());
+    let search = Search::new(query.keywords, query.n, log.size, Limits::default());
+    let encoder = Encoder::new(format, &thread.host.config.hostname, query.filename.as_bytes());
+    let ending = Ending { format, trailers, relay: request.headers().contains_key(headers::RELAY) };
+    let mut answer =
+        LogStream::new(thread.engine, query.filename, log.size, search, readahead, encoder, ending);
+    if let Ok(primed) = tokio::time::timeout(FIRST_RECORD_WAIT, answer.prime()).await {
+        primed?;
+    }
+    let answer = Rc::new(Mutex::new(answer));
+    *connection.stream.borrow_mut() = Rc::downgrade(&answer);
+    *response.body_mut() = AnswerBody::Frames(Box::pin(stream::unfold(answer, |answer| async move {
+        let frame = answer.lock().await.next_frame().await;
+        frame.map(|frame| (frame, answer))
+    })));
+    Ok(response)
+}

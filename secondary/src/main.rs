@@ -1,0 +1,55 @@
+//! `backscroll-secondary`: arguments, configuration, log, [`run`].
+
+use backscroll_secondary::run::RunError;
+use backscroll_secondary::{Args, Config, PROGRAM, run};
+use backscroll_shared::cli::{self, EXIT_USAGE};
+use backscroll_shared::telemetry::logs;
+use std::net::TcpListener;
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+
+fn main() -> ExitCode {
+    let args: Args = match cli::parse(PROGRAM) {
+        Ok(args) => args,
+        Err(status) => return status.into(),
+    };
+    let config = match Config::try_from(&args) {
+        Ok(config) => config,
+        Err(why) => return leave(EXIT_USAGE, &why),
+    };
+    let log_guard = match logs::init(&args.log, PROGRAM) {
+        Ok(guard) => guard,
+        Err(why) => return leave(EXIT_USAGE, &why),
+    };
+    let listener = match TcpListener::bind(args.listen) {
+        Ok(listener) => listener,
+        Err(error) => return leave(1, &format!("--listen {}: {error}", args.listen)),
+    };
+    let status = match run(config, listener, stop_signal()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error @ RunError::Config(_)) => leave(EXIT_USAGE, &error.to_string()),
+        Err(error) => leave(1, &error.to_string()),
+    };
+    drop(log_guard);
+    status
+}
+
+/// Ready at the first SIGTERM or SIGINT. A second one ends the process at once.
+async fn stop_signal() {
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return tracing::error!("signals cannot be waited for");
+    };
+    let mut next = async move || tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} };
+    next().await;
+    tokio::task::spawn_local(async move {
+        next().await;
+        tracing::warn!("told to stop a second time: leaving at once");
+        std::process::exit(1);
+    });
+}
+
+fn leave(status: u8, why: &str) -> ExitCode {
+    cli::complain(PROGRAM, why);
+    status.into()
+}

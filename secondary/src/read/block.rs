@@ -1,0 +1,113 @@
+//! Pooled, page-aligned blocks, and the bound on how many a thread has.
+
+use memmap2::MmapMut;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Bytes of a block: the largest read of the ramp.
+pub const BLOCK_BYTES: usize = 256 << 10;
+
+/// Blocks of one thread: 32 MiB. A deep scan holds up to four and the one in hand, so six
+/// scans run at full depth and the rest with less; a request needs one to go on at all.
+pub const BLOCKS: usize = 128;
+
+/// The blocks of one thread. They are mapped when first needed and kept: a fresh mapping
+/// costs a page fault for each of its 64 pages.
+#[derive(Debug)]
+pub struct Pool {
+    free: Mutex<Vec<MmapMut>>,
+    permits: Arc<Semaphore>,
+    capacity: usize,
+}
+
+impl Pool {
+    /// A pool of at most `capacity` blocks, none of them mapped yet.
+    pub fn new(capacity: usize) -> Arc<Pool> {
+        Arc::new(Pool { free: Mutex::default(), permits: Arc::new(Semaphore::new(capacity)), capacity })
+    }
+
+    /// A block, once there is one. First come, first served.
+    pub async fn acquire(self: &Arc<Pool>) -> io::Result<Block> {
+        let permit = self.permits.clone().acquire_owned().await.expect("the semaphore is never closed");
+        self.block(permit)
+    }
+
+    /// A block, if there is one now.
+    pub fn try_acquire(self: &Arc<Pool>) -> Option<io::Result<Block>> {
+        self.permits.clone().try_acquire_owned().ok().map(|permit| self.block(permit))
+    }
+
+    /// Blocks in use: in a scan's hand, or lent to the kernel.
+    pub fn in_use(&self) -> usize {
+        self.capacity - self.permits.available_permits()
+    }
+
+    fn block(self: &Arc<Pool>, permit: OwnedSemaphorePermit) -> io::Result<Block> {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let map = match free {
+            Some(map) => map,
+            // An anonymous mapping begins at a page: a copy to any other place runs at a
+            // quarter of the speed.
+            None => MmapMut::map_anon(BLOCK_BYTES)?,
+        };
+        Ok(Block { map: Some(map), len: 0, pool: Arc::clone(self), _permit: permit })
+    }
+}
+
+/// Memory that a read fills. Its permit lives in it, so that a block which an abandoned
+/// read still holds counts until the kernel is done.
+#[derive(Debug)]
+pub struct Block {
+    /// Present until dropped.
+    map: Option<MmapMut>,
+    len: usize,
+    pool: Arc<Pool>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Block {
+    /// All of the block's memory. It does not move while the block lives.
+    pub fn memory(&mut self) -> &mut [u8] {
+        self.map.as_mut().expect("present until dropped")
+    }
+
+    /// Says that the first `len` bytes have been filled.
+    pub(crate) fn set_len(&mut self, len: usize) {
+        self.len = len.min(BLOCK_BYTES);
+    }
+}
+
+impl AsRef<[u8]> for Block {
+    fn as_ref(&self) -> &[u8] {
+        &self.map.as_ref().expect("present until dropped")[..self.len]
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        if let Some(map) = self.map.take() {
+            self.pool.free.lock().unwrap_or_else(PoisonError::into_inner).push(map);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_begin_at_a_page_are_reused_and_bounded() {
+        let pool = Pool::new(2);
+        let mut first = pool.try_acquire().unwrap().unwrap();
+        let at = first.memory().as_ptr().addr();
+        assert_eq!(at % 4096, 0);
+        let second = pool.try_acquire().unwrap().unwrap();
+        assert_eq!(pool.in_use(), 2);
+        assert!(pool.try_acquire().is_none());
+        drop(second);
+        drop(first);
+        assert_eq!(pool.in_use(), 0);
+        assert_eq!(pool.try_acquire().unwrap().unwrap().memory().as_ptr().addr(), at);
+    }
+}

@@ -1,0 +1,73 @@
+//! Reading: one positional read into an owned block, and its two engines.
+//!
+//! - [`ReadAt`], [`Engine`]: the trait that both engines stand behind.
+//! - [`uring`]: one ring a thread, no thread pool.
+//! - [`threads`]: `pread` on a pool of threads, for hosts that refuse io_uring.
+//! - [`block`]: pooled, page-aligned blocks, and the bound on them.
+//! - [`readahead`]: reads kept under way ahead of the scan.
+//! - [`probe`]: why io_uring is not available.
+
+pub mod block;
+pub mod probe;
+pub mod readahead;
+pub mod threads;
+pub mod uring;
+
+use backscroll_shared::scan::Span;
+use block::Block;
+use std::future::Future;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::pin::Pin;
+
+pub use readahead::{ReadFailure, Readahead};
+
+/// A read's end: how many bytes came, and the block. A failed read gives the block back to
+/// its pool.
+pub type ReadResult = io::Result<(usize, Block)>;
+
+/// A file that is read at positions, into blocks that the read owns while it lasts.
+pub trait ReadAt: 'static {
+    /// A read under way. Dropping it gives up the result, never the memory: the block and
+    /// the descriptor live until the kernel is done with both.
+    type Read: Future<Output = ReadResult> + Unpin + 'static;
+
+    /// Starts to fill the block from `done` on, up to `span.len`, with the file's bytes
+    /// from `span.offset + done` on.
+    fn read_at(&self, block: Block, span: Span, done: usize) -> Self::Read;
+
+    /// The file's size now, in bytes.
+    fn size(&self) -> io::Result<u64>;
+}
+
+/// A pause: everybody else on the thread gets a turn, and reads under way get submitted.
+pub type Pause = Pin<Box<dyn Future<Output = ()>>>;
+
+/// How a ring thread ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Nothing is under way.
+    Clean,
+    /// The kernel still holds blocks of so many reads.
+    ReadsPending(usize),
+}
+
+/// One way to read files, with the runtime that it needs on each thread.
+pub trait Engine: Copy + 'static {
+    /// A file opened for reading.
+    type File: ReadAt;
+
+    /// The word that `/readyz` says.
+    const NAME: &'static str;
+
+    /// Adopts an open file.
+    fn adopt(self, file: OwnedFd) -> Self::File;
+
+    /// Lets everything else on this thread go first.
+    fn pause(self) -> Pause;
+
+    /// Runs one thread's work to its end, on a runtime of its own. Where reads are still
+    /// pending then, the runtime is leaked with their memory rather than freed under the
+    /// kernel.
+    fn block_on<F: Future<Output = Ended>>(self, root: F) -> io::Result<Ended>;
+}

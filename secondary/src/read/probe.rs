@@ -1,0 +1,85 @@
+//! Why is io_uring not available? Asked once, before anything else: the runtime itself
+//! panics where a ring is refused.
+
+use super::uring::{RING_ENTRIES, ring_builder};
+use rustix::io::Errno;
+use std::io;
+
+/// The switch of the kernel (Linux 6.6 and later): 0 for all, 1 for the privileged and one
+/// group, 2 for nobody.
+const SWITCH: &str = "/proc/sys/kernel/io_uring_disabled";
+
+/// What refuses io_uring, and what to do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The kernel's switch is off.
+    #[error(
+        "the kernel's switch is off for this user (kernel.io_uring_disabled={0}): set it with sysctl kernel.io_uring_disabled=0, or use --io threads"
+    )]
+    Switch(u8),
+    /// A seccomp profile refuses the call.
+    #[error(
+        "a seccomp profile refuses it (EPERM): run the container with a profile that allows io_uring_setup, io_uring_enter and io_uring_register, or use --io threads"
+    )]
+    Seccomp,
+    /// The kernel has no io_uring, or a profile hides it.
+    #[error(
+        "the kernel has no io_uring, or a container's profile hides it (ENOSYS): use Linux 6.0 or later and a profile that allows io_uring_setup, io_uring_enter and io_uring_register, or use --io threads"
+    )]
+    Missing,
+    /// The ring's memory does not fit the limit.
+    #[error(
+        "its memory does not fit the memlock limit of this user (ENOMEM), which counts across all its containers: raise ulimit -l, give each secondary a user of its own, or use --io threads"
+    )]
+    Memlock,
+    /// The kernel does not know the ring's flags.
+    #[error(
+        "the kernel is too old for the ring's flags (EINVAL): use Linux 6.0 or later, or use --io threads"
+    )]
+    TooOld,
+    /// Something else.
+    #[error("the system answers with error {0}: use --io threads")]
+    Other(i32),
+}
+
+/// Makes a ring with the real flags, enters it once, and drops it.
+pub fn probe() -> Result<(), Refusal> {
+    ring_builder()
+        .build(RING_ENTRIES)
+        .and_then(|ring| ring.submit())
+        .map(|_| ())
+        .map_err(|error| refusal(&error, switch()))
+}
+
+fn refusal(error: &io::Error, switch: Option<u8>) -> Refusal {
+    match (Errno::from_io_error(error), switch) {
+        (Some(Errno::PERM | Errno::ACCESS), Some(value @ 1..)) => Refusal::Switch(value),
+        (Some(Errno::PERM | Errno::ACCESS), _) => Refusal::Seccomp,
+        (Some(Errno::NOSYS), _) => Refusal::Missing,
+        (Some(Errno::NOMEM), _) => Refusal::Memlock,
+        (Some(Errno::INVAL), _) => Refusal::TooOld,
+        _ => Refusal::Other(error.raw_os_error().unwrap_or(0)),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "asked once at start, of a file that is no disk's")]
+fn switch() -> Option<u8> {
+    std::fs::read_to_string(SWITCH).ok()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_cause_is_told_apart() {
+        let cause = |errno: Errno, switch| refusal(&io::Error::from(errno), switch);
+        assert_eq!(cause(Errno::PERM, Some(2)), Refusal::Switch(2));
+        assert_eq!(cause(Errno::PERM, Some(0)), Refusal::Seccomp);
+        assert_eq!(cause(Errno::PERM, None), Refusal::Seccomp);
+        assert_eq!(cause(Errno::NOSYS, Some(0)), Refusal::Missing);
+        assert_eq!(cause(Errno::NOMEM, Some(0)), Refusal::Memlock);
+        assert_eq!(cause(Errno::INVAL, Some(0)), Refusal::TooOld);
+        assert_eq!(cause(Errno::MFILE, Some(0)), Refusal::Other(24));
+    }
+}

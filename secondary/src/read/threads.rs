@@ -1,0 +1,93 @@
+//! Reads with `pread` on a pool of threads: for hosts that refuse io_uring, and to compare.
+
+use super::block::Block;
+use super::{Ended, Engine, Pause, ReadAt, ReadResult};
+use backscroll_shared::scan::Span;
+use std::future::Future;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::task::{JoinHandle, LocalSet};
+
+/// Threads of one ring thread's pool: enough to keep a disk's queue filled.
+pub const POOL_THREADS: usize = 16;
+
+/// How long a runtime waits for its pool when it ends cleanly, with nothing under way.
+const SHUTDOWN_TIME: Duration = Duration::from_secs(1);
+
+/// The thread-pool engine.
+#[derive(Debug, Clone, Copy)]
+pub struct Threads;
+
+impl Engine for Threads {
+    type File = PooledFile;
+    const NAME: &'static str = "threads";
+
+    fn adopt(self, file: OwnedFd) -> PooledFile {
+        PooledFile(Arc::new(file))
+    }
+
+    fn pause(self) -> Pause {
+        #[expect(clippy::disallowed_methods, reason = "there is no ring here whose reads would wait")]
+        Box::pin(tokio::task::yield_now())
+    }
+
+    fn block_on<F: Future<Output = Ended>>(self, root: F) -> io::Result<Ended> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(POOL_THREADS)
+            .thread_name("backscroll-pool")
+            .build()?;
+        let local = LocalSet::new();
+        let ended = runtime.block_on(local.run_until(root));
+        drop(local);
+        // A read that hangs keeps its thread; it must not keep the process.
+        runtime.shutdown_timeout(if ended == Ended::Clean { SHUTDOWN_TIME } else { Duration::ZERO });
+        Ok(ended)
+    }
+}
+
+/// A file that is read on the pool.
+#[derive(Debug, Clone)]
+pub struct PooledFile(Arc<OwnedFd>);
+
+impl ReadAt for PooledFile {
+    type Read = PooledRead;
+
+    fn read_at(&self, mut block: Block, span: Span, done: usize) -> PooledRead {
+        let file = Arc::clone(&self.0);
+        #[expect(clippy::disallowed_methods, reason = "this engine is the thread pool")]
+        PooledRead(tokio::task::spawn_blocking(move || {
+            let len =
+                rustix::io::pread(&*file, &mut block.memory()[done..span.len], span.offset + done as u64)?;
+            Ok((len, block))
+        }))
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        size(&self.0)
+    }
+}
+
+/// The size of an open file: no disk is asked, the kernel holds it.
+pub(super) fn size(file: &OwnedFd) -> io::Result<u64> {
+    Ok(u64::try_from(rustix::fs::fstat(file)?.st_size).unwrap_or(0))
+}
+
+/// A read on the pool.
+#[derive(Debug)]
+pub struct PooledRead(JoinHandle<ReadResult>);
+
+impl Future for PooledRead {
+    type Output = ReadResult;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ReadResult> {
+        Poll::Ready(match ready!(Pin::new(&mut self.0).poll(cx)) {
+            Ok(result) => result,
+            Err(error) => Err(io::Error::other(error)),
+        })
+    }
+}

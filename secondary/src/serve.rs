@@ -1,0 +1,256 @@
+//! One ring thread: its connections, from the socket it is handed to the drain.
+
+use crate::catalog::Catalog;
+use crate::config::Config;
+use crate::fair::Fair;
+use crate::read::block::Pool;
+use crate::read::{Ended, Engine};
+use crate::routes;
+use crate::stream::{Incomplete, LogStream};
+use backscroll_shared::conn::{Watch, Watched};
+use backscroll_shared::limits;
+use bytes::Bytes;
+use futures_util::future::{Either, select};
+use http_body::{Body, Frame, SizeHint};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::pin::{Pin, pin};
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::{Mutex, Notify, mpsc, watch};
+use tokio::task::JoinSet;
+
+/// How often connections are looked at: whom to cut, whose blocks to take back.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// How long the kernel may keep reads once their requests are gone.
+const READS_TIME: Duration = Duration::from_secs(2);
+
+/// How far the server has come in stopping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stage {
+    Serving,
+    /// Answers in flight end; nothing new is begun.
+    Draining,
+    /// What is left is cut.
+    Cutting,
+}
+
+/// What all ring threads share.
+pub(crate) struct Host {
+    pub(crate) config: Config,
+    pub(crate) catalog: Catalog,
+    pub(crate) stage: watch::Receiver<Stage>,
+    /// Why threads read instead of io_uring, where the engine was not chosen by name.
+    pub(crate) io_fallback: Option<String>,
+}
+
+/// What all connections of one ring thread share.
+pub(crate) struct RingThread<E: Engine> {
+    pub(crate) engine: E,
+    pub(crate) host: Arc<Host>,
+    pub(crate) pool: Arc<Pool>,
+}
+
+/// A socket, and a place among the connections that are counted.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) socket: std::net::TcpStream,
+    pub(crate) place: Place,
+}
+
+/// A place among the connections; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Place(pub(crate) Arc<AtomicUsize>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+/// What the sweep knows of one connection.
+pub(crate) struct Connection<E: Engine> {
+    pub(crate) watch: Arc<Watch>,
+    cut: Notify,
+    /// The answer that is under way.
+    pub(crate) stream: RefCell<Weak<Mutex<LogStream<E>>>>,
+}
+
+/// Serves what `sockets` brings until the drain is over and nothing is under way.
+pub(crate) async fn serve<E: Engine + Unpin>(
+    thread: RingThread<E>,
+    mut sockets: mpsc::Receiver<Accepted>,
+) -> Ended {
+    let thread = Rc::new(thread);
+    let mut stage = thread.host.stage.clone();
+    let connections: RefCell<Vec<Weak<Connection<E>>>> = RefCell::default();
+    let mut tasks = JoinSet::new();
+    let mut sweep = tokio::time::interval(SWEEP);
+    sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            accepted = sockets.recv(), if !sockets.is_closed() || !sockets.is_empty() => {
+                if let Some(accepted) = accepted {
+                    let connection = Rc::new(Connection {
+                        watch: Watch::new(),
+                        cut: Notify::new(),
+                        stream: RefCell::default(),
+                    });
+                    connections.borrow_mut().push(Rc::downgrade(&connection));
+                    tasks.spawn_local(serve_connection(Rc::clone(&thread), connection, accepted));
+                }
+            }
+            Some(result) = tasks.join_next(), if !tasks.is_empty() => {
+                if let Err(error) = result {
+                    tracing::error!(%error, "a connection ended in a panic");
+                }
+            }
+            _ = sweep.tick() => look_after(&mut connections.borrow_mut()),
+            changed = stage.changed() => {
+                sockets.close();
+                if changed.is_err() || *stage.borrow_and_update() == Stage::Cutting {
+                    break;
+                }
+            }
+        }
+        if *stage.borrow() >= Stage::Draining && tasks.is_empty() && sockets.is_empty() {
+            break;
+        }
+    }
+    tasks.shutdown().await;
+    drop(sockets);
+    wait_for_reads(&thread.pool).await
+}
+
+/// Abandoned reads still hold their blocks: the runtime must outlive them.
+async fn wait_for_reads(pool: &Pool) -> Ended {
+    const STEP: Duration = Duration::from_millis(2);
+    let mut waited = Duration::ZERO;
+    while pool.in_use() > 0 && waited < READS_TIME {
+        tokio::time::sleep(STEP).await;
+        waited += STEP;
+    }
+    match pool.in_use() {
+        0 => Ended::Clean,
+        reads => Ended::ReadsPending(reads),
+    }
+}
+
+fn look_after<E: Engine>(connections: &mut Vec<Weak<Connection<E>>>) {
+    connections.retain(|connection| {
+        let Some(connection) = connection.upgrade() else { return false };
+        if let Some(overdue) = connection.watch.overdue() {
+            tracing::debug!(?overdue, "a connection is cut");
+            connection.cut.notify_one();
+        } else if connection.watch.stalled_for() >= SWEEP {
+            let stream = connection.stream.borrow().upgrade();
+            if let Some(mut stream) = stream.as_ref().and_then(|stream| stream.try_lock().ok()) {
+                stream.park();
+            }
+        }
+        true
+    });
+}
+
+async fn serve_connection<E: Engine + Unpin>(
+    thread: Rc<RingThread<E>>,
+    connection: Rc<Connection<E>>,
+    accepted: Accepted,
+) {
+    let Accepted { socket, place: _place } = accepted;
+    let socket = match TcpStream::from_std(socket) {
+        Ok(socket) => socket,
+        Err(error) => return tracing::warn!(%error, "a socket could not be taken over"),
+    };
+    let mut stage = thread.host.stage.clone();
+    let io = TokioIo::new(Watched::new(socket, Arc::clone(&connection.watch)));
+    let service = service_fn(|request| {
+        connection.watch.request_began();
+        let (thread, connection) = (Rc::clone(&thread), Rc::clone(&connection));
+        async move {
+            let reset_on_failure = request.version() < http::Version::HTTP_11;
+            let response = routes::answer(&thread, &connection, request).await;
+            let watch = Arc::clone(&connection.watch);
+            Ok::<_, Infallible>(response.map(|body| Answer { body, watch, reset_on_failure }))
+        }
+    });
+    let http = http1::Builder::new()
+        .max_buf_size(limits::HEAD_BYTES)
+        .max_headers(limits::HEADERS)
+        .header_read_timeout(None)
+        .serve_connection(io, service);
+    let mut http = pin!(Fair::new(http, thread.engine));
+    let drained = async { stage.wait_for(|stage| *stage >= Stage::Draining).await.map(|_| ()) };
+    let cut = pin!(connection.cut.notified());
+    let graceful = async {
+        if let Either::Right((_, _)) = select(http.as_mut(), pin!(drained)).await {
+            http.as_mut().get_mut().inner().graceful_shutdown();
+            let _ = http.as_mut().await;
+        }
+    };
+    select(pin!(graceful), cut).await;
+}
+
+/// The body of an answer. It tells the watch when it has been handed over.
+pub(crate) struct Answer {
+    body: AnswerBody,
+    watch: Arc<Watch>,
+    /// HTTP/1.0 has no chunks: only a reset tells a failed answer from a complete one.
+    reset_on_failure: bool,
+}
+
+/// What a body is made of.
+pub(crate) enum AnswerBody {
+    Whole(Option<Bytes>),
+    Frames(Pin<Box<dyn futures_util::Stream<Item = Result<Frame<Bytes>, Incomplete>>>>),
+}
+
+impl From<Bytes> for AnswerBody {
+    fn from(bytes: Bytes) -> AnswerBody {
+        AnswerBody::Whole(Some(bytes).filter(|bytes| !bytes.is_empty()))
+    }
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = Incomplete;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Incomplete>>> {
+        let polled = match &mut self.body {
+            AnswerBody::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            AnswerBody::Frames(frames) => frames.as_mut().poll_next(cx),
+        };
+        if self.reset_on_failure && matches!(polled, Poll::Ready(Some(Err(_)))) {
+            self.watch.reset_on_close();
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self.body, AnswerBody::Whole(None))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.body {
+            AnswerBody::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
+            AnswerBody::Frames(_) => SizeHint::default(),
+        }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.watch.answer_ended();
+    }
+}

@@ -1,0 +1,211 @@
+//! One answer of `/logs` as a body: readahead, scan and encoding, pulled by the client.
+
+use crate::read::block::Block;
+use crate::read::{Engine, ReadAt, ReadFailure, Readahead};
+use backscroll_shared::limits;
+use backscroll_shared::query::FileName;
+use backscroll_shared::scan::{Search, Step};
+use backscroll_shared::wire::problem::{Code, Problem};
+use backscroll_shared::wire::verdict::{Failure, Status, Verdict};
+use backscroll_shared::wire::{Encoder, Format, ndjson};
+use bytes::Bytes;
+use http_body::Frame;
+use std::time::{Duration, Instant};
+
+/// How long one answer may work before everybody else on the thread gets a turn.
+const TURN: Duration = Duration::from_micros(100);
+
+/// Room that a frame begins with: what most tail requests fill.
+const FRAME_START: usize = 4 << 10;
+
+/// How the answer ends, for a client of this kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ending {
+    /// Text or NDJSON.
+    pub format: Format,
+    /// The client reads trailers.
+    pub trailers: bool,
+    /// The client is a primary, which writes the last NDJSON object itself.
+    pub relay: bool,
+}
+
+/// The answer is incomplete, and is cut so that nobody takes it for complete.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer is incomplete: {0}")]
+pub struct Incomplete(pub String);
+
+/// One answer.
+pub struct LogStream<E: Engine> {
+    engine: E,
+    name: FileName,
+    size: u64,
+    search: Search<Block>,
+    readahead: Readahead<E::File>,
+    encoder: Encoder,
+    ending: Ending,
+    frame: Vec<u8>,
+    phase: Phase,
+    worked_since: Instant,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Searching,
+    /// The records are out; the last object is next.
+    Ended(Verdict),
+    /// Trailers, or the cut, are next.
+    Closing(Verdict),
+    Over,
+}
+
+impl<E: Engine> LogStream<E> {
+    /// An answer about `name`, which had `size` bytes when it was opened.
+    pub fn new(
+        engine: E,
+        name: FileName,
+        size: u64,
+        search: Search<Block>,
+        readahead: Readahead<E::File>,
+        encoder: Encoder,
+        ending: Ending,
+    ) -> LogStream<E> {
+        LogStream {
+            engine,
+            name,
+            size,
+            search,
+            readahead,
+            encoder,
+            ending,
+            frame: Vec::new(),
+            phase: Phase::Searching,
+            worked_since: Instant::now(),
+        }
+    }
+
+    /// Goes on until there is something to send. A failure before that is a problem with a
+    /// status of its own. May be dropped and called again.
+    pub async fn prime(&mut self) -> Result<(), Problem> {
+        self.fill().await;
+        match &self.phase {
+            Phase::Ended(Verdict { lines: 0, error: Some(failure), .. }) => {
+                Err(Problem::new(code_of(&failure.code), failure.detail.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The next piece of the body. May be dropped and called again.
+    pub async fn next_frame(&mut self) -> Option<Result<Frame<Bytes>, Incomplete>> {
+        self.fill().await;
+        if !self.frame.is_empty() {
+            return Some(Ok(Frame::data(Bytes::from(std::mem::take(&mut self.frame)))));
+        }
+        match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Ended(verdict) if self.ending.format == Format::Ndjson && !self.ending.relay => {
+                let object = ndjson::end(&verdict);
+                self.phase = Phase::Closing(verdict);
+                Some(Ok(Frame::data(Bytes::from(object))))
+            }
+            Phase::Ended(verdict) | Phase::Closing(verdict) => self.close(&verdict),
+            Phase::Searching | Phase::Over => None,
+        }
+    }
+
+    /// Gives back every block, because the client does not read. They are read again once
+    /// it does.
+    pub fn park(&mut self) {
+        self.readahead.park();
+        self.search.release();
+    }
+
+    fn close(&self, verdict: &Verdict) -> Option<Result<Frame<Bytes>, Incomplete>> {
+        if self.ending.trailers {
+            return Some(Ok(Frame::trailers(verdict.to_trailers())));
+        }
+        let failure = verdict.error.as_ref()?;
+        Some(Err(Incomplete(failure.detail.clone())))
+    }
+
+    /// Works until a frame is to be sent, or the records are out. Records leave as they are
+    /// found: what a block has yielded is not held back for the next one.
+    async fn fill(&mut self) {
+        while matches!(self.phase, Phase::Searching) && self.frame.len() < limits::FRAME_BYTES {
+            match self.search.step() {
+                Step::Record(record) => {
+                    if self.frame.capacity() == 0 {
+                        self.frame.reserve(FRAME_START);
+                    }
+                    self.encoder.encode(&record, &mut self.frame);
+                }
+                Step::Done => self.phase = Phase::Ended(self.verdict()),
+                Step::NeedBlock | Step::NeedAgain(_) if !self.frame.is_empty() => return,
+                Step::NeedBlock => {
+                    self.take_turns().await;
+                    match self.readahead.next().await {
+                        Ok(Some((span, block))) => self.search.feed(span, block),
+                        Ok(None) => self.phase = Phase::Ended(self.verdict()),
+                        Err(failure) => self.fail(&failure),
+                    }
+                }
+                Step::NeedAgain(span) => match self.readahead.again(span).await {
+                    Ok((span, block)) => self.search.feed(span, block),
+                    Err(failure) => self.fail(&failure),
+                },
+            }
+        }
+    }
+
+    /// Lets others go first, where this answer has worked for long and no read made it wait.
+    async fn take_turns(&mut self) {
+        if !self.readahead.take_waited() && self.worked_since.elapsed() >= TURN {
+            self.engine.pause().await;
+            self.worked_since = Instant::now();
+        } else if self.worked_since.elapsed() >= TURN {
+            self.worked_since = Instant::now();
+        }
+    }
+
+    /// The verdict once the records are out: complete, unless the file has become shorter
+    /// than it was, so that some of them may have been somebody else's bytes.
+    fn verdict(&self) -> Verdict {
+        let verdict = self.tally(Status::Complete);
+        let whole = verdict.bytes_scanned == self.size;
+        match self.readahead.file().size() {
+            Ok(now) if whole && now < self.size => self.failed(&ReadFailure::Shrunk { offset: now }),
+            _ => verdict,
+        }
+    }
+
+    fn fail(&mut self, failure: &ReadFailure) {
+        tracing::warn!(file = %self.name, %failure, "an answer is incomplete");
+        self.phase = Phase::Ended(self.failed(failure));
+    }
+
+    fn failed(&self, failure: &ReadFailure) -> Verdict {
+        let code = match failure {
+            ReadFailure::Io { .. } => Code::IoError.as_str(),
+            ReadFailure::Shrunk { .. } => FILE_SHRUNK,
+            ReadFailure::Starved => Code::Overloaded.as_str(),
+        };
+        let detail = format!("{}: {failure}: ask again", self.name);
+        Verdict { error: Some(Failure { code: code.to_owned(), detail }), ..self.tally(Status::Failed) }
+    }
+
+    fn tally(&self, status: Status) -> Verdict {
+        let summary = self.search.summary();
+        Verdict {
+            lines: summary.lines,
+            bytes_scanned: summary.bytes_scanned,
+            truncated_lines: summary.truncated_lines,
+            ..Verdict::new(status)
+        }
+    }
+}
+
+/// The verdict's code for a file that was truncated while it was read.
+const FILE_SHRUNK: &str = "file_shrunk";
+
+fn code_of(code: &str) -> Code {
+    if code == Code::Overloaded.as_str() { Code::Overloaded } else { Code::IoError }
+}
