@@ -84,3 +84,50 @@ impl<F: Future, E: Engine + Unpin> Future for Fair<F, E> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read::block::Pool;
+    use crate::read::threads::Threads;
+    use crate::read::uring::Uring;
+    use crate::read::{Ended, ReadAt as _};
+    use backscroll_shared::scan::Span;
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    /// Polls that a task which wakes itself without end gets before another's read is done.
+    fn polls_until_read<E: Engine + Unpin>(engine: E) -> u32 {
+        let (polls, done) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(false)));
+        let ended = engine.block_on(async {
+            let (counted, stop) = (Rc::clone(&polls), Rc::clone(&done));
+            let selfish = std::future::poll_fn(move |cx| {
+                counted.set(counted.get() + 1);
+                if stop.get() || counted.get() > 1_000_000 {
+                    return Poll::Ready(());
+                }
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            });
+            let selfish = tokio::task::spawn_local(Fair::new(selfish, engine));
+            let pool = Pool::new(1);
+            let file = engine.adopt(tempfile::tempfile().unwrap().into());
+            let block = pool.acquire().await.unwrap();
+            let (len, _) = file.read_at(block, Span { offset: 0, len: 4096 }, 0).await.unwrap();
+            assert_eq!(len, 0, "the file is empty");
+            done.set(true);
+            selfish.await.unwrap();
+            Ended::Clean
+        });
+        assert_eq!(ended.unwrap(), Ended::Clean);
+        polls.get()
+    }
+
+    #[test]
+    fn a_task_that_wakes_itself_starves_no_read() {
+        // Without `Fair` the ring is never submitted to, and the count runs to its end.
+        let polls = polls_until_read(Uring);
+        assert!(polls < 100, "{polls}");
+        assert!(polls_until_read(Threads) < 1_000_000);
+    }
+}

@@ -28,7 +28,7 @@ pub(crate) async fn logs<E: Engine, B>(
     let format = accept::log_format(request.headers())?;
     let log = thread.host.catalog.open_file(&query.filename)?;
 
-    let trailers = headers::wants_trailers(request.headers());
+    let trailers = headers::wants_trailers(request.version(), request.headers());
     let mut response = Response::new(AnswerBody::from(Bytes::new()));
     headers::streaming(response.headers_mut(), format.content_type());
     if trailers {

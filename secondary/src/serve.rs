@@ -7,7 +7,7 @@ use crate::read::block::Pool;
 use crate::read::{Ended, Engine};
 use crate::routes;
 use crate::stream::{Incomplete, LogStream};
-use backscroll_shared::conn::{Watch, Watched};
+use backscroll_shared::conn::{Answer, Watch, Watched};
 use backscroll_shared::limits;
 use bytes::Bytes;
 use futures_util::future::{Either, select};
@@ -176,10 +176,10 @@ async fn serve_connection<E: Engine + Unpin>(
         connection.watch.request_began();
         let (thread, connection) = (Rc::clone(&thread), Rc::clone(&connection));
         async move {
-            let reset_on_failure = request.version() < http::Version::HTTP_11;
+            let (version, method) = (request.version(), request.method().clone());
             let response = routes::answer(&thread, &connection, request).await;
             let watch = Arc::clone(&connection.watch);
-            Ok::<_, Infallible>(response.map(|body| Answer { body, watch, reset_on_failure }))
+            Ok::<_, Infallible>(response.map(|body| Answer::new(body, version, &method, watch)))
         }
     });
     let http = http1::Builder::new()
@@ -199,14 +199,6 @@ async fn serve_connection<E: Engine + Unpin>(
     select(pin!(graceful), cut).await;
 }
 
-/// The body of an answer. It tells the watch when it has been handed over.
-pub(crate) struct Answer {
-    body: AnswerBody,
-    watch: Arc<Watch>,
-    /// HTTP/1.0 has no chunks: only a reset tells a failed answer from a complete one.
-    reset_on_failure: bool,
-}
-
 /// What a body is made of.
 pub(crate) enum AnswerBody {
     Whole(Option<Bytes>),
@@ -219,7 +211,7 @@ impl From<Bytes> for AnswerBody {
     }
 }
 
-impl Body for Answer {
+impl Body for AnswerBody {
     type Data = Bytes;
     type Error = Incomplete;
 
@@ -227,30 +219,20 @@ impl Body for Answer {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Incomplete>>> {
-        let polled = match &mut self.body {
+        match &mut *self {
             AnswerBody::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             AnswerBody::Frames(frames) => frames.as_mut().poll_next(cx),
-        };
-        if self.reset_on_failure && matches!(polled, Poll::Ready(Some(Err(_)))) {
-            self.watch.reset_on_close();
         }
-        polled
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.body, AnswerBody::Whole(None))
+        matches!(self, AnswerBody::Whole(None))
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.body {
+        match self {
             AnswerBody::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
             AnswerBody::Frames(_) => SizeHint::default(),
         }
-    }
-}
-
-impl Drop for Answer {
-    fn drop(&mut self) {
-        self.watch.answer_ended();
     }
 }

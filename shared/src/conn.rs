@@ -2,6 +2,11 @@
 //! [`Watched`] stream, and look at its [`Watch`] about once a second: one timer a thread,
 //! where a timer for each read and write would be the costlier part of a small request.
 
+mod answer;
+
+pub use answer::Answer;
+
+use futures_util::task::AtomicWaker;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,8 +26,12 @@ pub struct Watch {
     phase_since: AtomicU64,
     /// Milliseconds after `born` since when the peer takes nothing; `TAKING` if it does.
     stalled_since: AtomicU64,
-    /// Whether the connection must not end as a complete answer would.
-    reset: AtomicBool,
+    /// Counts the times that all that was buffered for the socket has been written.
+    flushes: AtomicU64,
+    /// The failing answer that waits for the next one.
+    flushed: AtomicWaker,
+    /// Whether an answer is on its way whose end is the connection's end.
+    ends_by_closing: AtomicBool,
 }
 
 const IDLE: u8 = 0;
@@ -49,7 +58,9 @@ impl Watch {
             phase: AtomicU8::new(IDLE),
             phase_since: AtomicU64::new(0),
             stalled_since: AtomicU64::new(TAKING),
-            reset: AtomicBool::new(false),
+            flushes: AtomicU64::new(0),
+            flushed: AtomicWaker::new(),
+            ends_by_closing: AtomicBool::new(false),
         })
     }
 
@@ -65,17 +76,6 @@ impl Watch {
     /// A request's head is whole: what follows is the server's time.
     pub fn request_began(&self) {
         self.phase.store(BUSY, Relaxed);
-    }
-
-    /// The answer's body has been handed over.
-    pub fn answer_ended(&self) {
-        self.enter(IDLE);
-    }
-
-    /// From here on the connection ends in a reset. An answer to HTTP/1.0 has no other end
-    /// than the connection's, so a failed one would look complete.
-    pub fn reset_on_close(&self) {
-        self.reset.store(true, Relaxed);
     }
 
     /// How long the peer has taken nothing.
@@ -127,9 +127,10 @@ impl<S: Reset> Watched<S> {
     }
 }
 
+/// Also where the connection's task is aborted, which no body hears of.
 impl<S: Reset> Drop for Watched<S> {
     fn drop(&mut self) {
-        if self.watch.reset.load(Relaxed) {
+        if self.watch.ends_by_closing.load(Relaxed) {
             self.stream.reset_on_close();
         }
     }
@@ -183,8 +184,12 @@ impl<S: AsyncWrite + Reset + Unpin> AsyncWrite for Watched<S> {
         self.stream.is_write_vectored()
     }
 
+    /// hyper calls it once its own buffer is empty, and only then.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        self.watch.flushes.fetch_add(1, Relaxed);
+        self.watch.flushed.wake();
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -107,7 +107,7 @@ impl LogQuery {
 
 /// The problem of a parameter that is not known here.
 pub fn unknown_parameter(name: &[u8], known: &[&str]) -> Problem {
-    let known = known.join(", ");
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
     Problem::new(
         Code::UnknownParameter,
         format!("unknown parameter {}: known here are {known}", quoted(name)),
@@ -146,7 +146,8 @@ fn count(value: &[u8]) -> Result<u64, Problem> {
         })
 }
 
-fn host(value: Vec<u8>) -> Result<String, Problem> {
+/// Checks the bytes of a `hostname` parameter.
+pub fn host(value: Vec<u8>) -> Result<String, Problem> {
     String::from_utf8(value)
         .ok()
         .filter(|name| !name.is_empty())

@@ -1,6 +1,6 @@
 //! The header and trailer fields of the contract.
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
 
 /// How the answer ended.
 pub const LOG_STATUS: HeaderName = HeaderName::from_static("log-status");
@@ -37,13 +37,16 @@ pub fn hardened(map: &mut HeaderMap) {
     map.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }
 
-/// Whether the client reads trailers: `TE` names them (RFC 9110, section 10.1.4).
-pub fn wants_trailers(map: &HeaderMap) -> bool {
-    map.get_all(header::TE).iter().filter_map(|v| v.to_str().ok()).any(|v| {
-        v.split(',').any(|part| {
-            part.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("trailers"))
-        })
-    })
+/// Whether the client reads trailers: HTTP/1.1, and `TE` names them (RFC 9110, section
+/// 10.1.4). Exactly as hyper sees it, which otherwise drops them in silence: then a failed
+/// answer would end as a complete one does.
+pub fn wants_trailers(version: Version, map: &HeaderMap) -> bool {
+    version == Version::HTTP_11
+        && map
+            .get_all(header::TE)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .any(|value| value.split(',').any(|coding| coding.trim().eq_ignore_ascii_case("trailers")))
 }
 
 /// A field value of any text: control bytes are escaped.

@@ -1,0 +1,73 @@
+//! The endpoints, and what all of them have in common.
+
+use crate::config::Config;
+use crate::fleet::Fleet;
+use crate::routes::{files, health, hosts, index, logs};
+use crate::upstream::Upstream;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use axum::routing::get;
+use backscroll_shared::query::quoted;
+use backscroll_shared::wire::headers;
+use backscroll_shared::wire::problem::{Code, Problem, check_head};
+use std::sync::Arc;
+
+/// What every request may look at.
+#[derive(Debug)]
+pub struct App {
+    /// Who is out there.
+    pub fleet: Fleet,
+    /// How they are asked.
+    pub upstream: Upstream,
+    /// The name of the host that this runs on.
+    pub hostname: String,
+}
+
+impl App {
+    /// The state of a server that was configured so.
+    pub fn new(config: Config) -> Result<Arc<App>, reqwest::Error> {
+        Ok(Arc::new(App {
+            fleet: config.fleet,
+            upstream: Upstream::new(config.times)?,
+            hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        }))
+    }
+}
+
+/// The endpoints; each answers HEAD too.
+pub fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/", get(index))
+        .route("/logs", get(logs::logs))
+        .route("/files", get(files::files))
+        .route("/hosts", get(hosts::hosts))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .method_not_allowed_fallback(other_method)
+        .fallback(no_route)
+        .layer(from_fn(guard))
+        .with_state(app)
+}
+
+async fn guard(request: Request, next: Next) -> Response {
+    if let Err(problem) = check_head(&request) {
+        return problem.into_response::<Body>();
+    }
+    let mut response = next.run(request).await;
+    headers::hardened(response.headers_mut());
+    response
+}
+
+async fn other_method(request: Request) -> Response {
+    let detail = format!("{} takes GET and HEAD, not {}", request.uri().path(), request.method());
+    Problem::new(Code::MethodNotAllowed, detail).into_response::<Body>()
+}
+
+async fn no_route(request: Request) -> Response {
+    let path = quoted(request.uri().path().as_bytes());
+    let detail = format!("no endpoint {path}: GET / lists them");
+    Problem::new(Code::NoRoute, detail).into_response::<Body>()
+}

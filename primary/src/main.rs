@@ -1,0 +1,54 @@
+//! Arguments, configuration, telemetry, run, drain.
+
+use backscroll_primary::{Args, Config, run};
+use backscroll_shared::{cli, telemetry::logs};
+use std::process::ExitCode;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+const PROGRAM: &str = "backscroll-primary";
+
+fn main() -> ExitCode {
+    let args = match cli::parse::<Args>(PROGRAM) {
+        Ok(args) => args,
+        Err(status) => return ExitCode::from(status),
+    };
+    let config = match Config::try_from(args) {
+        Ok(config) => config,
+        Err(why) => return leave(cli::EXIT_USAGE, &why),
+    };
+    // Held to the end: it writes out what is still queued.
+    let _guard = match logs::init(&config.log, PROGRAM) {
+        Ok(guard) => guard,
+        Err(why) => return leave(cli::EXIT_USAGE, &why),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return leave(1, &format!("no threads to run on: {error}")),
+    };
+    match runtime.block_on(serve(config)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => leave(1, &why),
+    }
+}
+
+async fn serve(config: Config) -> Result<(), String> {
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|error| format!("--listen {}: {error}", config.listen))?;
+    let signals = |kind| signal(kind).map_err(|error| format!("signals cannot be taken: {error}"));
+    let (terminate, interrupt) = (signals(SignalKind::terminate())?, signals(SignalKind::interrupt())?);
+    run(listener, config, told_to_stop(terminate, interrupt)).await.map_err(|error| error.to_string())
+}
+
+async fn told_to_stop(mut terminate: Signal, mut interrupt: Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+fn leave(status: u8, why: &str) -> ExitCode {
+    cli::complain(PROGRAM, why);
+    ExitCode::from(status)
+}

@@ -1,0 +1,46 @@
+//! `GET /healthz` and `GET /readyz`.
+
+use super::{JSON, TEXT, no_parameters, told, whole};
+use crate::app::App;
+use axum::extract::State;
+use axum::response::Response;
+use backscroll_shared::VERSION;
+use http::StatusCode;
+use http::request::Parts;
+use serde::Serialize;
+use std::sync::Arc;
+
+/// Answers `/healthz`: the process lives.
+pub async fn healthz() -> Response {
+    whole(StatusCode::OK, TEXT, "ok\n")
+}
+
+#[derive(Debug, Serialize)]
+struct Readiness<'a> {
+    ready: bool,
+    hostname: &'a str,
+    version: &'static str,
+    /// A primary reads no files.
+    io_engine: Option<&'static str>,
+    reason: Option<&'static str>,
+}
+
+/// Answers `/readyz`: whether it can serve.
+pub async fn readyz(State(app): State<Arc<App>>, request: Parts) -> Response {
+    if let Err(problem) = no_parameters(request.uri.query()) {
+        return told(Err(problem));
+    }
+    let reason =
+        app.fleet.is_empty().then_some("the fleet is empty: name its hosts with --secondary NAME=URL");
+    let state = Readiness {
+        ready: reason.is_none(),
+        hostname: &app.hostname,
+        version: VERSION,
+        io_engine: None,
+        reason,
+    };
+    let mut body = serde_json::to_vec(&state).expect("the state is plain data");
+    body.push(b'\n');
+    let status = if state.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    whole(status, JSON, body)
+}

@@ -1,0 +1,67 @@
+//! The endpoints, a file for each.
+
+pub mod files;
+pub mod health;
+pub mod hosts;
+pub mod logs;
+
+use crate::app::App;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use backscroll_shared::VERSION;
+use backscroll_shared::query::{pairs, unknown_parameter};
+use backscroll_shared::wire::problem::Problem;
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header};
+use std::sync::Arc;
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const JSON: &str = "application/json";
+
+/// `GET /`: what this is.
+pub async fn index(State(app): State<Arc<App>>) -> Response {
+    let host = app.fleet.hosts().next().map_or("NAME", |host| host.name.as_str());
+    whole(
+        StatusCode::OK,
+        TEXT,
+        format!(
+            "backscroll-primary {VERSION}: the newest lines first, from the fleet's log files where they lie
+
+GET /logs?hostname=&filename=&keyword=&n=&on_error=   lines, newest first; Accept: application/x-ndjson for objects
+GET /files?hostname=&glob=                            a host's log files
+GET /hosts                                            the fleet, and how it is
+GET /healthz, /readyz                                 whether this lives, and whether it can serve
+
+Try:  curl 'http://HERE/files?hostname={host}'
+      curl 'http://HERE/logs?hostname={host}&filename=FILE&keyword=error&n=20'
+"
+        ),
+    )
+}
+
+/// An answer that is there at once.
+fn whole(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response {
+    let mut response = Response::new(Body::from(body.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// The body of an answer to HEAD, whose length is not known.
+fn headless() -> Body {
+    Body::from_stream(futures_util::stream::empty::<Result<Bytes, std::convert::Infallible>>())
+}
+
+/// Refuses every parameter, where an endpoint has none.
+fn no_parameters(query: Option<&str>) -> Result<(), Problem> {
+    match pairs(query.unwrap_or_default())?.first() {
+        Some(pair) => Err(unknown_parameter(&pair.name, &[])),
+        None => Ok(()),
+    }
+}
+
+/// A problem, or the answer.
+fn told(result: Result<Response, Problem>) -> Response {
+    result.unwrap_or_else(Problem::into_response::<Body>)
+}

@@ -1,0 +1,259 @@
+//! One request to one secondary.
+
+use crate::fleet::Host;
+use axum::body::Body;
+use backscroll_shared::wire::headers;
+use backscroll_shared::wire::problem::{Code, Problem};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use http_body::{Frame, SizeHint};
+use http_body_util::{BodyExt as _, Limited};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::{Sleep, sleep, timeout};
+
+/// How long a host may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Times {
+    /// To accept a connection. A host in the same network takes milliseconds.
+    pub connect: Duration,
+    /// To begin its answer: a cold disk and a queue in front of it are within this.
+    pub head: Duration,
+    /// Between two pieces of its answer: a rare keyword in a large file is looked for that
+    /// long before the next match.
+    pub idle: Duration,
+    /// To answer `/readyz` for `/hosts`, all in all.
+    pub probe: Duration,
+}
+
+impl Default for Times {
+    fn default() -> Times {
+        Times {
+            connect: Duration::from_secs(1),
+            head: Duration::from_secs(10),
+            idle: Duration::from_mins(5),
+            probe: Duration::from_secs(2),
+        }
+    }
+}
+
+/// How long a connection is kept for the next request to the same host: shorter than the
+/// secondary keeps it, so that it is not closed under a request.
+const POOL_IDLE_TIME: Duration = Duration::from_secs(5);
+
+/// Bytes of a problem, or of a `/readyz`, that are read.
+const SMALL_BODY_BYTES: usize = 64 << 10;
+
+/// The statuses of the contract that a secondary may answer with. Any other is no
+/// secondary's: a redirect, say, which is never followed.
+const STATUSES: [u16; 12] = [400, 401, 403, 404, 405, 406, 414, 429, 431, 500, 501, 503];
+
+/// The header fields of a host's problem that are passed on.
+const PASSED: [http::HeaderName; 3] = [header::CONTENT_TYPE, header::RETRY_AFTER, header::ALLOW];
+
+/// The client of all secondaries.
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    client: reqwest::Client,
+    times: Times,
+}
+
+/// What a host answered before the first byte of its body.
+#[derive(Debug)]
+pub enum Answer {
+    /// 200: its body is on its way.
+    Streaming(Pieces),
+    /// A status of its own, to be passed on as it is.
+    Refused(Response<Body>),
+}
+
+impl Upstream {
+    /// A client that follows no redirect and takes no proxy: a connection goes to a host of
+    /// the fleet, or nowhere.
+    pub fn new(times: Times) -> Result<Upstream, reqwest::Error> {
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .http1_only()
+            .connect_timeout(times.connect)
+            .pool_idle_timeout(POOL_IDLE_TIME)
+            .tcp_nodelay(true)
+            .build()?;
+        Ok(Upstream { client, times })
+    }
+
+    /// Asks `host` for `target` (path and query), whose 200 is of the type `content_type`.
+    pub async fn ask(
+        &self,
+        host: &Host,
+        method: &Method,
+        target: &str,
+        content_type: &str,
+    ) -> Result<Answer, Problem> {
+        let mut fields = HeaderMap::new();
+        fields.insert(header::ACCEPT, headers::value(essence(content_type)));
+        fields.insert(header::TE, HeaderValue::from_static("trailers"));
+        fields.insert(headers::RELAY, HeaderValue::from_static("1"));
+        let response = self.send(host, method, target, fields).await?;
+        let status = response.status();
+        if status == StatusCode::OK {
+            let given = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+            if !given.is_some_and(|given| essence(given).eq_ignore_ascii_case(essence(content_type))) {
+                return Err(no_secondary(host, &format!("its answer is of the type {given:?}")));
+            }
+            return Ok(Answer::Streaming(self.pieces(response)));
+        }
+        if !STATUSES.contains(&status.as_u16()) {
+            return Err(no_secondary(host, &format!("it answered with status {}", status.as_u16())));
+        }
+        self.refusal(host, response).await.map(Answer::Refused)
+    }
+
+    /// The status and the body of `/readyz`; nothing where the host cannot be reached.
+    pub async fn probe(&self, host: &Host) -> Option<(StatusCode, Bytes)> {
+        let probed = async {
+            let response = self.send(host, &Method::GET, "/readyz", HeaderMap::new()).await.ok()?;
+            let status = response.status();
+            small(self.pieces(response)).await.map(|body| (status, body))
+        };
+        timeout(self.times.probe, probed).await.ok().flatten()
+    }
+
+    async fn send(
+        &self,
+        host: &Host,
+        method: &Method,
+        target: &str,
+        fields: HeaderMap,
+    ) -> Result<reqwest::Response, Problem> {
+        let url = format!("{}{target}", host.url);
+        let sent = self.client.request(method.clone(), url).headers(fields).send();
+        match timeout(self.times.head, sent).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) if error.is_timeout() => {
+                tracing::warn!(host = host.name, error = %Causes(&error), "host did not accept in time");
+                Err(timed_out(host, &format!("accept a connection within {:?}", self.times.connect)))
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(host = host.name, error = %Causes(&error), "host not reached");
+                let what = if error.is_connect() {
+                    "could not be reached: see that its secondary runs; GET /hosts shows its state"
+                } else {
+                    "broke off before it answered: see its secondary's log"
+                };
+                let detail = format!("host {} {what}", host.name);
+                Err(Problem::new(Code::UpstreamUnreachable, detail).on_host(&host.name))
+            }
+            Err(_) => {
+                tracing::warn!(host = host.name, "host did not answer in time");
+                Err(timed_out(host, &format!("answer within {:?}", self.times.head)))
+            }
+        }
+    }
+
+    fn pieces(&self, response: reqwest::Response) -> Pieces {
+        let body = http::Response::<reqwest::Body>::from(response).into_body();
+        Pieces { body, idle: self.times.idle, waiting: None }
+    }
+
+    async fn refusal(&self, host: &Host, response: reqwest::Response) -> Result<Response<Body>, Problem> {
+        let status = response.status();
+        let fields = response.headers().clone();
+        let body = timeout(self.times.head, small(self.pieces(response))).await.ok().flatten();
+        let body = body.ok_or_else(|| no_secondary(host, "its problem is too long or was cut off"))?;
+        let mut passed = Response::new(Body::from(body));
+        *passed.status_mut() = status;
+        for name in PASSED {
+            if let Some(value) = fields.get(&name) {
+                passed.headers_mut().insert(name, value.clone());
+            }
+        }
+        Ok(passed)
+    }
+}
+
+fn timed_out(host: &Host, what: &str) -> Problem {
+    let detail = format!("host {} did not {what}: try again; GET /hosts shows its state", host.name);
+    Problem::new(Code::UpstreamTimeout, detail).on_host(&host.name)
+}
+
+fn no_secondary(host: &Host, what: &str) -> Problem {
+    tracing::warn!(host = host.name, what, "host does not answer like a secondary");
+    let detail =
+        format!("host {}: {what}, as no secondary does: see what listens at its URL (GET /hosts)", host.name);
+    Problem::new(Code::UpstreamUnreachable, detail).on_host(&host.name)
+}
+
+async fn small(body: Pieces) -> Option<Bytes> {
+    Limited::new(body, SMALL_BODY_BYTES).collect().await.ok().map(http_body_util::Collected::to_bytes)
+}
+
+/// A media type without its parameters.
+fn essence(content_type: &str) -> &str {
+    content_type.split(';').next().unwrap_or_default().trim()
+}
+
+/// An error with what caused it: reqwest's own text leaves that out.
+struct Causes<'e>(&'e (dyn std::error::Error + 'static));
+
+impl std::fmt::Display for Causes<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut error = Some(self.0);
+        let mut sep = "";
+        while let Some(this) = error {
+            write!(f, "{sep}{this}")?;
+            (error, sep) = (this.source(), ": ");
+        }
+        Ok(())
+    }
+}
+
+/// Why a host's body ended before its end.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    /// The connection broke, or what came was no HTTP.
+    #[error("the connection to the host broke: {}", Causes(.0))]
+    Connection(#[source] reqwest::Error),
+    /// Nothing came for too long.
+    #[error("the host sent nothing for {0:?}")]
+    Idle(Duration),
+}
+
+/// A host's body as it comes: its data, then its trailers. Dropping it closes the
+/// connection, and so stops the host's reading.
+#[derive(Debug)]
+pub struct Pieces {
+    body: reqwest::Body,
+    idle: Duration,
+    /// Runs only while the host is waited for: a client that does not read is not the
+    /// host's fault.
+    waiting: Option<Pin<Box<Sleep>>>,
+}
+
+impl http_body::Body for Pieces {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let this = &mut *self;
+        if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) {
+            this.waiting = None;
+            return Poll::Ready(frame.map(|frame| frame.map_err(Broken::Connection)));
+        }
+        let idle = this.idle;
+        let waiting = this.waiting.get_or_insert_with(|| Box::pin(sleep(idle)));
+        waiting.as_mut().poll(cx).map(|()| Some(Err(Broken::Idle(idle))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,75 @@
+use crate::liar::{Liar, NDJSON, Step, TEXT, chunk, end, head, whole};
+use crate::{configured, primary};
+
+#[tokio::test]
+async fn the_files_of_a_host_are_passed_through() {
+    let liar = Liar::new(vec![head(TEXT), chunk("1\t2\ta"), chunk(".log\n"), end("")]).await;
+    let primary = primary(configured(&[("web1", liar.url())])).await;
+    let got = primary.curl("/files?hostname=web1&glob=*%26n=%FF.log", &[]).await;
+    assert_eq!((got.exit, got.out.as_str()), (0, "1\t2\ta.log\n"), "{got:?}");
+    let asked = liar.heads.lock().unwrap()[0].clone();
+    assert!(asked.starts_with("GET /files?glob=%2A%26n%3D%FF%2Elog HTTP/1.1\r\n"), "{asked}");
+    let got = primary.curl("/files?hostname=web1", &["-H", "Accept: application/json"]).await;
+    assert!(got.log.contains("< http/1.1 502 "), "text was answered for JSON: {got:?}");
+    assert!(liar.heads.lock().unwrap()[1].contains("accept: application/json\r\n"));
+    for target in ["/files?hostname=web1&x=1", "/files?hostname=web1&glob=a&glob=b"] {
+        assert!(primary.curl(target, &[]).await.log.contains("< http/1.1 400 "));
+    }
+    assert!(primary.curl("/files", &[]).await.log.contains("< http/1.1 501 "));
+}
+
+#[tokio::test]
+async fn a_listing_that_breaks_off_is_cut() {
+    let liar = Liar::new(vec![head(TEXT), chunk("1\t2\ta.log\n")]).await;
+    let primary = primary(configured(&[("web1", liar.url())])).await;
+    let got = primary.curl("/files?hostname=web1", &[]).await;
+    assert_eq!((got.exit, got.out.as_str()), (18, "1\t2\ta.log\n"), "{got:?}");
+}
+
+#[tokio::test]
+async fn hosts_shows_how_each_host_is() {
+    let ready = "{\"ready\":true,\"hostname\":\"h\",\"version\":\"9\",\"io_engine\":\"uring\"}";
+    let json = "Content-Type: application/json\r\n";
+    let up = Liar::new(whole("200 OK", json, ready)).await;
+    let busy = Liar::new(whole("503 Service Unavailable", json, ready)).await;
+    let silent = Liar::new(vec![Step::Hang]).await;
+    let other = Liar::new(whole("200 OK", &format!("Content-Type: {NDJSON}\r\n"), "<p>")).await;
+    let hosts =
+        [("d", up.url()), ("c", busy.url()), ("b", silent.url()), ("a", other.url()), ("e", up.url())];
+    let primary = primary(configured(&hosts)).await;
+    let got = primary.curl("/hosts", &[]).await;
+    let expected = format!(
+        "a\t{}\tunreachable\nb\t{}\tunreachable\nc\t{}\tnot_ready\nd\t{}\tready\ne\t{}\tready\n",
+        other.url(),
+        silent.url(),
+        busy.url(),
+        up.url(),
+        up.url()
+    );
+    assert_eq!(got.out, expected);
+    let got = primary.curl("/hosts", &["-H", "Accept: application/json"]).await;
+    let rows: serde_json::Value = serde_json::from_str(&got.out).unwrap();
+    assert_eq!(rows[3]["state"], "ready");
+    assert_eq!(rows[3]["version"], "9");
+    assert_eq!(rows[3]["io_engine"], "uring");
+    assert!(primary.curl("/hosts?x", &[]).await.log.contains("< http/1.1 400 "));
+}
+
+#[tokio::test]
+async fn an_empty_fleet_lives_but_is_not_ready() {
+    let primary = primary(configured(&[])).await;
+    assert_eq!(primary.curl("/healthz", &[]).await.out, "ok\n");
+    let got = primary.curl("/readyz", &[]).await;
+    assert!(got.log.contains("< http/1.1 503 ") && got.out.contains("the fleet is empty"), "{got:?}");
+    let state: serde_json::Value = serde_json::from_str(&got.out).unwrap();
+    assert_eq!(state["ready"], false);
+    assert!(state["hostname"].as_str().is_some_and(|name| !name.is_empty()));
+}
+
+#[tokio::test]
+async fn the_front_page_names_a_host_of_the_fleet() {
+    let primary = primary(configured(&[("web2", "http://10.0.0.2:1".to_owned())])).await;
+    let got = primary.curl("/", &[]).await;
+    assert!(got.out.contains("curl 'http") && got.out.contains("hostname=web2"), "{got:?}");
+    assert!(primary.curl("/readyz", &[]).await.log.contains("< http/1.1 200 "));
+}

@@ -1,0 +1,106 @@
+//! A secondary that follows a script, byte for byte.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
+pub(crate) const NDJSON: &str = "application/x-ndjson";
+pub(crate) const COMPLETE: &str =
+    "Log-Status: complete\r\nLog-Lines: 2\r\nLog-Bytes-Scanned: 99\r\nLog-Truncated-Lines: 0\r\n";
+
+pub(crate) struct Liar {
+    pub(crate) address: SocketAddr,
+    pub(crate) heads: Arc<Mutex<Vec<String>>>,
+    /// Connections that its peer closed before the script's end.
+    pub(crate) left: Arc<AtomicUsize>,
+}
+
+#[derive(Clone)]
+pub(crate) enum Step {
+    Say(Vec<u8>),
+    Wait(Duration),
+    /// Says this until the peer leaves.
+    Flood(Vec<u8>),
+    /// Says nothing until the peer leaves.
+    Hang,
+}
+
+pub(crate) fn say(text: impl Into<String>) -> Step {
+    Step::Say(text.into().into_bytes())
+}
+
+/// The head of a chunked 200.
+pub(crate) fn head(content_type: &str) -> Step {
+    say(format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nTransfer-Encoding: chunked\r\nTrailer: log-status\r\n\r\n"
+    ))
+}
+
+pub(crate) fn chunk(text: &str) -> Step {
+    say(format!("{:x}\r\n{text}\r\n", text.len()))
+}
+
+/// The terminating chunk, with these trailer lines.
+pub(crate) fn end(trailers: &str) -> Step {
+    say(format!("0\r\n{trailers}\r\n"))
+}
+
+/// A whole answer.
+pub(crate) fn whole(status: &str, fields: &str, body: &str) -> Vec<Step> {
+    vec![say(format!("HTTP/1.1 {status}\r\n{fields}Content-Length: {}\r\n\r\n{body}", body.len()))]
+}
+
+impl Liar {
+    /// Plays the script once for each connection.
+    pub(crate) async fn new(script: Vec<Step>) -> Liar {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let liar =
+            Liar { address: listener.local_addr().unwrap(), heads: Arc::default(), left: Arc::default() };
+        let (heads, left) = (liar.heads.clone(), liar.left.clone());
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let (script, heads, left) = (script.clone(), heads.clone(), left.clone());
+                tokio::spawn(async move {
+                    if play(stream, script, &heads).await.is_err() {
+                        left.fetch_add(1, SeqCst);
+                    }
+                });
+            }
+        });
+        liar
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub(crate) fn asked(&self) -> usize {
+        self.heads.lock().unwrap().len()
+    }
+}
+
+async fn play(mut stream: TcpStream, script: Vec<Step>, heads: &Mutex<Vec<String>>) -> std::io::Result<()> {
+    let mut asked = Vec::new();
+    while !asked.ends_with(b"\r\n\r\n") {
+        asked.push(stream.read_u8().await?);
+    }
+    heads.lock().unwrap().push(String::from_utf8(asked).unwrap());
+    for step in script {
+        match step {
+            Step::Say(bytes) => stream.write_all(&bytes).await?,
+            Step::Wait(time) => tokio::time::sleep(time).await,
+            Step::Flood(bytes) => loop {
+                stream.write_all(&bytes).await?;
+            },
+            Step::Hang => {
+                stream.read_u8().await?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! The primary over real sockets, against a secondary that lies.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+
+mod config;
+mod faults;
+mod files_hosts;
+mod liar;
+mod logs;
+
+use backscroll_primary::{Args, Config, run};
+use clap::Parser as _;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// A primary in this process.
+struct Primary {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+fn configured(hosts: &[(&str, String)]) -> Config {
+    let mut args = vec!["backscroll-primary".to_owned()];
+    for (name, url) in hosts {
+        args.extend(["--secondary".to_owned(), format!("{name}={url}")]);
+    }
+    let mut config = Config::try_from(Args::try_parse_from(args).unwrap()).unwrap();
+    config.times.head = Duration::from_millis(500);
+    config.times.idle = Duration::from_millis(500);
+    config.times.probe = Duration::from_millis(500);
+    config
+}
+
+async fn primary(config: Config) -> Primary {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel();
+    let told = async {
+        // Dropped with the test, it stops too.
+        let _ = stopped.await;
+    };
+    let task = tokio::spawn(async { run(listener, config, told).await.unwrap() });
+    Primary { address, stop: Some(stop), task }
+}
+
+/// What curl says.
+#[derive(Debug)]
+struct Curled {
+    exit: i32,
+    out: String,
+    /// Head, trailers and more, with `-v`.
+    log: String,
+}
+
+impl Primary {
+    async fn curl(&self, target: &str, flags: &[&str]) -> Curled {
+        let output = tokio::process::Command::new("curl")
+            .args(["-sS", "-v", "--max-time", "20", "--path-as-is"])
+            .args(flags)
+            .arg(format!("http://{}{target}", self.address))
+            .output()
+            .await
+            .unwrap();
+        Curled {
+            exit: output.status.code().unwrap(),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            log: String::from_utf8_lossy(&output.stderr).to_lowercase(),
+        }
+    }
+
+    /// Sends bytes and reads until the other side closes.
+    async fn raw(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut out = Vec::new();
+        // A reset after the data is an end as well.
+        let _ = stream.read_to_end(&mut out).await;
+        String::from_utf8_lossy(&out).into_owned()
+    }
+}

@@ -1,0 +1,178 @@
+//! Clients that go, stall, or come in numbers; and the end of the server.
+
+use crate::support::{Response, Server, descriptors, naive, sleep};
+use backscroll_secondary::Io;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+const DUMP: &[u8] = b"GET /logs?filename=big.log HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+const DEEP: &[u8] = b"GET /logs?filename=big.log&keyword=absent HTTP/1.1\r\nhost: x\r\n\r\n";
+
+fn big() -> Vec<u8> {
+    (0..500_000u32)
+        .flat_map(|i| format!("{i:06} a line of a log that is long enough to fill it\n").into_bytes())
+        .collect()
+}
+
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < Duration::from_secs(30), "{what}");
+        sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn clients_that_go_leak_no_descriptor_and_no_block() {
+    for io in [Io::Uring, Io::Threads] {
+        // With as few blocks as these, a leak of one in a thousand would stop everything.
+        let server = Server::with(|config| {
+            config.io = io;
+            config.blocks = 8;
+        });
+        server.write("big.log", &big());
+        let before = descriptors();
+        for round in 0..1000 {
+            let mut socket = server.connect();
+            socket.write_all(if round % 2 == 0 { DUMP } else { DEEP }).unwrap();
+            if round % 4 == 0 {
+                let mut some = [0; 4096];
+                let _ = socket.read(&mut some).unwrap();
+            }
+        }
+        until("descriptors", || descriptors() < before + 100);
+        assert_eq!(server.get("/logs?filename=big.log&n=1").body, naive(&big(), b"", 1));
+        // It ends cleanly only if every block is back.
+        server.stop().unwrap();
+    }
+}
+
+#[test]
+fn clients_that_do_not_read_hold_no_blocks() {
+    let server = Server::with(|config| {
+        config.io = Io::Uring;
+        config.blocks = 4;
+    });
+    let file = big();
+    server.write("big.log", &file);
+    let mut stalled: Vec<TcpStream> = (0..16)
+        .map(|_| {
+            let mut socket = server.connect();
+            socket.write_all(DUMP).unwrap();
+            socket
+        })
+        .collect();
+    until("a request gets a block", || server.get("/logs?filename=big.log&n=1").status == 200);
+    // One that goes on gets the rest, read again, byte for byte.
+    let mut answer = Vec::new();
+    let ended = stalled.remove(7).read_to_end(&mut answer).is_ok();
+    let response = Response::parse(&answer, ended);
+    if response.status == 200 && response.complete {
+        assert_eq!(response.body, naive(&file, b"", usize::MAX));
+    } else {
+        assert!(response.status == 503 || !response.complete, "{}", response.status);
+    }
+}
+
+#[test]
+fn a_client_that_stalls_and_goes_on_gets_every_byte() {
+    let server = Server::start(Io::Uring);
+    let file = big();
+    server.write("big.log", &file);
+    for headers in ["", "accept: application/x-ndjson\r\n"] {
+        let mut socket = server.connect();
+        let request =
+            format!("GET /logs?filename=big.log HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n");
+        socket.write_all(request.as_bytes()).unwrap();
+        // Longer than it takes to have the blocks taken back.
+        sleep(Duration::from_millis(3500));
+        let mut answer = Vec::new();
+        let ended = socket.read_to_end(&mut answer).is_ok();
+        let response = Response::parse(&answer, ended);
+        assert!(response.complete);
+        if headers.is_empty() {
+            assert!(response.body == naive(&file, b"", usize::MAX));
+        } else {
+            assert_eq!(response.text().lines().count(), 500_001);
+        }
+    }
+}
+
+#[test]
+fn connections_past_the_limit_are_told_to_come_back() {
+    let server = Server::with(|config| {
+        config.io = Io::Uring;
+        config.connections = 2;
+    });
+    let held: Vec<TcpStream> = (0..2)
+        .map(|_| {
+            let mut socket = server.connect();
+            socket.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+            socket.read_exact(&mut [0; 1]).unwrap();
+            socket
+        })
+        .collect();
+    let refused = server.raw(b"");
+    assert_eq!((refused.status, refused.code().as_str()), (503, "overloaded"));
+    assert!(refused.header("retry-after").is_some());
+    drop(held);
+    until("there is room again", || server.get("/healthz").status == 200);
+}
+
+#[test]
+fn answers_in_flight_end_when_it_is_told_to_stop() {
+    let mut server = Server::start(Io::Uring);
+    let file = big();
+    server.write("big.log", &file);
+    let mut socket = server.connect();
+    socket.write_all(DUMP).unwrap();
+    let mut answer = vec![0; 1 << 20];
+    socket.read_exact(&mut answer).unwrap();
+    server.begin_to_stop();
+    sleep(Duration::from_millis(200));
+    assert!(TcpStream::connect(server.addr).is_err(), "nothing new is accepted");
+    let ended = socket.read_to_end(&mut answer).is_ok();
+    let response = Response::parse(&answer, ended);
+    assert!(response.complete);
+    assert!(response.body == naive(&file, b"", usize::MAX));
+    server.stop().unwrap();
+}
+
+#[test]
+fn what_has_not_ended_by_the_deadline_is_cut_and_the_server_leaves() {
+    let mut server = Server::with(|config| {
+        config.io = Io::Uring;
+        config.drain_time = Duration::from_millis(300);
+    });
+    server.write("big.log", &big());
+    let mut socket = server.connect();
+    socket.write_all(DUMP).unwrap();
+    let mut answer = vec![0; 1 << 20];
+    socket.read_exact(&mut answer).unwrap();
+    server.begin_to_stop();
+    server.stop().unwrap();
+    let ended = socket.read_to_end(&mut answer).is_ok();
+    assert!(!Response::parse(&answer, ended).complete);
+}
+
+#[test]
+fn every_thread_serves() {
+    let server = Server::with(|config| {
+        config.io = Io::Uring;
+        config.threads = 3;
+    });
+    server.write("big.log", &big());
+    let held: Vec<TcpStream> = (0..9)
+        .map(|_| {
+            let mut socket = server.connect();
+            socket.write_all(DEEP).unwrap();
+            socket
+        })
+        .collect();
+    for mut socket in held {
+        let mut head = [0; 15];
+        socket.read_exact(&mut head).unwrap();
+        assert_eq!(&head, b"HTTP/1.1 200 OK");
+    }
+}

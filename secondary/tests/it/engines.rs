@@ -1,0 +1,168 @@
+//! Both engines, on real files, against a search that reads everything at once.
+
+use crate::support::{Server, descriptors, naive, write};
+use backscroll_secondary::Io;
+use backscroll_secondary::read::block::Pool;
+use backscroll_secondary::read::threads::Threads;
+use backscroll_secondary::read::uring::Uring;
+use backscroll_secondary::read::{Ended, Engine, ReadAt as _, Readahead};
+use backscroll_shared::scan::{Limits, ReadPlan, Search, Span, Stage, Step};
+use proptest::prelude::*;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+#[expect(clippy::disallowed_methods, reason = "a test's own thread may block")]
+fn open(path: &Path) -> OwnedFd {
+    std::fs::File::open(path).unwrap().into()
+}
+
+/// Searches one file at several block sizes, on one runtime.
+fn searched<E: Engine>(engine: E, path: &Path, keyword: &[u8], block_lens: &[usize]) -> Vec<Vec<u8>> {
+    let mut outputs = Vec::new();
+    let ended = engine.block_on(async {
+        let pool = Pool::new(8);
+        for block_len in block_lens {
+            let file = engine.adopt(open(path));
+            let size = file.size().unwrap();
+            let ramp = Box::leak(Box::new([Stage { block_len: *block_len, depth: 3, until: u64::MAX }]));
+            let align = if *block_len < 4096 { 1 } else { 4096 };
+            let mut readahead = Readahead::new(file, ReadPlan::with_ramp(size, ramp, align), pool.clone());
+            let keywords = if keyword.is_empty() { vec![] } else { vec![keyword.to_vec()] };
+            let mut search = Search::new(keywords, None, size, Limits::default());
+            let mut out = Vec::new();
+            loop {
+                match search.step() {
+                    Step::Record(record) => {
+                        out.extend_from_slice(record.bytes);
+                        out.push(b'\n');
+                    }
+                    Step::NeedBlock => match readahead.next().await.unwrap() {
+                        Some((span, block)) => search.feed(span, block),
+                        None => break,
+                    },
+                    Step::NeedAgain(_) => unreachable!("nothing was released"),
+                    Step::Done => break,
+                }
+            }
+            outputs.push(out);
+        }
+        assert_eq!(pool.in_use(), 0, "every block is back");
+        Ended::Clean
+    });
+    assert_eq!(ended.unwrap(), Ended::Clean);
+    outputs
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn both_engines_agree_with_a_naive_search_at_every_block_size(
+        file in prop::collection::vec(prop::sample::select(b"aab\n\n\r\0\xff".to_vec()), 0..200),
+        keyword in prop::collection::vec(prop::sample::select(b"ab\xff".to_vec()), 0..3),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        write(&path, &file);
+        let expected = naive(&file, &keyword, usize::MAX);
+        let block_lens: Vec<usize> = (1..=17).chain([4096, 64 << 10, 256 << 10]).collect();
+        for output in searched(Uring, &path, &keyword, &block_lens).into_iter().chain(searched(Threads, &path, &keyword, &block_lens)) {
+            prop_assert_eq!(&output, &expected);
+        }
+    }
+}
+
+#[test]
+fn a_large_file_is_the_same_bytes_through_both_engines() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    let file: Vec<u8> = (0..120_000u32)
+        .flat_map(|i| format!("{i} {}\n", "x".repeat((i % 211) as usize)).into_bytes())
+        .collect();
+    write(&path, &file);
+    for keyword in [&b""[..], b"77", b"99999 x"] {
+        let expected = naive(&file, keyword, usize::MAX);
+        assert_eq!(searched(Uring, &path, keyword, &[256 << 10])[0], expected);
+        assert_eq!(searched(Threads, &path, keyword, &[64 << 10])[0], expected);
+    }
+}
+
+#[test]
+fn reads_that_are_dropped_leak_no_descriptor_and_no_block() {
+    fn dropped<E: Engine>(engine: E, path: &Path, times: usize) {
+        let before = descriptors();
+        let ended = engine.block_on(async {
+            let pool = Pool::new(16);
+            for round in 0..times {
+                let file = engine.adopt(open(path));
+                let block = pool.acquire().await.unwrap();
+                let mut read = file.read_at(block, Span { offset: 0, len: 4096 }, 0);
+                // Dropped before it was submitted, after, or once it was polled.
+                match round % 3 {
+                    0 => drop(read),
+                    1 => drop((file, read)),
+                    _ => {
+                        let polled = futures_util::future::poll_immediate(&mut read).await;
+                        drop((polled, read));
+                    }
+                }
+                if round % 64 == 0 {
+                    engine.pause().await;
+                }
+            }
+            while pool.in_use() > 0 {
+                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            }
+            Ended::Clean
+        });
+        assert_eq!(ended.unwrap(), Ended::Clean);
+        // Other tests of this process open and close descriptors of their own.
+        assert!(descriptors() < before + 200, "{before} before, {} after", descriptors());
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    write(&path, &[b'x'; 8192]);
+    dropped(Uring, &path, 10_000);
+    dropped(Threads, &path, 1_000);
+}
+
+#[test]
+fn a_read_that_hangs_is_leaked_with_its_memory_not_freed_under_the_kernel() {
+    // A read of a pipe without a writer's bytes hangs as one of a dead disk does.
+    let (reader, writer) = std::io::pipe().unwrap();
+    let pool = Pool::new(1);
+    let ended = Uring.block_on(async {
+        let file = Uring.adopt(reader.into());
+        let block = pool.acquire().await.unwrap();
+        drop(file.read_at(block, Span { offset: 0, len: 4096 }, 0));
+        Uring.pause().await;
+        match pool.in_use() {
+            0 => Ended::Clean,
+            reads => Ended::ReadsPending(reads),
+        }
+    });
+    assert_eq!(ended.unwrap(), Ended::ReadsPending(1));
+    // The kernel now writes into the block: it is still there, and nobody has it.
+    std::io::Write::write_all(&mut { writer }, &[7; 4096]).unwrap();
+    assert_eq!(pool.in_use(), 1);
+    assert!(pool.try_acquire().is_none());
+}
+
+#[test]
+fn nothing_but_ring_threads_reads() {
+    let server = Server::start(Io::Uring);
+    let file: Vec<u8> = (0..200_000u32).flat_map(|i| format!("line {i}\n").into_bytes()).collect();
+    server.write("app.log", &file);
+    for _ in 0..50 {
+        assert_eq!(server.get("/logs?filename=app.log&keyword=absent").body, b"");
+    }
+    for task in tasks() {
+        assert!(!task.starts_with("iou-wrk") && !task.starts_with("tokio"), "{task}");
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test's own thread may block")]
+fn tasks() -> Vec<String> {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok()).collect()
+}

@@ -1,0 +1,13 @@
+//! The secondary, from outside: over real sockets, on real files, under both engines.
+
+#![allow(clippy::unwrap_used, clippy::similar_names, clippy::naive_bytecount, reason = "a test that cannot go on panics")]
+
+mod catalog;
+mod clients;
+mod endpoints;
+mod engines;
+mod files_that_change;
+mod parameters;
+mod refused_ring;
+mod stream_faults;
+mod support;

@@ -1,0 +1,98 @@
+//! io_uring refused: the message says which cause it is, or the fallback is seen.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_backscroll-secondary");
+
+fn refused_with(errno: &str, io: &str) -> Command {
+    let mut command = Command::new("strace");
+    command.args(["-f", "-o", "/dev/null", "-e", &format!("inject=io_uring_setup:error={errno}")]);
+    command.args([PROGRAM, "--io", io, "--listen", "127.0.0.1:0", "--log-dir", "/", "--threads", "1"]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+fn strace_works() -> bool {
+    let works = Command::new("strace").args(["-o", "/dev/null", "true"]).status().is_ok_and(|s| s.success());
+    if !works {
+        eprintln!("skipped: there is no strace here, or it may not trace");
+    }
+    works
+}
+
+#[test]
+fn io_uring_asked_for_by_name_refuses_to_start_and_says_why() {
+    if !strace_works() {
+        return;
+    }
+    for (errno, words) in [
+        ("EPERM", "seccomp profile refuses"),
+        ("ENOSYS", "kernel has no io_uring"),
+        ("ENOMEM", "memlock limit"),
+    ] {
+        let output = refused_with(errno, "uring").output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{errno}: {stderr}");
+        assert!(stderr.contains(words) && stderr.contains("--io threads"), "{errno}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    }
+}
+
+#[test]
+fn io_auto_falls_back_to_threads_and_says_so() {
+    if !strace_works() {
+        return;
+    }
+    let mut child = refused_with("EPERM", "auto").spawn().unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let told: Vec<String> = lines.map(Result::unwrap).take(2).collect();
+    stop_traced(&mut child);
+    assert!(told[0].contains("WARN") && told[0].contains("seccomp profile refuses"), "{told:?}");
+    assert!(told[1].contains("io_engine=\"threads\""), "{told:?}");
+}
+
+/// Ends the program that strace traces, and with it strace.
+#[expect(clippy::disallowed_methods, reason = "a test's own thread may block")]
+fn stop_traced(strace: &mut std::process::Child) {
+    let pid = strace.id();
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+    for child in children.split_whitespace() {
+        let pid = rustix::process::Pid::from_raw(child.parse().unwrap()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    }
+    strace.wait().unwrap();
+}
+
+#[test]
+fn bad_configuration_is_one_line_and_exit_64() {
+    for (args, words) in [
+        (&["--threads", "0"][..], "--threads 0"),
+        (&["--threads", "many"], "invalid value"),
+        (&["--hostname", "a b"], "--hostname"),
+        (&["--log-dir", "/nowhere"], "/nowhere cannot be opened"),
+        (&["--listen", "here"], "invalid value"),
+        (&["--io", "magic"], "magic"),
+        (&["--wrong"], "--wrong"),
+        (&["--log-level", "a=b=c"], "--log-level"),
+    ] {
+        let output = Command::new(PROGRAM).args(["--listen", "127.0.0.1:0"]).args(args).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        if args[0] == "--listen" {
+            assert_eq!(output.status.code(), Some(64), "{stderr}");
+            continue;
+        }
+        assert_eq!(output.status.code(), Some(64), "{args:?}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{args:?}: {stderr}");
+        assert!(stderr.contains(words), "{args:?}: {stderr}");
+    }
+}
+
+#[test]
+fn a_port_in_use_is_exit_1() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = taken.local_addr().unwrap().to_string();
+    let output = Command::new(PROGRAM).args(["--listen", &addr]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains(&addr));
+}

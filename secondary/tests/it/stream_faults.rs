@@ -1,0 +1,149 @@
+//! A disk that fails at a chosen block, behind the same trait as the engines.
+
+use backscroll_secondary::read::block::{Block, Pool};
+use backscroll_secondary::read::{Ended, Engine, Pause, ReadAt, ReadResult, Readahead};
+use backscroll_secondary::stream::{Ending, LogStream};
+use backscroll_shared::query::FileName;
+use backscroll_shared::scan::{Limits, ReadPlan, Search, Span};
+use backscroll_shared::wire::{Encoder, Format};
+use std::future::{Future, Ready, ready};
+use std::io;
+use std::os::fd::OwnedFd;
+
+/// Reads succeed, a little at a time, until they reach below `bad`.
+#[derive(Clone, Copy)]
+struct Faulty {
+    bad: u64,
+    errno: i32,
+}
+
+struct FaultyFile(Faulty);
+
+const SIZE: u64 = 2 << 20;
+const LINE: &[u8] = b"a line of the log\n";
+
+impl ReadAt for FaultyFile {
+    type Read = Ready<ReadResult>;
+
+    fn read_at(&self, mut block: Block, span: Span, done: usize) -> Ready<ReadResult> {
+        if span.offset < self.0.bad {
+            return ready(Err(io::Error::from_raw_os_error(self.0.errno)));
+        }
+        // Short reads on purpose: a third of what was asked for, at least a byte.
+        let len = ((span.len - done) / 3).max(1);
+        for (i, byte) in block.memory()[done..done + len].iter_mut().enumerate() {
+            *byte = LINE[usize::try_from(span.offset + (done + i) as u64).unwrap() % LINE.len()];
+        }
+        ready(Ok((len, block)))
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(SIZE)
+    }
+}
+
+impl Engine for Faulty {
+    type File = FaultyFile;
+    const NAME: &'static str = "faulty";
+
+    fn adopt(self, _: OwnedFd) -> FaultyFile {
+        FaultyFile(self)
+    }
+
+    fn pause(self) -> Pause {
+        Box::pin(ready(()))
+    }
+
+    fn block_on<F: Future<Output = Ended>>(self, root: F) -> io::Result<Ended> {
+        Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(root))
+    }
+}
+
+struct Outcome {
+    problem: Option<u16>,
+    body: Vec<u8>,
+    trailers: Option<http::HeaderMap>,
+    cut: bool,
+}
+
+fn answer(bad: u64, errno: i32, format: Format, trailers: bool) -> Outcome {
+    let engine = Faulty { bad, errno };
+    let mut outcome = Outcome { problem: None, body: Vec::new(), trailers: None, cut: false };
+    engine
+        .block_on(async {
+            let readahead = Readahead::new(FaultyFile(engine), ReadPlan::new(SIZE), Pool::new(8));
+            let search = Search::new(Vec::new(), None, SIZE, Limits::default());
+            let name = FileName::parse(b"app.log".to_vec()).unwrap();
+            let encoder = Encoder::new(format, "here", name.as_bytes());
+            let ending = Ending { format, trailers, relay: false };
+            let mut stream = LogStream::new(engine, name, SIZE, search, readahead, encoder, ending);
+            if let Err(problem) = stream.prime().await {
+                outcome.problem = Some(problem.code().status().as_u16());
+                return Ended::Clean;
+            }
+            while let Some(frame) = stream.next_frame().await {
+                match frame.map(http_body::Frame::into_data) {
+                    Ok(Ok(data)) => outcome.body.extend_from_slice(&data),
+                    Ok(Err(frame)) => outcome.trailers = frame.into_trailers().ok(),
+                    Err(_) => outcome.cut = true,
+                }
+                assert!(!(outcome.cut && outcome.trailers.is_some()));
+            }
+            Ended::Clean
+        })
+        .unwrap();
+    outcome
+}
+
+const EIO: i32 = 5;
+const ESTALE: i32 = 116;
+
+#[test]
+fn short_reads_are_read_on() {
+    let outcome = answer(0, EIO, Format::Text, true);
+    assert_eq!(
+        outcome.body.iter().filter(|b| **b == b'\n').count(),
+        usize::try_from(SIZE).unwrap() / LINE.len() + 1
+    );
+    assert_eq!(outcome.trailers.unwrap()["log-status"], "complete");
+}
+
+#[test]
+fn a_failure_before_the_first_byte_is_a_status() {
+    for format in [Format::Text, Format::Ndjson] {
+        for trailers in [false, true] {
+            assert_eq!(answer(SIZE, EIO, format, trailers).problem, Some(500));
+        }
+    }
+}
+
+#[test]
+fn a_failure_after_it_is_told_in_each_format() {
+    for bad in [SIZE / 2, 1] {
+        for errno in [EIO, ESTALE] {
+            let cut = answer(bad, errno, Format::Text, false);
+            assert!(cut.cut && cut.trailers.is_none() && !cut.body.is_empty());
+
+            let told = answer(bad, errno, Format::Text, true);
+            let trailers = told.trailers.unwrap();
+            assert_eq!(trailers["log-status"], "failed");
+            assert!(trailers["log-error"].to_str().unwrap().starts_with("io_error: "));
+            let lines = told.body.iter().filter(|b| **b == b'\n').count();
+            assert_eq!(trailers["log-lines"].to_str().unwrap(), lines.to_string());
+
+            let ndjson = answer(bad, errno, Format::Ndjson, false);
+            assert!(ndjson.cut);
+            let text = String::from_utf8(ndjson.body).unwrap();
+            let last: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+            assert_eq!(last["end"]["status"], "failed");
+            assert_eq!(last["end"]["error"]["code"], "io_error");
+            assert_eq!(last["end"]["lines"], text.lines().count() - 1);
+        }
+    }
+}
+
+#[test]
+fn what_passes_by_itself_is_tried_again_but_not_for_ever() {
+    const EINTR: i32 = 4;
+    assert_eq!(answer(SIZE, EINTR, Format::Text, false).problem, Some(500));
+}

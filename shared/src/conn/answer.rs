@@ -1,0 +1,107 @@
+//! How an answer that fails leaves the socket. Three things that hyper leaves to its user:
+//!
+//! - What was produced before the failure still leaves: hyper drops what it has buffered
+//!   when a body fails, so the failure waits until all of it is written.
+//! - An answer to an HTTP/1.0 client ends by closing, whole or not. One that is not whole
+//!   is reset instead, so that it does not look complete.
+//! - The connection's watch learns when an answer has ended.
+
+use super::{IDLE, Watch};
+use bytes::Bytes;
+use http::{Method, Version};
+use http_body::{Body, Frame, SizeHint};
+use std::future::Future as _;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::{Sleep, sleep};
+
+/// A reset makes the kernel forget what it has not sent yet. Before one, it gets this long
+/// to send it.
+const RESET_GRACE: Duration = Duration::from_millis(200);
+
+/// The body of an answer, on its way to a [`super::Watched`] socket.
+#[derive(Debug)]
+pub struct Answer<B: Body> {
+    body: B,
+    watch: Arc<Watch>,
+    /// Whether the client can only take the connection's end for the answer's end.
+    ends_by_closing: bool,
+    failing: Option<Failing<B::Error>>,
+}
+
+#[derive(Debug)]
+struct Failing<E> {
+    error: Option<E>,
+    /// How often all was written when it failed.
+    flushes: u64,
+    grace: Option<Pin<Box<Sleep>>>,
+}
+
+impl<B: Body> Answer<B> {
+    /// The body of an answer to a request of this version and method.
+    pub fn new(body: B, version: Version, method: &Method, watch: Arc<Watch>) -> Answer<B> {
+        let ends_by_closing =
+            version < Version::HTTP_11 && method != Method::HEAD && body.size_hint().exact().is_none();
+        if ends_by_closing {
+            watch.ends_by_closing.store(true, Relaxed);
+        }
+        Answer { body, watch, ends_by_closing, failing: None }
+    }
+}
+
+impl<B: Body> Drop for Answer<B> {
+    fn drop(&mut self) {
+        if self.failing.is_none() && self.body.is_end_stream() {
+            self.watch.ends_by_closing.store(false, Relaxed);
+        }
+        self.watch.enter(IDLE);
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for Answer<B>
+where
+    B::Error: Unpin,
+{
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let this = &mut *self;
+        if this.failing.is_none() {
+            match ready!(Pin::new(&mut this.body).poll_frame(cx)) {
+                Some(Err(error)) => {
+                    let flushes = this.watch.flushes.load(Relaxed);
+                    this.failing = Some(Failing { error: Some(error), flushes, grace: None });
+                }
+                Some(frame) => return Poll::Ready(Some(frame)),
+                None => {
+                    this.watch.ends_by_closing.store(false, Relaxed);
+                    return Poll::Ready(None);
+                }
+            }
+        }
+        let Some(failing) = &mut this.failing else { return Poll::Ready(None) };
+        this.watch.flushed.register(cx.waker());
+        if this.watch.flushes.load(Relaxed) == failing.flushes {
+            return Poll::Pending;
+        }
+        if this.ends_by_closing {
+            ready!(failing.grace.get_or_insert_with(|| Box::pin(sleep(RESET_GRACE))).as_mut().poll(cx));
+        }
+        Poll::Ready(failing.error.take().map(Err))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.failing.is_none() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
