@@ -73,7 +73,7 @@ pub struct Search<B> {
 #[derive(Debug)]
 enum Mode<B> {
     Lines(LineSearch<B>),
-    Spans(Box<SpanSearch>),
+    Spans(Box<SpanSearch<B>>),
 }
 
 impl<B: AsRef<[u8]>> Search<B> {
@@ -101,7 +101,7 @@ impl<B: AsRef<[u8]>> Search<B> {
         self.reached = span.offset;
         match &mut self.mode {
             Mode::Lines(lines) => lines.feed(span, block),
-            Mode::Spans(spans) => spans.feed(span, block.as_ref()),
+            Mode::Spans(spans) => spans.feed(span, block),
         }
     }
 
@@ -110,8 +110,7 @@ impl<B: AsRef<[u8]>> Search<B> {
     pub fn release(&mut self) {
         match &mut self.mode {
             Mode::Lines(lines) => lines.release(),
-            // What a span search keeps is copied out of the block already.
-            Mode::Spans(_) => {}
+            Mode::Spans(spans) => spans.release(),
         }
     }
 

@@ -7,15 +7,67 @@
 //! place at which the keyword stands is a match, overlapping ones too, so the outcome does
 //! not depend on the side from which one searches.
 
+use super::keyword::Keyword;
 use super::open_line::{FrontBuf, OpenLine};
 use super::plan::Span;
 use super::search::{Limits, Record, Step};
-use memchr::memmem::Finder;
 use memchr::{memchr, memrchr};
 use std::collections::VecDeque;
 
+/// Bytes that are searched at once. A block of line feeds yields a record a byte: a piece
+/// keeps both the time between two records and what waits to be delivered small.
+const PIECE: usize = 16 << 10;
+
+/// A block, consumed in pieces from its end.
 #[derive(Debug)]
-pub(super) struct SpanSearch {
+pub(super) struct SpanSearch<B> {
+    spans: Spans,
+    /// The block, unless it was given back.
+    block: Option<B>,
+    span: Span,
+    /// Bytes of the block that are still to be searched.
+    left: usize,
+}
+
+impl<B: AsRef<[u8]>> SpanSearch<B> {
+    pub(super) fn new(keyword: &[u8], size: u64, limits: Limits) -> SpanSearch<B> {
+        let span = Span { offset: size, len: 0 };
+        SpanSearch { spans: Spans::new(keyword, size, limits), block: None, span, left: 0 }
+    }
+
+    pub(super) fn feed(&mut self, span: Span, block: B) {
+        if self.left == 0 {
+            self.left = span.len;
+        } else {
+            assert_eq!(span, self.span, "the block that was given back is fed again");
+        }
+        self.span = span;
+        self.block = Some(block);
+    }
+
+    pub(super) fn release(&mut self) {
+        self.block = None;
+    }
+
+    pub(super) fn step(&mut self) -> Step<'_> {
+        while self.spans.ready.is_empty() {
+            if self.left == 0 {
+                self.block = None;
+                return if self.spans.base == 0 { Step::Done } else { Step::NeedBlock };
+            }
+            let Some(block) = &self.block else { return Step::NeedAgain(self.span) };
+            let from = self.left.saturating_sub(PIECE);
+            let piece = &block.as_ref()[from..self.left];
+            self.spans.feed(Span { offset: self.span.offset + from as u64, len: piece.len() }, piece);
+            self.left = from;
+        }
+        self.spans.deliver()
+    }
+}
+
+/// The search itself, from piece to piece.
+#[derive(Debug)]
+struct Spans {
     keyword: Keyword,
     limits: Limits,
     size: u64,
@@ -61,9 +113,9 @@ struct Group {
     truncated_lines: u64,
 }
 
-impl SpanSearch {
-    pub(super) fn new(keyword: &[u8], size: u64, limits: Limits) -> SpanSearch {
-        SpanSearch {
+impl Spans {
+    fn new(keyword: &[u8], size: u64, limits: Limits) -> Spans {
+        Spans {
             keyword: Keyword::new(keyword),
             limits,
             size,
@@ -79,21 +131,16 @@ impl SpanSearch {
         }
     }
 
-    pub(super) fn step(&mut self) -> Step<'_> {
-        match self.ready.pop_front() {
-            Some(record) => {
-                self.delivered = record;
-                let OwnedRecord { offset, ref bytes, lines, truncated_lines } = self.delivered;
-                Step::Record(Record { offset, bytes, lines, truncated_lines })
-            }
-            None if self.base == 0 => Step::Done,
-            None => Step::NeedBlock,
-        }
+    /// The next record that is ready. There must be one.
+    fn deliver(&mut self) -> Step<'_> {
+        self.delivered = self.ready.pop_front().expect("the caller has looked");
+        let OwnedRecord { offset, ref bytes, lines, truncated_lines } = self.delivered;
+        Step::Record(Record { offset, bytes, lines, truncated_lines })
     }
 
-    /// Searches the whole block at once: what it yields is copied out, and no more than
-    /// the block, a line and a record hold.
-    pub(super) fn feed(&mut self, span: Span, block: &[u8]) {
+    /// Searches the piece before the last one. What it yields is copied out, and no more
+    /// than the piece, a line and a record hold.
+    fn feed(&mut self, span: Span, block: &[u8]) {
         let newest = span.end() == self.size;
         self.find_starts(span.offset, block);
         self.base = span.offset;
@@ -245,60 +292,4 @@ impl SpanSearch {
 /// Whether no match that begins before `base` can reach a line that begins at `start`.
 fn is_decidable(start: u64, base: u64, keyword_len: usize) -> bool {
     base == 0 || start + 1 >= base + keyword_len as u64
-}
-
-/// The keyword, and how much of it stands again at its own end: what overlaps.
-#[derive(Debug)]
-struct Keyword {
-    finder: Finder<'static>,
-    /// For each prefix the length of its longest proper prefix that is also its suffix
-    /// (Knuth, Morris and Pratt, 1977).
-    borders: Vec<usize>,
-}
-
-impl Keyword {
-    fn new(needle: &[u8]) -> Keyword {
-        let mut borders = vec![0; needle.len()];
-        let mut border = 0;
-        for at in 1..needle.len() {
-            while border > 0 && needle[at] != needle[border] {
-                border = borders[border - 1];
-            }
-            if needle[at] == needle[border] {
-                border += 1;
-            }
-            borders[at] = border;
-        }
-        Keyword { finder: Finder::new(needle).into_owned(), borders }
-    }
-
-    fn len(&self) -> usize {
-        self.borders.len()
-    }
-
-    /// Calls `found` with each place of the keyword in `bytes`, overlapping ones included,
-    /// ascending, in linear time.
-    fn each_in(&self, bytes: &[u8], mut found: impl FnMut(usize)) {
-        let needle = self.finder.needle();
-        let mut from = 0;
-        while let Some(at) = self.finder.find(&bytes[from..]) {
-            found(from + at);
-            let mut next = from + at + needle.len();
-            let mut matched = self.borders[needle.len() - 1];
-            while matched > 0 && next < bytes.len() {
-                while matched > 0 && needle[matched] != bytes[next] {
-                    matched = self.borders[matched - 1];
-                }
-                if needle[matched] == bytes[next] {
-                    matched += 1;
-                }
-                next += 1;
-                if matched == needle.len() {
-                    found(next - needle.len());
-                    matched = self.borders[needle.len() - 1];
-                }
-            }
-            from = next;
-        }
-    }
 }
