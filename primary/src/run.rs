@@ -42,7 +42,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Error> {
     let hosts = config.fleet.len();
-    tracing::info!(address = %listener.local_addr()?, hosts, version = VERSION, "listening");
+    tracing::info!(listen = %listener.local_addr()?, hosts, version = VERSION, "serving");
     if hosts == 0 {
         tracing::warn!("the fleet is empty: name its hosts with --secondary NAME=URL");
     }

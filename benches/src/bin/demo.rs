@@ -1,0 +1,158 @@
+//! `cargo demo`: a primary and three secondaries in one process, over sample logs that
+//! grow while it runs, or one secondary over a folder of one's own.
+//!
+//! The `curl` lines go to standard output, everything else to standard error.
+
+use anyhow::{Context as _, Result, ensure};
+use backscroll_benches::corpus;
+use backscroll_benches::fleet::{Fleet, Member};
+use backscroll_benches::tour::{Line, own_tour, sample_tour};
+use backscroll_shared::telemetry::logs::{self, LogArgs, LogFormat};
+use clap::Parser;
+use std::io::{ErrorKind, Write as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::mpsc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// A Backscroll fleet in one process, over sample logs, until Ctrl-C
+#[derive(Debug, Parser)]
+#[command(name = "cargo demo --")]
+struct Args {
+    /// Address of the primary
+    #[arg(long, default_value = "127.0.0.1:8000", value_name = "ADDR")]
+    listen: SocketAddr,
+    /// Serve the files of this folder, as one secondary with this machine's name, instead
+    /// of sample logs
+    #[arg(long, value_name = "DIR")]
+    log_dir: Option<PathBuf>,
+}
+
+/// How often each `app.log` grows by a line.
+const GROWTH: Duration = Duration::from_millis(250);
+
+/// How long answers in flight may take to end after Ctrl-C: somebody waits at a terminal.
+const STOP_TIME: Duration = Duration::from_millis(700);
+
+fn main() -> ExitCode {
+    match demo(&arguments()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("demo: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The alias ends in `--`, so that `cargo demo --listen ADDR` works; whoever writes a `--`
+/// of their own, as cargo's users are used to, means the same.
+fn arguments() -> Args {
+    let mut given: Vec<_> = std::env::args_os().collect();
+    if given.get(1).is_some_and(|first| first == "--") {
+        given.remove(1);
+    }
+    Args::parse_from(given)
+}
+
+fn demo(args: &Args) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // Taken before anything else: a Ctrl-C while it starts stops it too.
+    let stop = runtime.block_on(async { stop_signal() })?;
+    // Warnings only; one of them says that io_uring is refused here.
+    let log = LogArgs { log_level: "warn".to_owned(), log_format: LogFormat::Text, log_file: None };
+    let _log_guard = logs::init(&log, "demo").map_err(anyhow::Error::msg)?;
+    let (members, sample) = match &args.log_dir {
+        Some(dir) => (vec![own_member(dir)?], None),
+        None => {
+            let (members, dir) = sample_members()?;
+            (members, Some(dir))
+        }
+    };
+    let fleet = Fleet::start(args.listen, &members).context("take another address with --listen")?;
+    let base = format!("http://{}", fleet.primary);
+    let tour = match &sample {
+        Some(_) => sample_tour(&base),
+        None => own_tour(&base, &members[0])?,
+    };
+    introduce(&base, &fleet, &members);
+    print_tour(&tour)?;
+    eprintln!("Ctrl-C stops it{}.", if sample.is_some() { " and removes the sample logs" } else { "" });
+    runtime.block_on(async {
+        tokio::select! {
+            () = stop => Ok(()),
+            grown = grow(&members), if sample.is_some() => grown,
+        }
+    })?;
+    eprintln!("\nstopping");
+    stop_soon(fleet)
+}
+
+/// Ready at Ctrl-C or SIGTERM.
+fn stop_signal() -> Result<impl Future<Output = ()>> {
+    let (mut int, mut term) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! { _ = int.recv() => {}, _ = term.recv() => {} }
+    })
+}
+
+/// Stops the fleet. An answer that does not end in time ends with the process.
+fn stop_soon(fleet: Fleet) -> Result<()> {
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || tell.send(fleet.stop()));
+    told.recv_timeout(STOP_TIME).unwrap_or_else(|_| {
+        eprintln!("answers that were in flight are cut");
+        Ok(())
+    })
+}
+
+fn sample_members() -> Result<(Vec<Member>, TempDir)> {
+    eprintln!("making sample logs for three hosts");
+    let dir = tempfile::Builder::new().prefix("backscroll-demo-").tempdir()?;
+    let mut members = Vec::new();
+    for number in 1..=3u16 {
+        let name = format!("secondary-{number}");
+        let log_dir = dir.path().join(&name);
+        std::fs::create_dir(&log_dir)?;
+        corpus::write_logs(&log_dir, &name)?;
+        members.push(Member { name, log_dir, port: 8000 + number });
+    }
+    Ok((members, dir))
+}
+
+fn own_member(dir: &Path) -> Result<Member> {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    ensure!(dir.is_dir(), "--log-dir {}: there is no such folder", dir.display());
+    Ok(Member { name, log_dir: dir.to_owned(), port: 8001 })
+}
+
+fn introduce(base: &str, fleet: &Fleet, members: &[Member]) {
+    eprintln!("\nprimary      {base}");
+    for (member, (name, addr)) in members.iter().zip(&fleet.secondaries) {
+        eprintln!("{name:<12} http://{addr}  {}", member.log_dir.display());
+    }
+    eprintln!("\nTry, in another terminal:\n");
+}
+
+/// A reader that wants no more of it, as `head`, does not stop the demo.
+fn print_tour(tour: &[Line]) -> Result<()> {
+    let text: String = tour.iter().map(|Line { shows, curl }| format!("# {shows}\n{curl}\n\n")).collect();
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("standard output"),
+        _ => Ok(()),
+    }
+}
+
+async fn grow(members: &[Member]) -> Result<()> {
+    let mut tick = tokio::time::interval(GROWTH);
+    for count in 0.. {
+        tick.tick().await;
+        for member in members {
+            corpus::append_now(&member.log_dir, &member.name, count)?;
+        }
+    }
+    Ok(())
+}

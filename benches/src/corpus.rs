@@ -1,0 +1,184 @@
+//! Sample logs, the same at every run: a host's own `alternatives.log`, `dpkg.log` and
+//! `app.log`, and one large file for figures.
+
+use jiff::civil::{DateTime, datetime};
+use jiff::{SignedDuration, Zoned};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+/// Lines of each host's logs: about 4 MiB together.
+const ALTERNATIVES_LINES: u64 = 6_000;
+const DPKG_LINES: u64 = 20_000;
+const APP_LINES: u64 = 20_000;
+
+const GROUPS: &[&str] = &["editor", "pager", "awk", "vi", "c++", "cc", "nc", "rsh", "python3", "java"];
+const PACKAGES: &[&str] =
+    &["man-db", "libc-bin", "curl", "openssl", "vim-common", "nginx", "tzdata", "rsync", "git", "zlib1g"];
+const ROUTES: &[&str] = &["/", "/login", "/api/v1/items", "/api/v1/orders", "/health", "/static/app.js"];
+
+/// Numbers that look like chance and are the same at every run (Marsaglia's xorshift, 2003).
+#[derive(Debug)]
+struct Numbers(u64);
+
+impl Numbers {
+    fn of_host(host: &str) -> Numbers {
+        Numbers(host.bytes().fold(0x9e37_79b9_7f4a_7c15_u64, |n, b| n.rotate_left(7) ^ u64::from(b)) | 1)
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
+    }
+
+    fn of<'a>(&mut self, choices: &[&'a str]) -> &'a str {
+        let count = choices.len() as u64;
+        choices[usize::try_from(self.below(count)).expect("as many as the choices")]
+    }
+}
+
+/// Writes a host's sample logs into `dir`.
+pub fn write_logs(dir: &Path, host: &str) -> io::Result<()> {
+    let mut numbers = Numbers::of_host(host);
+    let start = datetime(2026, 11, 1, 0, 0, 0, 0);
+    write_lines(
+        &dir.join("alternatives.log"),
+        start,
+        ALTERNATIVES_LINES,
+        400,
+        &mut numbers,
+        alternatives_line,
+    )?;
+    write_lines(&dir.join("dpkg.log"), start, DPKG_LINES, 120, &mut numbers, dpkg_line)?;
+    write_lines(&dir.join("app.log"), start, APP_LINES, 120, &mut numbers, |at, n| app_line(host, at, n))
+}
+
+/// Writes a file of at least `bytes` bytes in lines of about 100, none of which holds
+/// [`ABSENT`].
+pub fn write_large(path: &Path, bytes: u64) -> io::Result<()> {
+    let mut numbers = Numbers::of_host("large");
+    let mut at = datetime(2026, 11, 1, 0, 0, 0, 0);
+    // One mebibyte made, the rest the same again: it is the search that is measured.
+    let mut chunk = Vec::new();
+    while chunk.len() < 1 << 20 {
+        at += SignedDuration::from_millis(250);
+        chunk.extend_from_slice(app_line("large", at, &mut numbers).as_bytes());
+    }
+    let mut file = create(path)?;
+    let mut written = 0;
+    while written < bytes {
+        file.write_all(&chunk)?;
+        written += chunk.len() as u64;
+    }
+    file.flush()
+}
+
+/// A keyword that no sample log holds.
+pub const ABSENT: &str = "no-line-holds-this";
+
+/// Makes `app.log` in `dir` grow by one line, whose time is now. `count` tells it from the
+/// lines before.
+#[expect(clippy::disallowed_methods, reason = "no ring thread comes here")]
+pub fn append_now(dir: &Path, host: &str, count: u64) -> io::Result<()> {
+    let mut numbers = Numbers::of_host(&format!("{host}{count}"));
+    let line = app_line(host, Zoned::now().datetime(), &mut numbers);
+    OpenOptions::new().append(true).open(dir.join("app.log"))?.write_all(line.as_bytes())
+}
+
+fn create(path: &Path) -> io::Result<BufWriter<File>> {
+    Ok(BufWriter::with_capacity(1 << 20, File::create(path)?))
+}
+
+fn write_lines(
+    path: &Path,
+    start: DateTime,
+    lines: u64,
+    max_step_seconds: u64,
+    numbers: &mut Numbers,
+    mut line: impl FnMut(DateTime, &mut Numbers) -> String,
+) -> io::Result<()> {
+    let mut file = create(path)?;
+    let mut at = start;
+    for _ in 0..lines {
+        at += SignedDuration::from_secs(i64::try_from(numbers.below(max_step_seconds)).unwrap_or(0));
+        file.write_all(line(at, numbers).as_bytes())?;
+    }
+    file.flush()
+}
+
+fn stamp(at: DateTime) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+fn alternatives_line(at: DateTime, numbers: &mut Numbers) -> String {
+    let group = numbers.of(GROUPS);
+    let version = numbers.below(20);
+    match numbers.below(3) {
+        0 => format!(
+            "update-alternatives {}: run with --install /usr/bin/{group} {group} /usr/bin/{group}-{version} {version}0\n",
+            stamp(at)
+        ),
+        _ => format!(
+            "update-alternatives {}: link group {group} updated to point to /usr/bin/{group}-{version}\n",
+            stamp(at)
+        ),
+    }
+}
+
+fn dpkg_line(at: DateTime, numbers: &mut Numbers) -> String {
+    let package = numbers.of(PACKAGES);
+    let state =
+        numbers.of(&["unpacked", "half-configured", "half-installed", "installed", "triggers-pending"]);
+    format!("{} status {state} {package}:amd64 1.{}.{}-1\n", stamp(at), numbers.below(30), numbers.below(10))
+}
+
+fn app_line(host: &str, at: DateTime, numbers: &mut Numbers) -> String {
+    let level = if numbers.below(50) == 0 { "ERROR" } else { "INFO" };
+    let status = if level == "ERROR" { 500 } else { 200 };
+    format!(
+        "{}.{:03} {level} {host} worker-{} GET {} status={status} bytes={} took={}ms\n",
+        stamp(at),
+        at.millisecond(),
+        numbers.below(16),
+        numbers.of(ROUTES),
+        numbers.below(90_000),
+        numbers.below(400)
+    )
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test's own thread may block")]
+mod tests {
+    use super::*;
+
+    fn logs(host: &str) -> Vec<Vec<u8>> {
+        let dir = tempfile::tempdir().unwrap();
+        write_logs(dir.path(), host).unwrap();
+        ["alternatives.log", "app.log", "dpkg.log"]
+            .map(|name| std::fs::read(dir.path().join(name)).unwrap())
+            .into()
+    }
+
+    #[test]
+    fn sample_logs_are_the_same_at_every_run_and_differ_between_hosts() {
+        let (one, again, other) = (logs("secondary-1"), logs("secondary-1"), logs("secondary-2"));
+        assert!(one == again);
+        assert!(one.iter().zip(&other).all(|(a, b)| a != b));
+        let bytes: usize = one.iter().map(Vec::len).sum();
+        assert!((3 << 20..5 << 20).contains(&bytes), "{bytes}");
+    }
+
+    #[test]
+    fn the_large_log_has_the_size_asked_for_and_lines_of_about_100_bytes() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("large.log");
+        write_large(&path, 3 << 20).unwrap();
+        let log = std::fs::read(&path).unwrap();
+        assert!((3 << 20..4 << 20).contains(&log.len()));
+        let lines = log.split(|b| *b == b'\n').count();
+        assert!((80..=120).contains(&(log.len() / lines)), "{}", log.len() / lines);
+        assert!(!String::from_utf8(log).unwrap().contains(ABSENT));
+    }
+}

@@ -1,0 +1,11 @@
+//! From end to end: the real `curl` asks a primary, the primary a secondary, and what comes
+//! back is held against `tac`, `grep` and `head`.
+
+#![allow(clippy::unwrap_used, clippy::similar_names, reason = "a test that cannot go on panics")]
+#![allow(clippy::disallowed_methods, reason = "a test's own thread may block")]
+
+mod answers;
+mod demo;
+mod processes;
+mod real_logs;
+mod support;
