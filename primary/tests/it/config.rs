@@ -84,7 +84,7 @@ fn a_signal_stops_it() {
             .spawn()
             .unwrap();
         let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
-        assert!(lines.next().unwrap().unwrap().contains("listening"));
+        assert!(lines.next().unwrap().unwrap().contains("serving"));
         assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
         assert!(child.wait().unwrap().success());
         assert!(lines.any(|line| line.unwrap().contains("stopped")));
