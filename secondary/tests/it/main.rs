@@ -1,6 +1,11 @@
 //! The secondary, from outside: over real sockets, on real files, under both engines.
 
-#![allow(clippy::unwrap_used, clippy::similar_names, clippy::naive_bytecount, reason = "a test that cannot go on panics")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::similar_names,
+    clippy::naive_bytecount,
+    reason = "a test that cannot go on panics"
+)]
 
 mod catalog;
 mod clients;
