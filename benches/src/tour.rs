@@ -2,6 +2,7 @@
 
 use crate::fleet::Member;
 use anyhow::{Context as _, Result};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// One line to try.
@@ -44,9 +45,9 @@ pub fn sample_tour(base: &str) -> Vec<Line> {
             ),
         ),
         line(
-            "the verdict as trailers: the < Log- lines after the text",
+            "the verdict as trailers: the Log- lines after the text",
             format!(
-                "curl -sv -H 'TE: trailers' {} 2>&1 | grep -v '^[*>{{}}]'",
+                "curl -i -H 'TE: trailers' {}",
                 logs("hostname=secondary-2&filename=app.log&keyword=ERROR&n=3")
             ),
         ),
@@ -124,7 +125,7 @@ pub fn escaped(name: &Path) -> String {
     for byte in name.as_os_str().as_encoded_bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'/' => out.push((*byte).into()),
-            _ => out.push_str(&format!("%{byte:02X}")),
+            _ => write!(out, "%{byte:02X}").expect("a String takes it"),
         }
     }
     out

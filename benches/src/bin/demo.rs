@@ -64,12 +64,11 @@ fn demo(args: &Args) -> Result<()> {
     // Warnings only; one of them says that io_uring is refused here.
     let log = LogArgs { log_level: "warn".to_owned(), log_format: LogFormat::Text, log_file: None };
     let _log_guard = logs::init(&log, "demo").map_err(anyhow::Error::msg)?;
-    let (members, sample) = match &args.log_dir {
-        Some(dir) => (vec![own_member(dir)?], None),
-        None => {
-            let (members, dir) = sample_members()?;
-            (members, Some(dir))
-        }
+    let (members, sample) = if let Some(dir) = &args.log_dir {
+        (vec![own_member(dir)?], None)
+    } else {
+        let (members, dir) = sample_members()?;
+        (members, Some(dir))
     };
     let fleet = Fleet::start(args.listen, &members).context("take another address with --listen")?;
     let base = format!("http://{}", fleet.primary);
@@ -138,7 +137,9 @@ fn introduce(base: &str, fleet: &Fleet, members: &[Member]) {
 
 /// A reader that wants no more of it, as `head`, does not stop the demo.
 fn print_tour(tour: &[Line]) -> Result<()> {
-    let text: String = tour.iter().map(|Line { shows, curl }| format!("# {shows}\n{curl}\n\n")).collect();
+    let text: Vec<String> =
+        tour.iter().map(|Line { shows, curl }| format!("# {shows}\n{curl}\n\n")).collect();
+    let text = text.concat();
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("standard output"),

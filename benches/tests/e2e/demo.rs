@@ -7,7 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long the demo may take until it has printed its lines: it writes sample logs first.
-const START_TIME: Duration = Duration::from_secs(60);
+const START_TIME: Duration = Duration::from_mins(1);
 
 /// A demo that is killed, by its id, when dropped.
 struct Demo {
@@ -94,7 +94,7 @@ fn a_client_that_does_not_read_does_not_keep_the_demo_from_stopping() {
         .spawn()
         .unwrap();
     let mut out = reader.stdout.take().unwrap();
-    out.read_exact(&mut [0; 1 << 16]).unwrap();
+    out.read_exact(&mut vec![0; 1 << 16]).unwrap();
     demo.stop(Signal::INT);
     std::io::copy(&mut out, &mut std::io::sink()).unwrap();
     assert_eq!(reader.wait().unwrap().code(), Some(18), "an answer that is cut never looks complete");
