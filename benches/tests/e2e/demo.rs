@@ -65,6 +65,10 @@ fn every_line_of_the_demo_works_as_it_stands() {
     for line in &demo.curls {
         let output = shell(line);
         assert!(output.status.success() && !output.stdout.is_empty(), "{line}");
+        if line.contains("TE: trailers") {
+            let shown = String::from_utf8(output.stdout).unwrap().to_ascii_lowercase();
+            assert!(shown.contains("\nlog-status: complete"), "{shown}");
+        }
     }
     let newest = String::from_utf8(shell(&demo.curls[0]).stdout).unwrap();
     assert_eq!(newest.lines().filter(|line| line.contains("updated")).count(), 20, "{newest}");
