@@ -1,4 +1,4 @@
-//! Sample logs, the same at every run: a host's own `alternatives.log`, `dpkg.log` and
+//! Sample logs, the same at every run but for their times: a host's own `alternatives.log`, `dpkg.log` and
 //! `app.log`, and one large file for figures.
 
 use jiff::civil::{DateTime, datetime};
@@ -39,10 +39,12 @@ impl Numbers {
     }
 }
 
-/// Writes a host's sample logs into `dir`.
-pub fn write_logs(dir: &Path, host: &str) -> io::Result<()> {
+/// Days that sample logs reach over, give or take some hours.
+pub const DAYS: i64 = 14;
+
+/// Writes a host's sample logs into `dir`: about [`DAYS`] days of them, from `start` on.
+pub fn write_logs(dir: &Path, host: &str, start: DateTime) -> io::Result<()> {
     let mut numbers = Numbers::of_host(host);
-    let start = datetime(2026, 11, 1, 0, 0, 0, 0);
     write_lines(
         &dir.join("alternatives.log"),
         start,
@@ -155,7 +157,7 @@ mod tests {
 
     fn logs(host: &str) -> Vec<Vec<u8>> {
         let dir = tempfile::tempdir().unwrap();
-        write_logs(dir.path(), host).unwrap();
+        write_logs(dir.path(), host, datetime(2026, 11, 1, 0, 0, 0, 0)).unwrap();
         ["alternatives.log", "app.log", "dpkg.log"]
             .map(|name| std::fs::read(dir.path().join(name)).unwrap())
             .into()

@@ -34,7 +34,7 @@ pub(crate) fn ready<E: Engine>(thread: &RingThread<E>) -> Response<AnswerBody> {
 }
 
 /// `GET /`: what this is.
-pub(crate) fn index<E: Engine>(thread: &RingThread<E>) -> Response<AnswerBody> {
+pub(crate) fn index<E: Engine>(thread: &RingThread<E>, called: &str) -> Response<AnswerBody> {
     let text = format!(
         "backscroll-secondary {VERSION} on {}: the newest lines first, from this host's log files\n\
          \n\
@@ -43,8 +43,8 @@ pub(crate) fn index<E: Engine>(thread: &RingThread<E>) -> Response<AnswerBody> {
          GET /healthz                            the process lives\n\
          GET /readyz                             it can serve; version and engine\n\
          \n\
-         try: curl 'http://HOST:PORT/files'\n\
-         then: curl 'http://HOST:PORT/logs?filename=FILE&n=20'\n",
+         try: curl 'http://{called}/files'\n\
+         then: curl 'http://{called}/logs?filename=FILE&n=20'\n",
         thread.host.config.hostname
     );
     whole("text/plain; charset=utf-8", text)

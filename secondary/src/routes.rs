@@ -3,6 +3,7 @@
 use crate::read::Engine;
 use crate::serve::{AnswerBody, Connection, RingThread, Stage};
 use crate::{files, health, logs};
+use backscroll_shared::query::no_parameters;
 use backscroll_shared::wire::headers;
 use backscroll_shared::wire::problem::{Code, Problem, check_head};
 use bytes::Bytes;
@@ -36,8 +37,11 @@ async fn route<E: Engine>(
     }
     match path {
         "/healthz" => return Ok(health::alive()),
-        "/readyz" => return Ok(health::ready(thread)),
-        "/" => return Ok(health::index(thread)),
+        "/readyz" => {
+            no_parameters(request.uri().query())?;
+            return Ok(health::ready(thread));
+        }
+        "/" => return Ok(health::index(thread, headers::called(request.headers()))),
         _ => {}
     }
     if *thread.host.stage.borrow() >= Stage::Draining {

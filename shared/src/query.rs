@@ -114,6 +114,14 @@ pub fn unknown_parameter(name: &[u8], known: &[&str]) -> Problem {
     )
 }
 
+/// Refuses every parameter, where an endpoint has none.
+pub fn no_parameters(query: Option<&str>) -> Result<(), Problem> {
+    match pairs(query.unwrap_or_default())?.first() {
+        Some(pair) => Err(unknown_parameter(&pair.name, &[])),
+        None => Ok(()),
+    }
+}
+
 /// A piece of a request, fit to be shown in a problem: escaped, and cut.
 pub fn quoted(bytes: &[u8]) -> String {
     const SHOWN: usize = 64;

@@ -9,6 +9,7 @@ use backscroll_benches::fleet::{Fleet, Member};
 use backscroll_benches::tour::{Line, own_tour, sample_tour};
 use backscroll_shared::telemetry::logs::{self, LogArgs, LogFormat};
 use clap::Parser;
+use jiff::{SignedDuration, Zoned};
 use std::io::{ErrorKind, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -110,12 +111,14 @@ fn stop_soon(fleet: Fleet) -> Result<()> {
 fn sample_members() -> Result<(Vec<Member>, TempDir)> {
     eprintln!("making sample logs for three hosts");
     let dir = tempfile::Builder::new().prefix("backscroll-demo-").tempdir()?;
+    // They end about now, and `app.log` goes on from there.
+    let start = Zoned::now().datetime() - SignedDuration::from_hours(24 * (corpus::DAYS + 1));
     let mut members = Vec::new();
     for number in 1..=3u16 {
         let name = format!("secondary-{number}");
         let log_dir = dir.path().join(&name);
         std::fs::create_dir(&log_dir)?;
-        corpus::write_logs(&log_dir, &name)?;
+        corpus::write_logs(&log_dir, &name, start)?;
         members.push(Member { name, log_dir, port: 8000 + number });
     }
     Ok((members, dir))

@@ -1,10 +1,11 @@
 //! `GET /healthz` and `GET /readyz`.
 
-use super::{JSON, TEXT, no_parameters, told, whole};
+use super::{JSON, TEXT, told, whole};
 use crate::app::App;
 use axum::extract::State;
 use axum::response::Response;
 use backscroll_shared::VERSION;
+use backscroll_shared::query::no_parameters;
 use http::StatusCode;
 use http::request::Parts;
 use serde::Serialize;

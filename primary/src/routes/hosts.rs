@@ -1,10 +1,11 @@
 //! `GET /hosts`: the fleet, and how each host is.
 
-use super::{JSON, TEXT, no_parameters, told, whole};
+use super::{JSON, TEXT, told, whole};
 use crate::app::App;
 use crate::fleet::Host;
 use axum::extract::State;
 use axum::response::Response;
+use backscroll_shared::query::no_parameters;
 use backscroll_shared::wire::accept::{self, ListFormat};
 use backscroll_shared::wire::problem::Problem;
 use futures_util::{StreamExt as _, stream};

@@ -10,9 +10,10 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use backscroll_shared::VERSION;
-use backscroll_shared::query::{pairs, unknown_parameter};
+use backscroll_shared::wire::headers;
 use backscroll_shared::wire::problem::Problem;
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use std::sync::Arc;
 
@@ -20,7 +21,8 @@ const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 
 /// `GET /`: what this is.
-pub async fn index(State(app): State<Arc<App>>) -> Response {
+pub async fn index(State(app): State<Arc<App>>, request: Parts) -> Response {
+    let here = headers::called(&request.headers);
     let host = app.fleet.hosts().next().map_or("NAME", |host| host.name.as_str());
     whole(
         StatusCode::OK,
@@ -33,8 +35,8 @@ GET /files?hostname=&glob=                            a host's log files
 GET /hosts                                            the fleet, and how it is
 GET /healthz, /readyz                                 whether this lives, and whether it can serve
 
-Try:  curl 'http://HERE/files?hostname={host}'
-      curl 'http://HERE/logs?hostname={host}&filename=FILE&keyword=error&n=20'
+Try:  curl 'http://{here}/files?hostname={host}'
+      curl 'http://{here}/logs?hostname={host}&filename=FILE&keyword=error&n=20'
 "
         ),
     )
@@ -51,14 +53,6 @@ fn whole(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>)
 /// The body of an answer to HEAD, whose length is not known.
 fn headless() -> Body {
     Body::from_stream(futures_util::stream::empty::<Result<Bytes, std::convert::Infallible>>())
-}
-
-/// Refuses every parameter, where an endpoint has none.
-fn no_parameters(query: Option<&str>) -> Result<(), Problem> {
-    match pairs(query.unwrap_or_default())?.first() {
-        Some(pair) => Err(unknown_parameter(&pair.name, &[])),
-        None => Ok(()),
-    }
 }
 
 /// A problem, or the answer.

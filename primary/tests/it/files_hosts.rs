@@ -70,6 +70,7 @@ async fn an_empty_fleet_lives_but_is_not_ready() {
 async fn the_front_page_names_a_host_of_the_fleet() {
     let primary = primary(configured(&[("web2", "http://10.0.0.2:1".to_owned())])).await;
     let got = primary.curl("/", &[]).await;
-    assert!(got.out.contains("curl 'http") && got.out.contains("hostname=web2"), "{got:?}");
+    let line = format!("curl 'http://{}/files?hostname=web2'", primary.address);
+    assert!(got.out.contains(&line), "{got:?}");
     assert!(primary.curl("/readyz", &[]).await.log.contains("< http/1.1 200 "));
 }

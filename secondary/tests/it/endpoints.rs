@@ -152,7 +152,8 @@ fn the_engine_and_the_version_are_told() {
         assert_eq!(ready["hostname"], "here");
         assert_eq!(ready["version"], env!("CARGO_PKG_VERSION"));
         assert_eq!(server.get("/healthz").body, b"ok\n");
-        assert!(server.get("/").text().contains("curl"));
+        assert!(server.get("/").text().contains("curl 'http://x/files'"), "the address that was called");
+        assert_eq!(server.get("/readyz?x=1").code(), "unknown_parameter");
     }
 }
 

@@ -49,6 +49,20 @@ pub fn wants_trailers(version: Version, map: &HeaderMap) -> bool {
             .any(|value| value.split(',').any(|coding| coding.trim().eq_ignore_ascii_case("trailers")))
 }
 
+/// The address that the client called, fit to stand in a `curl` line between quotes;
+/// `HOST:PORT` where its `Host` says nothing of the kind.
+pub fn called(map: &HeaderMap) -> &str {
+    map.get(header::HOST)
+        .and_then(|host| host.to_str().ok())
+        .filter(|host| {
+            !host.is_empty()
+                && host.bytes().all(|b| {
+                    b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']')
+                })
+        })
+        .unwrap_or("HOST:PORT")
+}
+
 /// A field value of any text: control bytes are escaped.
 pub fn value(text: &str) -> HeaderValue {
     let mut safe = String::with_capacity(text.len());
@@ -60,4 +74,25 @@ pub fn value(text: &str) -> HeaderValue {
         }
     }
     HeaderValue::from_bytes(safe.as_bytes()).expect("control bytes have been escaped")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_plain_address_is_repeated() {
+        for (host, expected) in [
+            ("127.0.0.1:8000", "127.0.0.1:8000"),
+            ("[::1]:8000", "[::1]:8000"),
+            ("logs.example", "logs.example"),
+            ("a'; reboot; '", "HOST:PORT"),
+            ("", "HOST:PORT"),
+        ] {
+            let mut map = HeaderMap::new();
+            map.insert(header::HOST, HeaderValue::from_str(host).unwrap());
+            assert_eq!(called(&map), expected);
+        }
+        assert_eq!(called(&HeaderMap::new()), "HOST:PORT");
+    }
 }
