@@ -3,7 +3,7 @@
 use crate::app::{App, router};
 use crate::config::Config;
 use crate::connection;
-use backscroll_shared::conn::Watch;
+use backscroll_shared::conn::{REFUSALS, Watch, refuse};
 use backscroll_shared::{VERSION, limits};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,9 +19,6 @@ const SWEEP_TIME: Duration = Duration::from_secs(1);
 /// How long nothing is accepted after it failed: out of descriptors it would fail again at
 /// once, and turn the loop into a spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// Clients at once that are being told that there are too many. More are closed untold.
-const REFUSALS: usize = 256;
 
 /// Why the server could not run.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +65,7 @@ pub async fn run(
                 }
                 Ok((stream, _)) => {
                     if refused.len() < REFUSALS {
-                        refused.spawn(connection::refuse(stream));
+                        refused.spawn(refuse(stream));
                     }
                 }
                 Err(error) => {

@@ -17,6 +17,7 @@ use http::{HeaderValue, Request, Response, header};
 use http_body::Frame;
 use jiff::Timestamp;
 use rustix::fs::{AtFlags, Dir, FileType, statat};
+use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::rc::Rc;
@@ -87,21 +88,19 @@ async fn walk<E: Engine>(
         let here: &[u8] = if path.is_empty() { b"." } else { &path };
         let dir = match catalog.open_dir(here).and_then(|fd| Ok((Dir::read_from(&fd)?, fd))) {
             Ok(dir) => dir,
-            // Gone, or not ours to read: `ls` would leave it out too. The log directory
-            // itself is another matter.
+            // The log directory itself is another matter than one below it.
             Err(errno) if path.is_empty() => {
                 return Err(Problem::new(
                     Code::IoError,
                     format!("the log directory cannot be listed: {errno}"),
                 ));
             }
-            Err(_) => continue,
+            Err(errno) if is_no_business_of_ours(errno) => continue,
+            Err(errno) => return Err(unlisted(errno)),
         };
         let (entries, fd) = dir;
         for entry in entries {
-            let entry = entry.map_err(|errno| {
-                Problem::new(Code::IoError, format!("the disk failed while the files were listed: {errno}"))
-            })?;
+            let entry = entry.map_err(unlisted)?;
             seen += 1;
             if seen % TURN == 0 {
                 engine.pause().await;
@@ -118,7 +117,11 @@ async fn walk<E: Engine>(
                 continue;
             }
             let full = if path.is_empty() { name.to_vec() } else { [&path, &b"/"[..], name].concat() };
-            let Ok(stat) = statat(&fd, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW) else { continue };
+            let stat = match statat(&fd, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(stat) => stat,
+                Err(errno) if is_no_business_of_ours(errno) => continue,
+                Err(errno) => return Err(unlisted(errno)),
+            };
             match FileType::from_raw_mode(stat.st_mode) {
                 FileType::Directory if depth < DEPTH => pending.push((full, depth + 1)),
                 FileType::RegularFile if glob.is_none_or(|glob| glob.is_match(OsStr::from_bytes(&full))) => {
@@ -133,6 +136,31 @@ async fn walk<E: Engine>(
         }
     }
     Ok(found)
+}
+
+/// Gone, replaced, or not ours to read: `ls` would leave it out too. Anything else, such as
+/// too many open files, must not make a listing shorter than it is.
+fn is_no_business_of_ours(errno: Errno) -> bool {
+    matches!(
+        errno,
+        Errno::NOENT
+            | Errno::ACCESS
+            | Errno::PERM
+            | Errno::LOOP
+            | Errno::NOTDIR
+            | Errno::XDEV
+            | Errno::NAMETOOLONG
+    )
+}
+
+fn unlisted(errno: Errno) -> Problem {
+    tracing::warn!(%errno, "listing the files failed");
+    match errno {
+        Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN => {
+            Problem::new(Code::Overloaded, "the secondary is out of descriptors or memory: try again")
+        }
+        _ => Problem::new(Code::IoError, format!("the disk failed while the files were listed: {errno}")),
+    }
 }
 
 /// A listing on its way out, a frame at a time.

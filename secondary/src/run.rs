@@ -9,19 +9,18 @@ use crate::read::uring::Uring;
 use crate::read::{Ended, Engine};
 use crate::serve::{Accepted, Host, Place, RingThread, Stage, serve};
 use backscroll_shared::VERSION;
-use backscroll_shared::wire::problem::{Code, Problem};
-use bytes::Bytes;
+use backscroll_shared::conn::{REFUSALS, prepare, refuse};
 use futures_util::FutureExt as _;
 use std::future::Future;
 use std::io;
 use std::net::TcpListener;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
-use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 
 /// Why the server could not start, or not end well.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +80,8 @@ fn run_threads<E: Engine + Unpin + Send + Sync>(
     listener.set_nonblocking(true)?;
     let listen = listener.local_addr()?;
     let stage = Arc::new(stage);
+    // Closed once every other thread has dropped its end.
+    let (alive, mut others_alive) = mpsc::channel::<()>(1);
     let mut queues = Vec::new();
     let mut others = Vec::new();
     let mut mine = None;
@@ -91,12 +92,26 @@ fn run_threads<E: Engine + Unpin + Send + Sync>(
             mine = Some(sockets);
             continue;
         }
-        let (host, stage) = (Arc::clone(host), Arc::clone(&stage));
+        let (host, own_stage, alive) = (Arc::clone(host), Arc::clone(&stage), alive.clone());
         let thread = std::thread::Builder::new().name(format!("backscroll-{index}")).spawn(move || {
-            run_thread(engine, &host, async move |thread| guarded(serve(thread, sockets), &stage).await)
-        })?;
-        others.push(thread);
+            let _alive = alive;
+            let work = async |thread| guarded(serve(thread, sockets)).await;
+            let ended = run_thread(engine, &host, work);
+            if ended.is_err() {
+                // Its sockets would go unanswered: the others stop too, and say why.
+                own_stage.send_replace(Stage::Cutting);
+            }
+            ended
+        });
+        match thread {
+            Ok(thread) => others.push(thread),
+            Err(error) => {
+                stage.send_replace(Stage::Cutting);
+                return Err(error.into());
+            }
+        }
     }
+    drop(alive);
     let sockets = mine.expect("a configuration has at least one thread");
     tracing::info!(
         %listen, hostname = host.config.hostname, log_dir = %host.config.log_dir.display(),
@@ -115,13 +130,26 @@ fn run_threads<E: Engine + Unpin + Send + Sync>(
             tokio::time::sleep(drain_time).await;
             tracing::warn!("the time to drain is over: what is left is cut");
             stage.send_replace(Stage::Cutting);
-            std::future::pending::<()>().await;
+            std::future::pending::<Ended>().await
         };
-        let back = guarded(serve(thread, sockets), &stage);
-        tokio::select! {
-            () = front => Ended::Clean,
-            ended = back => ended,
+        let work = async {
+            let mut front = pin!(front);
+            let ended = tokio::select! {
+                ended = &mut front => ended,
+                ended = serve(thread, sockets) => ended,
+            };
+            // This thread may have nothing left to do while others have: the time to drain
+            // is kept here for all of them.
+            tokio::select! {
+                ended = front => ended,
+                _ = others_alive.recv() => ended,
+            }
+        };
+        let ended = guarded(work).await;
+        if ended != Ended::Clean {
+            stage.send_replace(Stage::Cutting);
         }
+        ended
     });
     // Where this thread could not even start, the others must not wait for it.
     if first.is_err() {
@@ -145,16 +173,16 @@ fn run_thread<E: Engine>(
     match engine.block_on(work(thread))? {
         Ended::Clean => Ok(()),
         Ended::ReadsPending(reads) => Err(RunError::ReadsPending(reads)),
+        Ended::Panicked => Err(RunError::Panicked),
     }
 }
 
-/// No panic may unwind through a runtime with reads under way: the driver would free their
-/// memory under the kernel. A thread that panics stops the server and leaks its runtime.
-async fn guarded(work: impl Future<Output = Ended>, stage: &watch::Sender<Stage>) -> Ended {
+/// A panic ends the thread's work, and not by unwinding out of its runtime: the reads that
+/// are under way still need that.
+async fn guarded(work: impl Future<Output = Ended>) -> Ended {
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
         tracing::error!("a ring thread panicked: the server stops");
-        stage.send_replace(Stage::Cutting);
-        Ended::ReadsPending(0)
+        Ended::Panicked
     })
 }
 
@@ -174,8 +202,13 @@ async fn accept(listener: TcpListener, queues: &[Queue], connections: usize) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "the listener could not be taken over"),
     };
+    let mut refused = JoinSet::new();
     loop {
-        let socket = match listener.accept().await {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_) = refused.join_next() => continue,
+        };
+        let socket = match accepted {
             Ok((socket, _)) => socket,
             Err(error) => {
                 tracing::warn!(%error, "accepting failed");
@@ -186,10 +219,15 @@ async fn accept(listener: TcpListener, queues: &[Queue], connections: usize) {
         let total: usize = queues.iter().map(|queue| queue.load.load(Relaxed)).sum();
         let least = queues.iter().min_by_key(|queue| queue.load.load(Relaxed));
         let Some(queue) = least.filter(|_| total < connections) else {
-            tokio::task::spawn_local(refuse(socket));
+            if refused.len() < REFUSALS {
+                refused.spawn_local(refuse(socket));
+            }
             continue;
         };
-        let _ = socket.set_nodelay(true);
+        if let Err(error) = prepare(&socket) {
+            // The client may be gone already.
+            tracing::debug!(%error, "a socket could not be prepared");
+        }
         queue.load.fetch_add(1, Relaxed);
         let place = Place(Arc::clone(&queue.load));
         if let Ok(socket) = socket.into_std() {
@@ -198,28 +236,4 @@ async fn accept(listener: TcpListener, queues: &[Queue], connections: usize) {
             let _ = queue.sockets.try_send(Accepted { socket, place });
         }
     }
-}
-
-/// How long a refused client may take to read why.
-const REFUSAL_TIME: Duration = Duration::from_secs(1);
-
-async fn refuse(mut socket: TcpStream) {
-    let problem = Problem::new(Code::Overloaded, "too many connections: try again");
-    let response: http::Response<Bytes> = problem.into_response();
-    let mut text = format!(
-        "HTTP/1.1 {}\r\nconnection: close\r\ncontent-length: {}\r\n",
-        response.status(),
-        response.body().len()
-    );
-    for (name, value) in response.headers() {
-        let value = value.to_str().unwrap_or_default();
-        text.extend([name.as_str(), ": ", value, "\r\n"]);
-    }
-    text.push_str("\r\n");
-    let told = async {
-        socket.write_all(text.as_bytes()).await?;
-        socket.write_all(response.body()).await?;
-        socket.shutdown().await
-    };
-    let _ = tokio::time::timeout(REFUSAL_TIME, told).await;
 }

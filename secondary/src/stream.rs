@@ -138,13 +138,13 @@ impl<E: Engine> LogStream<E> {
                     }
                     self.encoder.encode(&record, &mut self.frame);
                 }
-                Step::Done => self.phase = Phase::Ended(self.verdict()),
+                Step::Done => self.end(self.verdict()),
                 Step::NeedBlock | Step::NeedAgain(_) if !self.frame.is_empty() => return,
                 Step::NeedBlock => {
                     self.take_turns().await;
                     match self.readahead.next().await {
                         Ok(Some((span, block))) => self.search.feed(span, block),
-                        Ok(None) => self.phase = Phase::Ended(self.verdict()),
+                        Ok(None) => self.end(self.verdict()),
                         Err(failure) => self.fail(&failure),
                     }
                 }
@@ -170,16 +170,21 @@ impl<E: Engine> LogStream<E> {
     /// than it was, so that some of them may have been somebody else's bytes.
     fn verdict(&self) -> Verdict {
         let verdict = self.tally(Status::Complete);
-        let whole = verdict.bytes_scanned == self.size;
         match self.readahead.file().size() {
-            Ok(now) if whole && now < self.size => self.failed(&ReadFailure::Shrunk { offset: now }),
+            Ok(now) if now < self.size => self.failed(&ReadFailure::Shrunk { offset: now }),
             _ => verdict,
         }
     }
 
     fn fail(&mut self, failure: &ReadFailure) {
         tracing::warn!(file = %self.name, %failure, "an answer is incomplete");
-        self.phase = Phase::Ended(self.failed(failure));
+        self.end(self.failed(failure));
+    }
+
+    /// The records are out; what is left of the answer needs no block.
+    fn end(&mut self, verdict: Verdict) {
+        self.park();
+        self.phase = Phase::Ended(verdict);
     }
 
     fn failed(&self, failure: &ReadFailure) -> Verdict {

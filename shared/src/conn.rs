@@ -3,17 +3,24 @@
 //! where a timer for each read and write would be the costlier part of a small request.
 
 mod answer;
+mod refusal;
 
 pub use answer::Answer;
+pub use refusal::{REFUSALS, refuse};
 
 use futures_util::task::AtomicWaker;
+use socket2::SockRef;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicBool, AtomicU8, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 
 use crate::limits;
 
@@ -34,9 +41,16 @@ pub struct Watch {
     ends_by_closing: AtomicBool,
 }
 
+/// Nothing is asked for.
 const IDLE: u8 = 0;
+/// A request's head is coming in.
 const HEAD: u8 = 1;
+/// A request is being answered.
 const BUSY: u8 = 2;
+/// All of an answer has been produced, and the last of it is on its way.
+const LEAVING_WHOLE: u8 = 3;
+/// The same of an answer that was broken off.
+const LEAVING_BROKEN: u8 = 4;
 const TAKING: u64 = u64::MAX;
 
 /// Why a connection is to be cut.
@@ -69,13 +83,27 @@ impl Watch {
     }
 
     fn enter(&self, phase: u8) {
-        self.phase.store(phase, Relaxed);
+        // The time first: whoever sees the phase, on another thread, sees its time.
         self.phase_since.store(self.now(), Relaxed);
+        self.phase.store(phase, Release);
     }
 
     /// A request's head is whole: what follows is the server's time.
     pub fn request_began(&self) {
-        self.phase.store(BUSY, Relaxed);
+        self.enter(BUSY);
+    }
+
+    /// All that was produced has been written: an answer that was leaving is gone.
+    fn written(&self) {
+        self.flushes.fetch_add(1, Relaxed);
+        let phase = self.phase.load(Relaxed);
+        if phase == LEAVING_WHOLE {
+            self.ends_by_closing.store(false, Relaxed);
+        }
+        if matches!(phase, LEAVING_WHOLE | LEAVING_BROKEN) {
+            self.enter(IDLE);
+        }
+        self.flushed.wake();
     }
 
     /// How long the peer has taken nothing.
@@ -91,8 +119,9 @@ impl Watch {
         if self.stalled_for() >= limits::STALL_TIME {
             return Some(Overdue::Stalled);
         }
+        let phase = self.phase.load(Acquire);
         let waited = Duration::from_millis(self.now().saturating_sub(self.phase_since.load(Relaxed)));
-        match self.phase.load(Relaxed) {
+        match phase {
             HEAD if waited >= limits::HEAD_TIME => Some(Overdue::Head),
             IDLE if waited >= limits::KEEP_ALIVE_TIME => Some(Overdue::Idle),
             _ => None,
@@ -106,11 +135,18 @@ pub trait Reset {
     fn reset_on_close(&self);
 }
 
-impl Reset for tokio::net::TcpStream {
+impl Reset for TcpStream {
     fn reset_on_close(&self) {
         // Where it fails the connection is gone already.
         let _ = self.set_zero_linger();
     }
+}
+
+/// Prepares a socket that was just accepted: small answers leave at once, and little waits
+/// in the kernel.
+pub fn prepare(socket: &TcpStream) -> io::Result<()> {
+    socket.set_nodelay(true)?;
+    SockRef::from(socket).set_tcp_notsent_lowat(limits::UNSENT_BYTES)
 }
 
 /// A stream that notes what its peer does.
@@ -187,12 +223,16 @@ impl<S: AsyncWrite + Reset + Unpin> AsyncWrite for Watched<S> {
     /// hyper calls it once its own buffer is empty, and only then.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-        self.watch.flushes.fetch_add(1, Relaxed);
-        self.watch.flushed.wake();
+        self.watch.written();
         Poll::Ready(Ok(()))
     }
 
+    /// The same.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.watch.written();
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,6 +42,12 @@ pub const KEEP_ALIVE_TIME: Duration = Duration::from_secs(75);
 /// How long a client may take nothing of an answer before it is cut.
 pub const STALL_TIME: Duration = Duration::from_secs(30);
 
+/// Bytes of an answer that the kernel holds without having sent them. A socket's buffer
+/// grows to megabytes and takes more only once a third of it is free: a client that reads
+/// steadily, but slowly, would look as if it took nothing, and a thousand of them hold a
+/// gigabyte.
+pub const UNSENT_BYTES: u32 = 128 << 10;
+
 /// How long answers in flight may take to end once the server was told to stop. Container
 /// engines kill ten seconds after they ask.
 pub const DRAIN_TIME: Duration = Duration::from_secs(8);

@@ -60,7 +60,10 @@ fn stop_at_ctrl_c() -> Result<()> {
 }
 
 fn go_on() -> Result<()> {
-    if STOPPED.load(Relaxed) { bail!("stopped by Ctrl-C") } else { Ok(()) }
+    if STOPPED.load(Relaxed) {
+        bail!("stopped by Ctrl-C");
+    }
+    Ok(())
 }
 
 /// The newest 20 lines of either file, in turn, over one connection.

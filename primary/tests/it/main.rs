@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
+mod answers;
 mod config;
 mod faults;
 mod files_hosts;

@@ -50,6 +50,8 @@ pub enum Ended {
     Clean,
     /// The kernel still holds blocks of so many reads.
     ReadsPending(usize),
+    /// Its work panicked.
+    Panicked,
 }
 
 /// One way to read files, with the runtime that it needs on each thread.
@@ -67,7 +69,7 @@ pub trait Engine: Copy + 'static {
     fn pause(self) -> Pause;
 
     /// Runs one thread's work to its end, on a runtime of its own. Where reads are still
-    /// pending then, the runtime is leaked with their memory rather than freed under the
-    /// kernel.
+    /// pending then, or where it panics, the runtime is leaked with their memory rather than
+    /// freed under the kernel.
     fn block_on<F: Future<Output = Ended>>(self, root: F) -> io::Result<Ended>;
 }

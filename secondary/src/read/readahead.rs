@@ -11,8 +11,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a stream waits for a block while others hold them all.
-pub const BLOCK_WAIT: Duration = Duration::from_secs(1);
+/// How long a stream waits for its first block while others hold them all: then its client
+/// is asked to come back.
+pub const FIRST_BLOCK_WAIT: Duration = Duration::from_millis(800);
+
+/// How long it waits for a later one. Clients that do not read have theirs taken back within
+/// two sweeps, and what is under way is not to be lost before that.
+pub const BLOCK_WAIT: Duration = Duration::from_secs(5);
 
 /// Times that one read is begun again after `EINTR` or `EAGAIN`.
 const RETRIES: u32 = 16;
@@ -34,7 +39,7 @@ pub enum ReadFailure {
         /// The lowest offset known to be missing.
         offset: u64,
     },
-    /// All blocks of this thread were in use for [`BLOCK_WAIT`].
+    /// All blocks of this thread were in use for too long.
     #[error("too many requests are reading at once")]
     Starved,
 }
@@ -48,12 +53,14 @@ pub struct Readahead<F: ReadAt> {
     /// Newest first.
     queue: VecDeque<Slot<F::Read>>,
     waited: bool,
+    block_wait: Duration,
 }
 
 #[derive(Debug)]
 struct Slot<R> {
     span: Span,
-    read: R,
+    /// None where it has to be begun again.
+    read: Option<R>,
     /// Bytes that earlier, short reads have brought.
     done: usize,
     retries: u32,
@@ -62,7 +69,7 @@ struct Slot<R> {
 impl<F: ReadAt> Readahead<F> {
     /// Reads `file` as `plan` says, into blocks of `pool`.
     pub fn new(file: F, plan: ReadPlan, pool: Arc<Pool>) -> Readahead<F> {
-        Readahead { file, plan, pool, queue: VecDeque::new(), waited: false }
+        Readahead { file, plan, pool, queue: VecDeque::new(), waited: false, block_wait: FIRST_BLOCK_WAIT }
     }
 
     /// The file that is read.
@@ -73,6 +80,10 @@ impl<F: ReadAt> Readahead<F> {
     /// The next block, or nothing after the file's start. May be dropped and called again.
     pub async fn next(&mut self) -> Result<Option<(Span, Block)>, ReadFailure> {
         if self.queue.is_empty() {
+            if self.plan.is_over() {
+                return Ok(None);
+            }
+            // The block first: a span that was planned and then given up would be lost.
             let block = self.wait_for_block().await?;
             let Some(span) = self.plan.next_span() else { return Ok(None) };
             self.queue.push_back(begin(&self.file, block, span));
@@ -110,7 +121,7 @@ impl<F: ReadAt> Readahead<F> {
     async fn wait_for_block(&mut self) -> Result<Block, ReadFailure> {
         let block = match self.pool.try_acquire() {
             Some(block) => block,
-            None => tokio::time::timeout(BLOCK_WAIT, self.pool.acquire())
+            None => tokio::time::timeout(self.block_wait, self.pool.acquire())
                 .await
                 .map_err(|_| ReadFailure::Starved)?,
         };
@@ -118,7 +129,7 @@ impl<F: ReadAt> Readahead<F> {
     }
 
     fn top_up(&mut self, depth: usize) {
-        while self.queue.len() < depth {
+        while self.queue.len() < depth && !self.plan.is_over() {
             // Out of blocks, or of memory, it goes on with less.
             let Some(Ok(block)) = self.pool.try_acquire() else { return };
             let Some(span) = self.plan.next_span() else { return };
@@ -126,14 +137,22 @@ impl<F: ReadAt> Readahead<F> {
         }
     }
 
-    /// Drives the newest read to its end, and takes it out of the queue.
+    /// Drives the newest read to its end, and takes it out of the queue. May be dropped and
+    /// called again: the slot stays in the queue until its block is whole.
     async fn finish_front(&mut self) -> Result<(Span, Block), ReadFailure> {
         loop {
-            let slot = self.queue.front_mut().expect("the callers have filled the queue");
+            let slot = self.queue.front().expect("the callers have filled the queue");
+            if slot.read.is_none() {
+                let block = self.wait_for_block().await?;
+                let slot = self.queue.front_mut().expect("it stays in the queue");
+                slot.read = Some(self.file.read_at(block, slot.span, 0));
+            }
+            let slot = self.queue.front_mut().expect("it stays in the queue");
             let span = slot.span;
+            let read = slot.read.as_mut().expect("begun above");
             let mut waited = false;
             let result = poll_fn(|cx| {
-                let polled = Pin::new(&mut slot.read).poll(cx);
+                let polled = Pin::new(&mut *read).poll(cx);
                 waited |= polled.is_pending();
                 polled
             })
@@ -146,17 +165,15 @@ impl<F: ReadAt> Readahead<F> {
                     if slot.done >= span.len {
                         block.set_len(span.len);
                         self.queue.pop_front();
+                        self.block_wait = BLOCK_WAIT;
                         return Ok((span, block));
                     }
-                    slot.read = self.file.read_at(block, span, slot.done);
+                    slot.read = Some(self.file.read_at(block, span, slot.done));
                 }
                 Err(error) if is_transient(&error) && slot.retries < RETRIES => {
                     // The failed read has given its block back, and with it what an earlier,
                     // short read had brought: all of it is read again.
-                    let retries = slot.retries + 1;
-                    self.queue.pop_front();
-                    let block = self.wait_for_block().await?;
-                    self.queue.push_front(Slot { retries, ..begin(&self.file, block, span) });
+                    *slot = Slot { span, read: None, done: 0, retries: slot.retries + 1 };
                 }
                 Err(source) => return Err(ReadFailure::Io { offset: span.offset, source }),
             }
@@ -165,7 +182,7 @@ impl<F: ReadAt> Readahead<F> {
 }
 
 fn begin<F: ReadAt>(file: &F, block: Block, span: Span) -> Slot<F::Read> {
-    Slot { span, read: file.read_at(block, span, 0), done: 0, retries: 0 }
+    Slot { span, read: Some(file.read_at(block, span, 0)), done: 0, retries: 0 }
 }
 
 fn is_transient(error: &io::Error) -> bool {

@@ -6,16 +6,19 @@
 //!   move and that nobody else can reach while the operation owns the [`Block`];
 //! - the entry's descriptor is open while the operation owns its [`Rc`];
 //! - a dropped read hands both to the driver, which keeps them until the completion;
-//! - the driver itself is not dropped before: [`Uring::block_on`] leaks the runtime where
-//!   reads are pending. (`Driver::drop` of tokio-uring 0.5 frees the stored data of every
-//!   pending operation *before* it cancels and waits for it.)
+//! - the driver itself is not dropped before: [`Uring::block_on`] counts the reads of its
+//!   thread, whoever made them, and leaks the runtime where one is pending. (`Driver::drop`
+//!   of tokio-uring 0.5 frees the stored data of every pending operation *before* it cancels
+//!   and waits for it.)
 
 use super::block::Block;
 use super::{Ended, Engine, Pause, ReadAt, ReadResult};
 use backscroll_shared::scan::Span;
 use io_uring::{cqueue, opcode, types};
+use std::cell::Cell;
 use std::future::Future;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::rc::Rc;
 use tokio_uring::{InFlightOneshot, OneshotOutputTransform, UnsubmittedOneshot};
@@ -58,12 +61,26 @@ impl Engine for Uring {
     fn block_on<F: Future<Output = Ended>>(self, root: F) -> io::Result<Ended> {
         let mut builder = tokio_uring::builder();
         builder.entries(RING_ENTRIES).uring_builder(&ring_builder());
-        let runtime = tokio_uring::Runtime::new(&builder)?;
-        let ended = runtime.block_on(root);
-        if ended != Ended::Clean {
-            std::mem::forget(runtime);
+        // Dropped also where `root` panics.
+        let runtime = LeakedUnderReads(ManuallyDrop::new(tokio_uring::Runtime::new(&builder)?));
+        Ok(runtime.0.block_on(root))
+    }
+}
+
+thread_local! {
+    /// Reads of this thread whose memory is in the kernel's hands, or waits to get there.
+    static READS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A runtime that is dropped only where its driver holds no read.
+struct LeakedUnderReads(ManuallyDrop<tokio_uring::Runtime>);
+
+impl Drop for LeakedUnderReads {
+    fn drop(&mut self) {
+        if READS.get() == 0 {
+            // SAFETY: this is the only place that drops it, and nobody uses it afterwards.
+            unsafe { ManuallyDrop::drop(&mut self.0) };
         }
-        Ok(ended)
     }
 }
 
@@ -80,7 +97,9 @@ impl ReadAt for UringFile {
         let entry = opcode::Read::new(types::Fd(self.0.as_raw_fd()), memory.as_mut_ptr(), len)
             .offset(span.offset + done as u64)
             .build();
-        UnsubmittedOneshot::new(Reading { block, _file: Rc::clone(&self.0) }, IntoResult, entry).submit()
+        READS.set(READS.get() + 1);
+        UnsubmittedOneshot::new(Reading { block: Some(block), _file: Rc::clone(&self.0) }, IntoResult, entry)
+            .submit()
     }
 
     fn size(&self) -> io::Result<u64> {
@@ -91,8 +110,15 @@ impl ReadAt for UringFile {
 /// What a read under way owns.
 #[derive(Debug)]
 pub struct Reading {
-    block: Block,
+    /// Present until the read is done.
+    block: Option<Block>,
     _file: Rc<OwnedFd>,
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        READS.set(READS.get() - 1);
+    }
 }
 
 /// Turns a completion into a result.
@@ -103,9 +129,9 @@ impl OneshotOutputTransform for IntoResult {
     type Output = ReadResult;
     type StoredData = Reading;
 
-    fn transform_oneshot_output(self, data: Reading, completion: cqueue::Entry) -> ReadResult {
+    fn transform_oneshot_output(self, mut data: Reading, completion: cqueue::Entry) -> ReadResult {
         match usize::try_from(completion.result()) {
-            Ok(len) => Ok((len, data.block)),
+            Ok(len) => Ok((len, data.block.take().expect("taken here alone"))),
             Err(_) => Err(io::Error::from_raw_os_error(-completion.result())),
         }
     }

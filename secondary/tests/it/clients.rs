@@ -157,6 +157,28 @@ fn what_has_not_ended_by_the_deadline_is_cut_and_the_server_leaves() {
 }
 
 #[test]
+fn the_deadline_is_kept_also_where_the_first_thread_has_nothing_to_do() {
+    let mut server = Server::with(|config| {
+        config.io = Io::Uring;
+        config.threads = 2;
+        config.drain_time = Duration::from_millis(300);
+    });
+    server.write("big.log", &big());
+    // One for each thread, and then the first thread's goes.
+    let first = server.connect();
+    let mut second = server.connect();
+    second.write_all(DUMP).unwrap();
+    second.read_exact(&mut [0; 1]).unwrap();
+    drop(first);
+    sleep(Duration::from_millis(200));
+    server.begin_to_stop();
+    let began = Instant::now();
+    server.stop().unwrap();
+    assert!(began.elapsed() < Duration::from_secs(20), "it waited for a client that does not read");
+    drop(second);
+}
+
+#[test]
 fn every_thread_serves() {
     let server = Server::with(|config| {
         config.io = Io::Uring;

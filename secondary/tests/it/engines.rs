@@ -149,6 +149,26 @@ fn a_read_that_hangs_is_leaked_with_its_memory_not_freed_under_the_kernel() {
 }
 
 #[test]
+fn a_panic_with_a_read_under_way_frees_nothing_under_the_kernel() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let pool = Pool::new(1);
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        Uring.block_on(async {
+            let file = Uring.adopt(reader.into());
+            let block = pool.acquire().await.unwrap();
+            let _read = file.read_at(block, Span { offset: 0, len: 4096 }, 0);
+            Uring.pause().await;
+            panic!("on purpose");
+        })
+    }));
+    assert!(panicked.is_err());
+    // The kernel now writes into the block: it is still there, and nobody has it.
+    std::io::Write::write_all(&mut { writer }, &[7; 4096]).unwrap();
+    assert_eq!(pool.in_use(), 1);
+    assert!(pool.try_acquire().is_none());
+}
+
+#[test]
 fn nothing_but_ring_threads_reads() {
     let server = Server::start(Io::Uring);
     let file: Vec<u8> = (0..200_000u32).flat_map(|i| format!("line {i}\n").into_bytes()).collect();

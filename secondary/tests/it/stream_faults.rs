@@ -6,6 +6,7 @@ use backscroll_secondary::stream::{Ending, LogStream};
 use backscroll_shared::query::FileName;
 use backscroll_shared::scan::{Limits, ReadPlan, Search, Span};
 use backscroll_shared::wire::{Encoder, Format};
+use futures_util::future::poll_immediate;
 use std::future::{Future, Ready, ready};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -140,6 +141,64 @@ fn a_failure_after_it_is_told_in_each_format() {
             assert_eq!(last["end"]["lines"], text.lines().count() - 1);
         }
     }
+}
+
+#[test]
+fn a_read_that_is_tried_again_survives_being_given_up_while_it_waits_for_a_block() {
+    /// Waits, then fails with EINTR; from the second read on it reads at once.
+    struct Interrupted(std::cell::Cell<bool>);
+
+    impl ReadAt for Interrupted {
+        type Read = std::pin::Pin<Box<dyn Future<Output = ReadResult>>>;
+
+        fn read_at(&self, mut block: Block, span: Span, done: usize) -> Self::Read {
+            if !self.0.replace(true) {
+                return Box::pin(async {
+                    pending_once().await;
+                    drop(block);
+                    Err(io::Error::from_raw_os_error(4))
+                });
+            }
+            block.memory()[done..span.len].fill(b'x');
+            Box::pin(ready(Ok((span.len - done, block))))
+        }
+
+        fn size(&self) -> io::Result<u64> {
+            Ok(4096)
+        }
+    }
+
+    async fn pending_once() {
+        let mut polled = false;
+        std::future::poll_fn(|_| {
+            if std::mem::replace(&mut polled, true) {
+                std::task::Poll::Ready(())
+            } else {
+                std::task::Poll::Pending
+            }
+        })
+        .await;
+    }
+
+    let engine = Faulty { bad: 0, errno: 0 };
+    let ended = engine.block_on(async {
+        let pool = Pool::new(1);
+        let mut readahead = Readahead::new(Interrupted(false.into()), ReadPlan::new(4096), pool.clone());
+        // Where the failed read gives its block back, somebody else takes it first.
+        let mut next = Box::pin(readahead.next());
+        let mut other = Box::pin(pool.acquire());
+        assert!(poll_immediate(&mut next).await.is_none(), "it reads");
+        assert!(poll_immediate(&mut other).await.is_none(), "the only block is being read into");
+        assert!(poll_immediate(&mut next).await.is_none(), "it has failed, and waits for a block");
+        drop(next);
+        drop(poll_immediate(&mut other).await.expect("it was next in line"));
+        drop(other);
+        let (span, block) = readahead.next().await.unwrap().unwrap();
+        assert_eq!((span, block.as_ref().len()), (Span { offset: 0, len: 4096 }, 4096));
+        assert_eq!(readahead.next().await.unwrap().map(|(span, _)| span), None);
+        Ended::Clean
+    });
+    assert_eq!(ended.unwrap(), Ended::Clean);
 }
 
 #[test]

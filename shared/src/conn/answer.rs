@@ -6,7 +6,7 @@
 //!   is reset instead, so that it does not look complete.
 //! - The connection's watch learns when an answer has ended.
 
-use super::{IDLE, Watch};
+use super::{LEAVING_BROKEN, LEAVING_WHOLE, Watch};
 use bytes::Bytes;
 use http::{Method, Version};
 use http_body::{Body, Frame, SizeHint};
@@ -30,6 +30,7 @@ pub struct Answer<B: Body> {
     /// Whether the client can only take the connection's end for the answer's end.
     ends_by_closing: bool,
     failing: Option<Failing<B::Error>>,
+    ended: bool,
 }
 
 #[derive(Debug)]
@@ -48,16 +49,14 @@ impl<B: Body> Answer<B> {
         if ends_by_closing {
             watch.ends_by_closing.store(true, Relaxed);
         }
-        Answer { body, watch, ends_by_closing, failing: None }
+        Answer { body, watch, ends_by_closing, failing: None, ended: false }
     }
 }
 
 impl<B: Body> Drop for Answer<B> {
     fn drop(&mut self) {
-        if self.failing.is_none() && self.body.is_end_stream() {
-            self.watch.ends_by_closing.store(false, Relaxed);
-        }
-        self.watch.enter(IDLE);
+        let whole = self.ended || (self.failing.is_none() && self.body.is_end_stream());
+        self.watch.enter(if whole { LEAVING_WHOLE } else { LEAVING_BROKEN });
     }
 }
 
@@ -78,10 +77,13 @@ where
                 Some(Err(error)) => {
                     let flushes = this.watch.flushes.load(Relaxed);
                     this.failing = Some(Failing { error: Some(error), flushes, grace: None });
+                    // hyper asks a second time after it has flushed, and does not flush
+                    // again where that brings nothing to write: it must come once more.
+                    cx.waker().wake_by_ref();
                 }
                 Some(frame) => return Poll::Ready(Some(frame)),
                 None => {
-                    this.watch.ends_by_closing.store(false, Relaxed);
+                    this.ended = true;
                     return Poll::Ready(None);
                 }
             }

@@ -70,6 +70,11 @@ impl ReadPlan {
         self.stage().depth
     }
 
+    /// Whether the file's start has been planned.
+    pub fn is_over(&self) -> bool {
+        self.next_end == 0
+    }
+
     /// The next block to read, or nothing once the start has been planned.
     pub fn next_span(&mut self) -> Option<Span> {
         if self.next_end == 0 {

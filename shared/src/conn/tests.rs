@@ -1,0 +1,98 @@
+//! How answers leave, and what a connection that is dropped then looks like to its peer.
+
+use super::*;
+use bytes::Bytes;
+use http::{Method, Version};
+use http_body::{Body as _, Frame};
+use std::convert::Infallible;
+use std::sync::atomic::Ordering::SeqCst;
+
+/// A stream that takes everything, and says whether it was reset.
+struct Fake(Arc<AtomicBool>);
+
+impl Reset for Fake {
+    fn reset_on_close(&self) {
+        self.0.store(true, SeqCst);
+    }
+}
+
+impl AsyncRead for Fake {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for Fake {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A body of one piece whose length nobody knows beforehand.
+struct OnePiece(Option<Bytes>);
+
+impl http_body::Body for OnePiece {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
+    }
+}
+
+/// Plays an answer to a client of this version, and drops its connection: before or after
+/// all of it has been written, and before or after the body has ended.
+fn was_reset(version: Version, ended: bool, flushed: bool) -> bool {
+    let reset = Arc::new(AtomicBool::new(false));
+    let watch = Watch::new();
+    let mut stream = Watched::new(Fake(Arc::clone(&reset)), Arc::clone(&watch));
+    watch.request_began();
+    let mut answer = Answer::new(OnePiece(Some(Bytes::from_static(b"line\n"))), version, &Method::GET, watch);
+    let cx = &mut Context::from_waker(std::task::Waker::noop());
+    assert!(Pin::new(&mut answer).poll_frame(cx).is_ready());
+    if ended {
+        assert!(matches!(Pin::new(&mut answer).poll_frame(cx), Poll::Ready(None)));
+    }
+    drop(answer);
+    if flushed {
+        assert!(Pin::new(&mut stream).poll_flush(cx).is_ready());
+    }
+    drop(stream);
+    reset.load(SeqCst)
+}
+
+#[test]
+fn an_answer_that_ends_by_closing_is_reset_unless_all_of_it_was_written() {
+    assert!(!was_reset(Version::HTTP_10, true, true));
+    assert!(was_reset(Version::HTTP_10, true, false), "its last bytes were never written");
+    assert!(was_reset(Version::HTTP_10, false, true), "its body was broken off");
+    assert!(was_reset(Version::HTTP_10, false, false));
+    assert!(!was_reset(Version::HTTP_11, false, false), "the missing last chunk says it");
+}
+
+#[test]
+fn a_connection_is_idle_only_once_its_answer_has_left() {
+    let watch = Watch::new();
+    watch.request_began();
+    let answer = Answer::new(OnePiece(None), Version::HTTP_11, &Method::GET, Arc::clone(&watch));
+    drop(answer);
+    assert_eq!(watch.phase.load(Relaxed), LEAVING_BROKEN);
+    watch.written();
+    assert_eq!(watch.phase.load(Relaxed), IDLE);
+    // The next request of a pipeline has begun before the answer to the last one has left.
+    watch.enter(LEAVING_WHOLE);
+    watch.request_began();
+    watch.written();
+    assert_eq!(watch.phase.load(Relaxed), BUSY);
+}
