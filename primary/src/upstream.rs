@@ -94,7 +94,7 @@ impl Upstream {
         let mut fields = HeaderMap::new();
         fields.insert(header::ACCEPT, headers::value(essence(content_type)));
         fields.insert(header::TE, HeaderValue::from_static("trailers"));
-        fields.insert(headers::RELAY, HeaderValue::from_static("1"));
+        fields.insert(headers::RELAY, headers::value(&host.name));
         let response = self.send(host, method, target, fields).await?;
         let status = response.status();
         if status == StatusCode::OK {

@@ -1,6 +1,7 @@
 //! `GET /logs`: the newest records of one file.
 
-use crate::read::{Engine, Readahead};
+use crate::read::crew::Help;
+use crate::read::{Engine, ReadAt as _, Readahead};
 use crate::routes::Reply;
 use crate::serve::{AnswerBody, Connection, RingThread};
 use crate::stream::{Ending, LogStream};
@@ -11,6 +12,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::{Method, Request, Response, header};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
 
@@ -28,6 +30,9 @@ pub(crate) async fn logs<E: Engine, B>(
     let format = accept::log_format(request.headers())?;
     let log = thread.host.catalog.open_file(&query.filename)?;
 
+    // A primary calls its hosts by names of its own.
+    let relay = request.headers().get(headers::RELAY).map(|name| String::from_utf8_lossy(name.as_bytes()));
+    let host = relay.as_deref().unwrap_or(&thread.host.config.hostname).to_owned();
     let trailers = headers::wants_trailers(request.version(), request.headers());
     let mut response = Response::new(AnswerBody::from(Bytes::new()));
     headers::streaming(response.headers_mut(), format.content_type());
@@ -41,12 +46,18 @@ pub(crate) async fn logs<E: Engine, B>(
     }
 
     let file = thread.engine.adopt(log.file);
-    let readahead = Readahead::new(file, ReadPlan::new(log.size), thread.pool.clone());
     let search = Search::new(query.keywords, query.n, log.size, Limits::default());
-    let encoder = Encoder::new(format, &thread.host.config.hostname, query.filename.as_bytes());
-    let ending = Ending { format, trailers, relay: request.headers().contains_key(headers::RELAY) };
-    let mut answer =
-        LogStream::new(thread.engine, query.filename, log.size, search, readahead, encoder, ending);
+    let help = search
+        .examiner()
+        .zip(file.shared())
+        .map(|(examiner, fd)| Help::new(Arc::clone(&thread.host.crew), thread.index, fd, examiner));
+    let plan = ReadPlan::new(log.size);
+    let context = thread.context();
+    let readahead =
+        Readahead::new(file, plan, thread.pool.clone(), context.admission.clone()).with_help(help);
+    let encoder = Encoder::new(format, &host, query.filename.as_bytes());
+    let ending = Ending { format, trailers, relay: relay.is_some() };
+    let mut answer = LogStream::new(context, query.filename, log.size, search, readahead, encoder, ending);
     if let Ok(primed) = tokio::time::timeout(FIRST_RECORD_WAIT, answer.prime()).await {
         primed?;
     }

@@ -2,12 +2,13 @@
 
 use crate::catalog::Catalog;
 use crate::config::{Config, Io};
-use crate::read::block::Pool;
+use crate::read::admission::Admission;
+use crate::read::crew::Crew;
 use crate::read::probe::{Refusal, probe};
 use crate::read::threads::Threads;
 use crate::read::uring::Uring;
 use crate::read::{Ended, Engine};
-use crate::serve::{Accepted, Host, Place, RingThread, Stage, serve};
+use crate::serve::{Accepted, Host, Inlet, Place, Stage, serve};
 use backscroll_shared::VERSION;
 use backscroll_shared::conn::{REFUSALS, prepare, refuse};
 use futures_util::FutureExt as _;
@@ -62,41 +63,70 @@ pub fn run(
         },
     };
     let (stage, stage_seen) = watch::channel(Stage::Serving);
-    let host = Arc::new(Host { config, catalog, stage: stage_seen, io_fallback });
-    if uring {
-        run_threads(Uring, &host, listener, stage, shutdown)
-    } else {
-        run_threads(Threads, &host, listener, stage, shutdown)
+    let admissions: Vec<Arc<Admission>> = (0..config.threads).map(|_| Arc::default()).collect();
+    let (crew, runs) = Crew::new(&admissions);
+    let host = Arc::new(Host { config, catalog, stage: stage_seen, crew: Arc::new(crew), io_fallback });
+    let mut queues = Vec::new();
+    let mut inlets = Vec::new();
+    for (index, (admission, runs)) in admissions.into_iter().zip(runs).enumerate() {
+        let (queue, sockets) = mpsc::channel(host.config.connections);
+        queues.push(Queue { sockets: queue, load: Arc::default() });
+        inlets.push(Inlet { index, sockets, runs, admission });
+    }
+    let front = Front { listener, queues, stage: Arc::new(stage), shutdown };
+    if uring { run_threads(Uring, &host, inlets, front) } else { run_threads(Threads, &host, inlets, front) }
+}
+
+/// What the first ring thread does for all of them.
+struct Front<S> {
+    listener: TcpListener,
+    queues: Vec<Queue>,
+    stage: Arc<watch::Sender<Stage>>,
+    shutdown: S,
+}
+
+impl<S: Future<Output = ()>> Front<S> {
+    /// Accepts until the shutdown, then keeps the time to drain. Never ends.
+    async fn run(self, config: &Config) -> Ended {
+        tokio::select! {
+            () = accept(self.listener, &self.queues, config.connections) => {}
+            () = self.shutdown => {}
+        }
+        tracing::info!("draining: answers in flight end, nothing new is begun");
+        self.stage.send_replace(Stage::Draining);
+        let ending_time = ENDING_TIME.min(config.drain_time / 2);
+        tokio::time::sleep(config.drain_time.saturating_sub(ending_time)).await;
+        tracing::warn!("the time to drain is over: answers still in flight end as incomplete");
+        self.stage.send_replace(Stage::Ending);
+        tokio::time::sleep(ending_time).await;
+        self.stage.send_replace(Stage::Cutting);
+        std::future::pending().await
     }
 }
+
+/// How long answers may take to say that they are incomplete, at the end of the drain.
+const ENDING_TIME: Duration = Duration::from_millis(500);
 
 fn run_threads<E: Engine + Unpin + Send + Sync>(
     engine: E,
     host: &Arc<Host>,
-    listener: TcpListener,
-    stage: watch::Sender<Stage>,
-    shutdown: impl Future<Output = ()> + 'static,
+    inlets: Vec<Inlet>,
+    front: Front<impl Future<Output = ()> + 'static>,
 ) -> Result<(), RunError> {
-    listener.set_nonblocking(true)?;
-    let listen = listener.local_addr()?;
-    let stage = Arc::new(stage);
+    front.listener.set_nonblocking(true)?;
+    let listen = front.listener.local_addr()?;
+    let stage = Arc::clone(&front.stage);
     // Closed once every other thread has dropped its end.
     let (alive, mut others_alive) = mpsc::channel::<()>(1);
-    let mut queues = Vec::new();
     let mut others = Vec::new();
-    let mut mine = None;
-    for index in 0..host.config.threads {
-        let (queue, sockets) = mpsc::channel(host.config.connections);
-        queues.push(Queue { sockets: queue, load: Arc::default() });
-        if index == 0 {
-            mine = Some(sockets);
-            continue;
-        }
+    let mut inlets = inlets.into_iter();
+    let own = inlets.next().expect("a configuration has at least one thread");
+    for inlet in inlets {
+        let name = format!("backscroll-{}", inlet.index);
         let (host, own_stage, alive) = (Arc::clone(host), Arc::clone(&stage), alive.clone());
-        let thread = std::thread::Builder::new().name(format!("backscroll-{index}")).spawn(move || {
+        let thread = std::thread::Builder::new().name(name).spawn(move || {
             let _alive = alive;
-            let work = async |thread| guarded(serve(thread, sockets)).await;
-            let ended = run_thread(engine, &host, work);
+            let ended = run_thread(engine, serve(engine, host, inlet));
             if ended.is_err() {
                 // Its sockets would go unanswered: the others stop too, and say why.
                 own_stage.send_replace(Stage::Cutting);
@@ -112,44 +142,23 @@ fn run_threads<E: Engine + Unpin + Send + Sync>(
         }
     }
     drop(alive);
-    let sockets = mine.expect("a configuration has at least one thread");
+    let config = &host.config;
     tracing::info!(
-        %listen, hostname = host.config.hostname, log_dir = %host.config.log_dir.display(),
-        io_engine = E::NAME, threads = host.config.threads, version = VERSION, "serving"
+        %listen, hostname = config.hostname, log_dir = %config.log_dir.display(),
+        io_engine = E::NAME, threads = config.threads, version = VERSION, "serving"
     );
-    let first = run_thread(engine, host, async |thread| {
-        let drain_time = thread.host.config.drain_time;
-        let connections = thread.host.config.connections;
-        let front = async {
-            tokio::select! {
-                () = accept(listener, &queues, connections) => {}
-                () = shutdown => {}
-            }
-            tracing::info!("draining: answers in flight end, nothing new is begun");
-            stage.send_replace(Stage::Draining);
-            tokio::time::sleep(drain_time).await;
-            tracing::warn!("the time to drain is over: what is left is cut");
-            stage.send_replace(Stage::Cutting);
-            std::future::pending::<Ended>().await
+    let first = run_thread(engine, async {
+        let mut front = pin!(front.run(config));
+        let ended = tokio::select! {
+            ended = &mut front => ended,
+            ended = serve(engine, Arc::clone(host), own) => ended,
         };
-        let work = async {
-            let mut front = pin!(front);
-            let ended = tokio::select! {
-                ended = &mut front => ended,
-                ended = serve(thread, sockets) => ended,
-            };
-            // This thread may have nothing left to do while others have: the time to drain
-            // is kept here for all of them.
-            tokio::select! {
-                ended = front => ended,
-                _ = others_alive.recv() => ended,
-            }
-        };
-        let ended = guarded(work).await;
-        if ended != Ended::Clean {
-            stage.send_replace(Stage::Cutting);
+        // This thread may have nothing left to do while others have: the time to drain is
+        // kept here for all of them.
+        tokio::select! {
+            ended = front => ended,
+            _ = others_alive.recv() => ended,
         }
-        ended
     });
     // Where this thread could not even start, the others must not wait for it.
     if first.is_err() {
@@ -164,13 +173,8 @@ fn run_threads<E: Engine + Unpin + Send + Sync>(
     outcome
 }
 
-fn run_thread<E: Engine>(
-    engine: E,
-    host: &Arc<Host>,
-    work: impl AsyncFnOnce(RingThread<E>) -> Ended,
-) -> Result<(), RunError> {
-    let thread = RingThread { engine, host: Arc::clone(host), pool: Pool::new(host.config.blocks) };
-    match engine.block_on(work(thread))? {
+fn run_thread<E: Engine>(engine: E, work: impl Future<Output = Ended>) -> Result<(), RunError> {
+    match engine.block_on(guarded(work))? {
         Ended::Clean => Ok(()),
         Ended::ReadsPending(reads) => Err(RunError::ReadsPending(reads)),
         Ended::Panicked => Err(RunError::Panicked),

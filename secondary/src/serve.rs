@@ -3,10 +3,12 @@
 use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::fair::Fair;
+use crate::read::admission::Admission;
 use crate::read::block::Pool;
+use crate::read::crew::{Crew, Run, help_others};
 use crate::read::{Ended, Engine};
 use crate::routes;
-use crate::stream::{Incomplete, LogStream};
+use crate::stream::{Context, Incomplete, LogStream};
 use backscroll_shared::conn::{Answer, Watch, Watched};
 use backscroll_shared::limits;
 use bytes::Bytes;
@@ -15,20 +17,20 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::task::{Context, Poll};
+use std::task::{self, Poll};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::{Mutex, Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 /// How often connections are looked at: whom to cut, whose blocks to take back.
-const SWEEP: Duration = Duration::from_secs(1);
+const SWEEP: Duration = Duration::from_millis(250);
 
 /// How long the kernel may keep reads once their requests are gone.
 const READS_TIME: Duration = Duration::from_secs(2);
@@ -39,6 +41,8 @@ pub(crate) enum Stage {
     Serving,
     /// Answers in flight end; nothing new is begun.
     Draining,
+    /// Answers that are still in flight end as incomplete ones, and say so.
+    Ending,
     /// What is left is cut.
     Cutting,
 }
@@ -48,6 +52,7 @@ pub(crate) struct Host {
     pub(crate) config: Config,
     pub(crate) catalog: Catalog,
     pub(crate) stage: watch::Receiver<Stage>,
+    pub(crate) crew: Arc<Crew>,
     /// Why threads read instead of io_uring, where the engine was not chosen by name.
     pub(crate) io_fallback: Option<String>,
 }
@@ -57,6 +62,26 @@ pub(crate) struct RingThread<E: Engine> {
     pub(crate) engine: E,
     pub(crate) host: Arc<Host>,
     pub(crate) pool: Arc<Pool>,
+    /// Its place in the crew.
+    pub(crate) index: usize,
+    pub(crate) admission: Arc<Admission>,
+    giving_up: Rc<Cell<bool>>,
+}
+
+/// What a ring thread gets from elsewhere.
+pub(crate) struct Inlet {
+    pub(crate) index: usize,
+    pub(crate) sockets: mpsc::Receiver<Accepted>,
+    pub(crate) runs: mpsc::Receiver<Run>,
+    pub(crate) admission: Arc<Admission>,
+}
+
+impl<E: Engine> RingThread<E> {
+    /// What an answer needs to know of the others.
+    pub(crate) fn context(&self) -> Context<E> {
+        let (admission, giving_up) = (Arc::clone(&self.admission), Rc::clone(&self.giving_up));
+        Context { engine: self.engine, admission, giving_up }
+    }
 }
 
 /// A socket, and a place among the connections that are counted.
@@ -84,12 +109,12 @@ pub(crate) struct Connection<E: Engine> {
     pub(crate) stream: RefCell<Weak<Mutex<LogStream<E>>>>,
 }
 
-/// Serves what `sockets` brings until the drain is over and nothing is under way.
-pub(crate) async fn serve<E: Engine + Unpin>(
-    thread: RingThread<E>,
-    mut sockets: mpsc::Receiver<Accepted>,
-) -> Ended {
-    let thread = Rc::new(thread);
+/// Serves what the inlet brings until the drain is over and nothing is under way.
+pub(crate) async fn serve<E: Engine + Unpin>(engine: E, host: Arc<Host>, inlet: Inlet) -> Ended {
+    let Inlet { index, mut sockets, runs, admission } = inlet;
+    let pool = Pool::new(host.config.blocks);
+    let thread = Rc::new(RingThread { engine, host, pool, index, admission, giving_up: Rc::default() });
+    let helper = tokio::task::spawn_local(help_others(engine, runs));
     let mut stage = thread.host.stage.clone();
     let connections: RefCell<Vec<Weak<Connection<E>>>> = RefCell::default();
     let mut tasks = JoinSet::new();
@@ -116,7 +141,9 @@ pub(crate) async fn serve<E: Engine + Unpin>(
             _ = sweep.tick() => look_after(&mut connections.borrow_mut()),
             changed = stage.changed() => {
                 sockets.close();
-                if changed.is_err() || *stage.borrow_and_update() == Stage::Cutting {
+                let stage = *stage.borrow_and_update();
+                thread.giving_up.set(stage >= Stage::Ending);
+                if changed.is_err() || stage == Stage::Cutting {
                     break;
                 }
             }
@@ -126,6 +153,7 @@ pub(crate) async fn serve<E: Engine + Unpin>(
         }
     }
     tasks.shutdown().await;
+    helper.abort();
     drop(sockets);
     wait_for_reads(&thread.pool).await
 }
@@ -217,7 +245,7 @@ impl Body for AnswerBody {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
+        cx: &mut task::Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Incomplete>>> {
         match &mut *self {
             AnswerBody::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),

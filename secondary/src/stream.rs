@@ -1,7 +1,9 @@
 //! One answer of `/logs` as a body: readahead, scan and encoding, pulled by the client.
 
+use crate::read::admission::{self, Admission};
 use crate::read::block::Block;
-use crate::read::{Engine, ReadAt, ReadFailure, Readahead};
+use crate::read::readahead::BLOCK_WAIT;
+use crate::read::{Engine, Fed, ReadAt, ReadFailure, Readahead};
 use backscroll_shared::limits;
 use backscroll_shared::query::FileName;
 use backscroll_shared::scan::{Search, Step};
@@ -10,13 +12,22 @@ use backscroll_shared::wire::verdict::{Failure, Status, Verdict};
 use backscroll_shared::wire::{Encoder, Format, ndjson};
 use bytes::Bytes;
 use http_body::Frame;
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
 
 /// How long one answer may work before everybody else on the thread gets a turn.
 const TURN: Duration = Duration::from_micros(100);
 
 /// Room that a frame begins with: what most tail requests fill.
-const FRAME_START: usize = 4 << 10;
+const FRAME_START: usize = 8 << 10;
+
+/// How long a client may take over a frame until it is taken for a slow one, whose blocks
+/// are given back after each frame and read again for the next.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// How the answer ends, for a client of this kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,9 +45,20 @@ pub struct Ending {
 #[error("the answer is incomplete: {0}")]
 pub struct Incomplete(pub String);
 
+/// What an answer shares with the others of its thread.
+#[derive(Debug, Clone)]
+pub struct Context<E> {
+    /// The thread's engine.
+    pub engine: E,
+    /// Who may go on.
+    pub admission: Arc<Admission>,
+    /// Whether answers in flight are to end now, as incomplete ones: the server stops.
+    pub giving_up: Rc<Cell<bool>>,
+}
+
 /// One answer.
 pub struct LogStream<E: Engine> {
-    engine: E,
+    context: Context<E>,
     name: FileName,
     size: u64,
     search: Search<Block>,
@@ -46,6 +68,10 @@ pub struct LogStream<E: Engine> {
     frame: Vec<u8>,
     phase: Phase,
     worked_since: Instant,
+    /// When the last frame was handed out; None before the first.
+    handed_out: Option<Instant>,
+    /// Held from the first large line or record on until the client has it.
+    large: Option<OwnedSemaphorePermit>,
 }
 
 #[derive(Debug)]
@@ -61,7 +87,7 @@ enum Phase {
 impl<E: Engine> LogStream<E> {
     /// An answer about `name`, which had `size` bytes when it was opened.
     pub fn new(
-        engine: E,
+        context: Context<E>,
         name: FileName,
         size: u64,
         search: Search<Block>,
@@ -70,7 +96,7 @@ impl<E: Engine> LogStream<E> {
         ending: Ending,
     ) -> LogStream<E> {
         LogStream {
-            engine,
+            context,
             name,
             size,
             search,
@@ -80,6 +106,8 @@ impl<E: Engine> LogStream<E> {
             frame: Vec::new(),
             phase: Phase::Searching,
             worked_since: Instant::now(),
+            handed_out: None,
+            large: None,
         }
     }
 
@@ -97,8 +125,14 @@ impl<E: Engine> LogStream<E> {
 
     /// The next piece of the body. May be dropped and called again.
     pub async fn next_frame(&mut self) -> Option<Result<Frame<Bytes>, Incomplete>> {
+        let keeps_up = self.handed_out.is_some_and(|at| at.elapsed() < PATIENCE);
         self.fill().await;
         if !self.frame.is_empty() {
+            self.handed_out = Some(Instant::now());
+            if !keeps_up {
+                // It may be long until it takes the next one.
+                self.park();
+            }
             return Some(Ok(Frame::data(Bytes::from(std::mem::take(&mut self.frame)))));
         }
         match std::mem::replace(&mut self.phase, Phase::Over) {
@@ -130,36 +164,67 @@ impl<E: Engine> LogStream<E> {
     /// Works until a frame is to be sent, or the records are out. Records leave as they are
     /// found: what a block has yielded is not held back for the next one.
     async fn fill(&mut self) {
+        if self.search.held() <= admission::LARGE_BYTES {
+            self.large = None;
+        }
+        self.take_turns().await;
         while matches!(self.phase, Phase::Searching) && self.frame.len() < limits::FRAME_BYTES {
             match self.search.step() {
                 Step::Record(record) => {
-                    if self.frame.capacity() == 0 {
-                        self.frame.reserve(FRAME_START);
+                    if record.bytes.len() > admission::LARGE_BYTES && self.large.is_none() {
+                        self.large = self.context.admission.try_large();
+                        if self.large.is_none() {
+                            return self.fail(&ReadFailure::Starved);
+                        }
                     }
+                    make_room(&mut self.frame);
                     self.encoder.encode(&record, &mut self.frame);
                 }
                 Step::Done => self.end(self.verdict()),
-                Step::NeedBlock | Step::NeedAgain(_) if !self.frame.is_empty() => return,
+                Step::Working | Step::NeedBlock | Step::NeedAgain(_) if !self.frame.is_empty() => return,
+                Step::Working => self.take_turns().await,
                 Step::NeedBlock => {
                     self.take_turns().await;
+                    if let Err(failure) = self.find_a_large_place().await {
+                        return self.fail(&failure);
+                    }
                     match self.readahead.next().await {
-                        Ok(Some((span, block))) => self.search.feed(span, block),
+                        Ok(Some(fed)) => self.feed(fed),
                         Ok(None) => self.end(self.verdict()),
                         Err(failure) => self.fail(&failure),
                     }
                 }
                 Step::NeedAgain(span) => match self.readahead.again(span).await {
-                    Ok((span, block)) => self.search.feed(span, block),
+                    Ok(fed) => self.feed(fed),
                     Err(failure) => self.fail(&failure),
                 },
             }
+            if self.context.giving_up.get() && matches!(self.phase, Phase::Searching) {
+                self.end(self.cut_short(Code::Draining.as_str(), "this secondary stops"));
+            }
         }
+    }
+
+    fn feed(&mut self, (span, block, hits): Fed) {
+        match hits {
+            Some(hits) => self.search.feed_examined(span, block, hits),
+            None => self.search.feed(span, block),
+        }
+    }
+
+    /// A line that grows past what everybody may hold needs a place among few.
+    async fn find_a_large_place(&mut self) -> Result<(), ReadFailure> {
+        if self.search.held() > admission::LARGE_BYTES && self.large.is_none() {
+            let place = timeout(BLOCK_WAIT, self.context.admission.large());
+            self.large = Some(place.await.map_err(|_| ReadFailure::Starved)?);
+        }
+        Ok(())
     }
 
     /// Lets others go first, where this answer has worked for long and no read made it wait.
     async fn take_turns(&mut self) {
         if !self.readahead.take_waited() && self.worked_since.elapsed() >= TURN {
-            self.engine.pause().await;
+            self.context.engine.pause().await;
             self.worked_since = Instant::now();
         } else if self.worked_since.elapsed() >= TURN {
             self.worked_since = Instant::now();
@@ -189,11 +254,15 @@ impl<E: Engine> LogStream<E> {
 
     fn failed(&self, failure: &ReadFailure) -> Verdict {
         let code = match failure {
-            ReadFailure::Io { .. } => Code::IoError.as_str(),
+            ReadFailure::Io { .. } | ReadFailure::Hung { .. } => Code::IoError.as_str(),
             ReadFailure::Shrunk { .. } => FILE_SHRUNK,
             ReadFailure::Starved => Code::Overloaded.as_str(),
         };
-        let detail = format!("{}: {failure}: ask again", self.name);
+        self.cut_short(code, &failure.to_string())
+    }
+
+    fn cut_short(&self, code: &str, why: &str) -> Verdict {
+        let detail = format!("{}: {why}: ask again", self.name);
         Verdict { error: Some(Failure { code: code.to_owned(), detail }), ..self.tally(Status::Failed) }
     }
 
@@ -205,6 +274,16 @@ impl<E: Engine> LogStream<E> {
             truncated_lines: summary.truncated_lines,
             ..Verdict::new(status)
         }
+    }
+}
+
+/// Makes room for a record, where a frame is new or has outgrown its beginning: in two
+/// steps, so that a short answer is a small allocation and a full frame is not twice its size.
+fn make_room(frame: &mut Vec<u8>) {
+    if frame.capacity() == 0 {
+        frame.reserve_exact(FRAME_START);
+    } else if frame.len() > FRAME_START / 2 && frame.capacity() == FRAME_START {
+        frame.reserve_exact(limits::FRAME_BYTES + FRAME_START - frame.len());
     }
 }
 

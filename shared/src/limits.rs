@@ -39,8 +39,10 @@ pub const HEAD_TIME: Duration = Duration::from_secs(10);
 /// How long a connection may stand idle between two requests.
 pub const KEEP_ALIVE_TIME: Duration = Duration::from_secs(75);
 
-/// How long a client may take nothing of an answer before it is cut.
-pub const STALL_TIME: Duration = Duration::from_secs(30);
+/// How long a client may take nothing of an answer before it is cut. Long enough for a
+/// person at a pager, and for a `curl --limit-rate`, which takes megabytes at once and then
+/// nothing for a minute; a client that waits holds no block and no pass.
+pub const STALL_TIME: Duration = Duration::from_mins(2);
 
 /// Bytes of an answer that the kernel holds without having sent them. A socket's buffer
 /// grows to megabytes and takes more only once a third of it is free: a client that reads

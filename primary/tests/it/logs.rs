@@ -19,7 +19,7 @@ async fn a_complete_answer_is_passed_through_and_ends_properly() {
     }
     let asked = liar.heads.lock().unwrap()[0].to_lowercase();
     assert!(asked.starts_with("get /logs?filename=n/app.log&keyword=%ff%20x&n=2 http/1.1\r\n"), "{asked}");
-    for field in ["accept: text/plain\r\n", "te: trailers\r\n", "backscroll-relay: 1\r\n"] {
+    for field in ["accept: text/plain\r\n", "te: trailers\r\n", "backscroll-relay: web1\r\n"] {
         assert!(asked.contains(field), "{asked}");
     }
 }

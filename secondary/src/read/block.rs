@@ -8,8 +8,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Bytes of a block: the largest read of the ramp.
 pub const BLOCK_BYTES: usize = 256 << 10;
 
-/// Blocks of one thread: 32 MiB. A deep scan holds up to four and the one in hand, so six
-/// scans run at full depth and the rest with less; a request needs one to go on at all.
+/// Blocks of one thread: 32 MiB. The deep scans that have a pass hold up to 16 and the one in
+/// hand each; the rest is for tails, which need one or two.
 pub const BLOCKS: usize = 128;
 
 /// The blocks of one thread. They are mapped when first needed and kept: a fresh mapping
@@ -36,6 +36,12 @@ impl Pool {
     /// A block, if there is one now.
     pub fn try_acquire(self: &Arc<Pool>) -> Option<io::Result<Block>> {
         self.permits.clone().try_acquire_owned().ok().map(|permit| self.block(permit))
+    }
+
+    /// Whether a quarter of the blocks is left: reading ahead stops short of it, so that
+    /// whoever needs one to go on at all finds one.
+    pub fn has_room(&self) -> bool {
+        self.permits.available_permits() > self.capacity / 4
     }
 
     /// Blocks in use: in a scan's hand, or lent to the kernel.

@@ -3,11 +3,15 @@
 //! - [`ReadAt`], [`Engine`]: the trait that both engines stand behind.
 //! - [`uring`]: one ring a thread, no thread pool.
 //! - [`threads`]: `pread` on a pool of threads, for hosts that refuse io_uring.
+//! - [`admission`]: how much at once, and who waits.
+//! - [`crew`]: ring threads that help each other with deep scans.
 //! - [`block`]: pooled, page-aligned blocks, and the bound on them.
 //! - [`readahead`]: reads kept under way ahead of the scan.
 //! - [`probe`]: why io_uring is not available.
 
+pub mod admission;
 pub mod block;
+pub mod crew;
 pub mod probe;
 pub mod readahead;
 pub mod threads;
@@ -19,12 +23,31 @@ use std::future::Future;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
+use std::sync::Arc;
 
-pub use readahead::{ReadFailure, Readahead};
+pub use readahead::{Fed, ReadFailure, Readahead};
 
 /// A read's end: how many bytes came, and the block. A failed read gives the block back to
 /// its pool.
 pub type ReadResult = io::Result<(usize, Block)>;
+
+/// A read that has been begun.
+#[derive(Debug)]
+pub enum Started<R> {
+    /// The page cache had it.
+    Done(ReadResult),
+    /// It has to be waited for.
+    UnderWay(R),
+}
+
+/// What becomes of the page cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CacheUse {
+    /// What is read stays there, as usual.
+    Keep,
+    /// What was not there before does not stay, where the kernel can do that.
+    LeaveAsFound,
+}
 
 /// A file that is read at positions, into blocks that the read owns while it lasts.
 pub trait ReadAt: 'static {
@@ -34,10 +57,13 @@ pub trait ReadAt: 'static {
 
     /// Starts to fill the block from `done` on, up to `span.len`, with the file's bytes
     /// from `span.offset + done` on.
-    fn read_at(&self, block: Block, span: Span, done: usize) -> Self::Read;
+    fn read_at(&self, block: Block, span: Span, done: usize, cache: CacheUse) -> Started<Self::Read>;
 
     /// The file's size now, in bytes.
     fn size(&self) -> io::Result<u64>;
+
+    /// Its descriptor, where other ring threads may read from it on the spot.
+    fn shared(&self) -> Option<Arc<OwnedFd>>;
 }
 
 /// A pause: everybody else on the thread gets a turn, and reads under way get submitted.

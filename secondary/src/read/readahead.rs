@@ -1,23 +1,43 @@
 //! Reads kept under way ahead of the scan: issued from the file's end to its start, handed
 //! out in that order.
+//!
+//! What lies in the page cache is read when it is wanted, into memory that is still in the
+//! core's cache when it is matched. Once a read has to wait for the disk, more of them are
+//! kept under way, as many as the plan says.
 
-use super::ReadAt;
+use super::admission::{Admission, DEEP_FROM, Pass};
 use super::block::{Block, Pool};
-use backscroll_shared::scan::{ReadPlan, Span};
+use super::crew::{Examined, Help, RUN_BLOCKS};
+use super::{CacheUse, ReadAt, ReadResult, Started};
+use backscroll_shared::scan::{Hits, ReadPlan, Span};
 use std::collections::VecDeque;
 use std::future::{Future as _, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 /// How long a stream waits for its first block while others hold them all: then its client
 /// is asked to come back.
 pub const FIRST_BLOCK_WAIT: Duration = Duration::from_millis(800);
 
 /// How long it waits for a later one. Clients that do not read have theirs taken back within
-/// two sweeps, and what is under way is not to be lost before that.
-pub const BLOCK_WAIT: Duration = Duration::from_secs(5);
+/// a second, and what is under way is not to be lost before that.
+pub const BLOCK_WAIT: Duration = Duration::from_secs(10);
+
+/// How long the disk may take over one block. A disk that is as slow as that is broken, and
+/// the client is told so.
+pub const READ_TIME: Duration = Duration::from_secs(30);
+
+/// Bytes of one scan that stay in the page cache, as those of a tail that is looked at again
+/// and again should. Past them the cache is left as it was found, where the kernel can:
+/// what the host's own programs use is not to be evicted by a search.
+pub const CACHED_BYTES: u64 = 8 << 20;
+
+/// Bytes after which other threads may help: what is over sooner is not worth waking one.
+pub const HELPED_FROM: u64 = 4 << 20;
 
 /// Times that one read is begun again after `EINTR` or `EAGAIN`.
 const RETRIES: u32 = 16;
@@ -39,10 +59,19 @@ pub enum ReadFailure {
         /// The lowest offset known to be missing.
         offset: u64,
     },
+    /// The disk did not answer within [`READ_TIME`].
+    #[error("the disk has not answered for {READ_TIME:?} at offset {offset}")]
+    Hung {
+        /// Offset of the block in the file.
+        offset: u64,
+    },
     /// All blocks of this thread were in use for too long.
     #[error("too many requests are reading at once")]
     Starved,
 }
+
+/// A block, and its matching lines where another thread has looked through it.
+pub type Fed = (Span, Block, Option<Hits>);
 
 /// The blocks of one file, from its end to its start.
 #[derive(Debug)]
@@ -50,8 +79,12 @@ pub struct Readahead<F: ReadAt> {
     file: F,
     plan: ReadPlan,
     pool: Arc<Pool>,
+    pass: Pass,
+    help: Option<Help>,
     /// Newest first.
     queue: VecDeque<Slot<F::Read>>,
+    /// Whether the last read had to wait for the disk.
+    is_cold: bool,
     waited: bool,
     block_wait: Duration,
 }
@@ -59,17 +92,45 @@ pub struct Readahead<F: ReadAt> {
 #[derive(Debug)]
 struct Slot<R> {
     span: Span,
-    /// None where it has to be begun again.
-    read: Option<R>,
+    state: State<R>,
     /// Bytes that earlier, short reads have brought.
     done: usize,
     retries: u32,
 }
 
+#[derive(Debug)]
+enum State<R> {
+    /// Not begun, or to be begun again.
+    Planned,
+    Reading(R),
+    Read(ReadResult),
+    /// The first block of a run that another thread has.
+    Lent(oneshot::Receiver<Vec<Examined>>),
+    /// A later one.
+    LentToo,
+    Examined(Block, Hits),
+}
+
 impl<F: ReadAt> Readahead<F> {
     /// Reads `file` as `plan` says, into blocks of `pool`.
-    pub fn new(file: F, plan: ReadPlan, pool: Arc<Pool>) -> Readahead<F> {
-        Readahead { file, plan, pool, queue: VecDeque::new(), waited: false, block_wait: FIRST_BLOCK_WAIT }
+    pub fn new(file: F, plan: ReadPlan, pool: Arc<Pool>, admission: Arc<Admission>) -> Readahead<F> {
+        Readahead {
+            file,
+            plan,
+            pool,
+            pass: Pass::new(admission),
+            help: None,
+            queue: VecDeque::new(),
+            is_cold: false,
+            waited: false,
+            block_wait: FIRST_BLOCK_WAIT,
+        }
+    }
+
+    /// Lets other threads help.
+    #[must_use]
+    pub fn with_help(self, help: Option<Help>) -> Readahead<F> {
+        Readahead { help, ..self }
     }
 
     /// The file that is read.
@@ -78,29 +139,26 @@ impl<F: ReadAt> Readahead<F> {
     }
 
     /// The next block, or nothing after the file's start. May be dropped and called again.
-    pub async fn next(&mut self) -> Result<Option<(Span, Block)>, ReadFailure> {
-        if self.queue.is_empty() {
-            if self.plan.is_over() {
-                return Ok(None);
-            }
-            // The block first: a span that was planned and then given up would be lost.
-            let block = self.wait_for_block().await?;
-            let Some(span) = self.plan.next_span() else { return Ok(None) };
-            self.queue.push_back(begin(&self.file, block, span));
+    pub async fn next(&mut self) -> Result<Option<Fed>, ReadFailure> {
+        if self.queue.is_empty() && self.plan.is_over() {
+            return Ok(None);
         }
+        while self.queue.is_empty() && !self.plan_one() {
+            self.waited = true;
+            self.pass.renew().await;
+        }
+        self.lend();
         self.top_up(self.plan.depth());
         let next = self.finish_front().await?;
-        // With one in hand and at a depth of one nothing is read ahead: a tail request is
-        // done with its first block, more often than not.
+        // Reads are issued before the block in hand is scanned.
         self.top_up(self.plan.depth() - 1);
         Ok(Some(next))
     }
 
     /// Reads a block again that the scan gave back. Follows [`Readahead::park`].
-    pub async fn again(&mut self, span: Span) -> Result<(Span, Block), ReadFailure> {
+    pub async fn again(&mut self, span: Span) -> Result<Fed, ReadFailure> {
         if self.queue.front().is_none_or(|slot| slot.span != span) {
-            let block = self.wait_for_block().await?;
-            self.queue.push_front(begin(&self.file, block, span));
+            self.queue.push_front(Slot::planned(span));
         }
         self.finish_front().await
     }
@@ -111,80 +169,197 @@ impl<F: ReadAt> Readahead<F> {
             self.plan.rewind_to(slot.span);
             self.queue.clear();
         }
+        self.pass.give_up();
+        if let Some(help) = &mut self.help {
+            help.dismiss();
+        }
     }
 
-    /// Whether a block had to be waited for since this was last asked: others had a turn.
+    /// Whether something had to be waited for since this was last asked: others had a turn.
     pub fn take_waited(&mut self) -> bool {
         std::mem::take(&mut self.waited)
     }
 
+    /// Puts the next span into the queue, if there is one and the scan may go on.
+    fn plan_one(&mut self) -> bool {
+        let planned = self.plan.planned();
+        let Some(span) = self.plan.peek() else { return false };
+        if !self.pass.spend(planned, span.len) {
+            return false;
+        }
+        self.plan.advance(span);
+        self.queue.push_back(Slot::planned(span));
+        true
+    }
+
+    /// Keeps as many reads under way as the plan says, where the disk is what limits.
+    fn top_up(&mut self, depth: usize) {
+        if !self.is_cold {
+            return;
+        }
+        while self.queue.len() < depth && self.pool.has_room() && self.plan_one() {
+            // Out of blocks, or of memory, it goes on with less.
+            let Some(Ok(block)) = self.pool.try_acquire() else { return };
+            let slot = self.queue.back_mut().expect("planned above");
+            slot.begin(&self.file, block, self.plan.planned());
+        }
+    }
+
+    /// Hands runs of blocks to other threads: this one reads a run, they read the next.
+    fn lend(&mut self) {
+        let Some(help) = &mut self.help else { return };
+        if self.is_cold || self.plan.planned() < HELPED_FROM {
+            return;
+        }
+        let most = help.runs_ahead();
+        let mut lent = self.queue.iter().filter(|slot| matches!(slot.state, State::Lent(_))).count();
+        while lent < most && self.pool.has_room() {
+            if !(0..RUN_BLOCKS).all(|_| self.plan_one()) || !self.lend_run() {
+                return;
+            }
+            lent += 1;
+        }
+    }
+
+    fn lend_run(&mut self) -> bool {
+        let first = self.queue.len();
+        let mut blocks = Vec::with_capacity(RUN_BLOCKS);
+        while blocks.len() < RUN_BLOCKS {
+            let Some(Ok(block)) = self.pool.try_acquire() else { break };
+            if !self.plan_one() {
+                break;
+            }
+            let slot = self.queue.back().expect("planned above");
+            blocks.push((slot.span, block));
+        }
+        let Some(help) = self.help.as_mut().filter(|_| !blocks.is_empty()) else { return false };
+        // Where nobody takes them the slots stay planned, and are read here.
+        let Ok(replied) = help.hand_over(blocks) else { return false };
+        let mut state = State::Lent(replied);
+        for slot in self.queue.iter_mut().skip(first) {
+            slot.state = std::mem::replace(&mut state, State::LentToo);
+        }
+        true
+    }
+
     async fn wait_for_block(&mut self) -> Result<Block, ReadFailure> {
-        let block = match self.pool.try_acquire() {
-            Some(block) => block,
-            None => tokio::time::timeout(self.block_wait, self.pool.acquire())
-                .await
-                .map_err(|_| ReadFailure::Starved)?,
+        let block = if let Some(block) = self.pool.try_acquire() {
+            block
+        } else {
+            self.waited = true;
+            timeout(self.block_wait, self.pool.acquire()).await.map_err(|_| ReadFailure::Starved)?
         };
         block.map_err(|source| ReadFailure::Io { offset: 0, source })
     }
 
-    fn top_up(&mut self, depth: usize) {
-        while self.queue.len() < depth && !self.plan.is_over() {
-            // Out of blocks, or of memory, it goes on with less.
-            let Some(Ok(block)) = self.pool.try_acquire() else { return };
-            let Some(span) = self.plan.next_span() else { return };
-            self.queue.push_back(begin(&self.file, block, span));
-        }
-    }
-
     /// Drives the newest read to its end, and takes it out of the queue. May be dropped and
     /// called again: the slot stays in the queue until its block is whole.
-    async fn finish_front(&mut self) -> Result<(Span, Block), ReadFailure> {
+    async fn finish_front(&mut self) -> Result<Fed, ReadFailure> {
         loop {
             let slot = self.queue.front().expect("the callers have filled the queue");
-            if slot.read.is_none() {
+            if matches!(slot.state, State::Planned) {
                 let block = self.wait_for_block().await?;
                 let slot = self.queue.front_mut().expect("it stays in the queue");
-                slot.read = Some(self.file.read_at(block, slot.span, 0));
+                self.is_cold = slot.begin(&self.file, block, self.plan.planned());
             }
+            self.wait_for_front().await?;
             let slot = self.queue.front_mut().expect("it stays in the queue");
             let span = slot.span;
-            let read = slot.read.as_mut().expect("begun above");
-            let mut waited = false;
-            let result = poll_fn(|cx| {
-                let polled = Pin::new(&mut *read).poll(cx);
-                waited |= polled.is_pending();
-                polled
-            })
-            .await;
-            self.waited |= waited;
-            match result {
-                Ok((0, _)) => return Err(ReadFailure::Shrunk { offset: span.offset + slot.done as u64 }),
-                Ok((len, mut block)) => {
+            match std::mem::replace(&mut slot.state, State::Planned) {
+                State::Examined(block, hits) => {
+                    self.queue.pop_front();
+                    return Ok((span, block, Some(hits)));
+                }
+                State::Read(Ok((0, _))) => {
+                    return Err(ReadFailure::Shrunk { offset: span.offset + slot.done as u64 });
+                }
+                State::Read(Ok((len, mut block))) => {
                     slot.done += len;
                     if slot.done >= span.len {
                         block.set_len(span.len);
                         self.queue.pop_front();
                         self.block_wait = BLOCK_WAIT;
-                        return Ok((span, block));
+                        return Ok((span, block, None));
                     }
-                    slot.read = Some(self.file.read_at(block, span, slot.done));
+                    self.is_cold |= slot.begin(&self.file, block, self.plan.planned());
                 }
-                Err(error) if is_transient(&error) && slot.retries < RETRIES => {
+                State::Read(Err(error)) if is_transient(&error) && slot.retries < RETRIES => {
                     // The failed read has given its block back, and with it what an earlier,
                     // short read had brought: all of it is read again.
-                    *slot = Slot { span, read: None, done: 0, retries: slot.retries + 1 };
+                    *slot = Slot { retries: slot.retries + 1, ..Slot::planned(span) };
                 }
-                Err(source) => return Err(ReadFailure::Io { offset: span.offset, source }),
+                State::Read(Err(source)) => return Err(ReadFailure::Io { offset: span.offset, source }),
+                // Its helper could not read it without waiting: it is read here.
+                State::Planned | State::Reading(_) | State::Lent(_) | State::LentToo => {}
+            }
+        }
+    }
+
+    /// Waits until the front slot is no longer somebody else's business.
+    async fn wait_for_front(&mut self) -> Result<(), ReadFailure> {
+        let slot = self.queue.front_mut().expect("the callers have filled the queue");
+        let offset = slot.span.offset;
+        let mut waited = false;
+        let ready = poll_fn(|cx| {
+            let polled = match &mut slot.state {
+                State::Reading(read) => Pin::new(read).poll(cx).map(Waited::Read),
+                State::Lent(replied) => {
+                    Pin::new(replied).poll(cx).map(|examined| Waited::Run(examined.unwrap_or_default()))
+                }
+                _ => std::task::Poll::Ready(Waited::Nothing),
+            };
+            waited |= polled.is_pending();
+            polled
+        });
+        let ready = timeout(READ_TIME, ready).await.map_err(|_| ReadFailure::Hung { offset })?;
+        self.waited |= waited;
+        match ready {
+            Waited::Nothing => {}
+            Waited::Read(result) => slot.state = State::Read(result),
+            Waited::Run(examined) => {
+                let mut examined = examined.into_iter();
+                let run = self.queue.iter_mut().enumerate();
+                for (_, slot) in run.take_while(|(i, slot)| *i == 0 || matches!(slot.state, State::LentToo)) {
+                    slot.state = match examined.next().flatten() {
+                        Some((block, hits)) => State::Examined(block, hits),
+                        None => State::Planned,
+                    };
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+enum Waited {
+    Nothing,
+    Read(ReadResult),
+    Run(Vec<Examined>),
+}
+
+impl<R> Slot<R> {
+    fn planned(span: Span) -> Slot<R> {
+        Slot { span, state: State::Planned, done: 0, retries: 0 }
+    }
+
+    /// Begins to read, or goes on. Says whether it has to wait for the disk.
+    fn begin<F: ReadAt<Read = R>>(&mut self, file: &F, block: Block, planned: u64) -> bool {
+        let cache = if planned > CACHED_BYTES { CacheUse::LeaveAsFound } else { CacheUse::Keep };
+        match file.read_at(block, self.span, self.done, cache) {
+            Started::Done(result) => {
+                self.state = State::Read(result);
+                false
+            }
+            Started::UnderWay(read) => {
+                self.state = State::Reading(read);
+                true
             }
         }
     }
 }
 
-fn begin<F: ReadAt>(file: &F, block: Block, span: Span) -> Slot<F::Read> {
-    Slot { span, read: Some(file.read_at(block, span, 0)), done: 0, retries: 0 }
-}
-
 fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock)
 }
+
+const _: () = assert!(DEEP_FROM <= HELPED_FROM, "help is for scans that hold a pass");

@@ -1,10 +1,12 @@
 //! Reads with `pread` on a pool of threads: for hosts that refuse io_uring, and to compare.
 
 use super::block::Block;
-use super::{Ended, Engine, Pause, ReadAt, ReadResult};
+use super::uring::RWF_DONTCACHE;
+use super::{CacheUse, Ended, Engine, Pause, ReadAt, ReadResult, Started};
 use backscroll_shared::scan::Span;
+use rustix::io::{Errno, ReadWriteFlags, pread, preadv2};
 use std::future::Future;
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -57,19 +59,36 @@ pub struct PooledFile(Arc<OwnedFd>);
 impl ReadAt for PooledFile {
     type Read = PooledRead;
 
-    fn read_at(&self, mut block: Block, span: Span, done: usize) -> PooledRead {
+    fn read_at(&self, mut block: Block, span: Span, done: usize, cache: CacheUse) -> Started<PooledRead> {
         let file = Arc::clone(&self.0);
         #[expect(clippy::disallowed_methods, reason = "this engine is the thread pool")]
-        PooledRead(tokio::task::spawn_blocking(move || {
-            let len =
-                rustix::io::pread(&*file, &mut block.memory()[done..span.len], span.offset + done as u64)?;
+        Started::UnderWay(PooledRead(tokio::task::spawn_blocking(move || {
+            let memory = &mut block.memory()[done..span.len];
+            let len = read_now(&file, memory, span.offset + done as u64, cache)?;
             Ok((len, block))
-        }))
+        })))
+    }
+
+    /// Its reads run beside the scan as it is.
+    fn shared(&self) -> Option<Arc<OwnedFd>> {
+        None
     }
 
     fn size(&self) -> io::Result<u64> {
         size(&self.0)
     }
+}
+
+/// One read, waited for on the spot.
+fn read_now(file: &OwnedFd, memory: &mut [u8], offset: u64, cache: CacheUse) -> io::Result<usize> {
+    if cache == CacheUse::LeaveAsFound {
+        let flags = ReadWriteFlags::from_bits_retain(RWF_DONTCACHE);
+        match preadv2(file, &mut [IoSliceMut::new(memory)], offset, flags) {
+            Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => {}
+            result => return Ok(result?),
+        }
+    }
+    Ok(pread(file, memory, offset)?)
 }
 
 /// The size of an open file: no disk is asked, the kernel holds it.

@@ -1,10 +1,14 @@
 //! Reads through io_uring, with tokio-uring: one ring a thread, no thread pool.
 //!
+//! What lies in the page cache is read on the spot, with `RWF_NOWAIT`: that is what the
+//! kernel itself does first with a read that it gets through the ring, and it saves the way
+//! there and back. Whatever would have to wait goes to the ring.
+//!
 //! What `UnsubmittedOneshot` is told of memory, the compiler cannot check. It holds here:
 //!
 //! - the entry's pointer and length lie within the block's memory, a mapping that does not
 //!   move and that nobody else can reach while the operation owns the [`Block`];
-//! - the entry's descriptor is open while the operation owns its [`Rc`];
+//! - the entry's descriptor is open while the operation owns its [`Arc`];
 //! - a dropped read hands both to the driver, which keeps them until the completion;
 //! - the driver itself is not dropped before: [`Uring::block_on`] counts the reads of its
 //!   thread, whoever made them, and leaks the runtime where one is pending. (`Driver::drop`
@@ -12,15 +16,19 @@
 //!   and waits for it.)
 
 use super::block::Block;
-use super::{Ended, Engine, Pause, ReadAt, ReadResult};
+use super::{CacheUse, Ended, Engine, Pause, ReadAt, ReadResult, Started};
 use backscroll_shared::scan::Span;
 use io_uring::{cqueue, opcode, types};
+use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use std::cell::Cell;
 use std::future::Future;
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use tokio_uring::{InFlightOneshot, OneshotOutputTransform, UnsubmittedOneshot};
 
 /// Entries of a ring's submission queue. Small: ring memory counts against the memlock
@@ -44,7 +52,7 @@ impl Engine for Uring {
     const NAME: &'static str = "uring";
 
     fn adopt(self, file: OwnedFd) -> UringFile {
-        UringFile(Rc::new(file))
+        UringFile { fd: Arc::new(file), can_nowait: Cell::new(true), can_dontcache: Rc::new(Cell::new(true)) }
     }
 
     fn pause(self) -> Pause {
@@ -67,6 +75,28 @@ impl Engine for Uring {
     }
 }
 
+/// The same engine, but every read goes to the ring, cached or not: to test the ring, and to
+/// compare with it.
+#[derive(Debug, Clone, Copy)]
+pub struct RingAlone;
+
+impl Engine for RingAlone {
+    type File = UringFile;
+    const NAME: &'static str = "ring-alone";
+
+    fn adopt(self, file: OwnedFd) -> UringFile {
+        UringFile::new(file, false)
+    }
+
+    fn pause(self) -> Pause {
+        Uring.pause()
+    }
+
+    fn block_on<F: Future<Output = Ended>>(self, root: F) -> io::Result<Ended> {
+        Uring.block_on(root)
+    }
+}
+
 thread_local! {
     /// Reads of this thread whose memory is in the kernel's hands, or waits to get there.
     static READS: Cell<usize> = const { Cell::new(0) };
@@ -84,27 +114,141 @@ impl Drop for LeakedUnderReads {
     }
 }
 
+/// Linux 6.14: what a read brings into the page cache does not stay there. The crates do not
+/// name it yet; the value is the kernel's (`include/uapi/linux/fs.h`).
+pub(super) const RWF_DONTCACHE: u32 = 0x80;
+
 /// A file that is read through this thread's ring.
 #[derive(Debug, Clone)]
-pub struct UringFile(Rc<OwnedFd>);
+pub struct UringFile {
+    fd: Arc<OwnedFd>,
+    /// Whether its file system can read without waiting.
+    can_nowait: Cell<bool>,
+    /// Whether it can leave the page cache as it was. Shared with the reads that find out.
+    can_dontcache: Rc<Cell<bool>>,
+}
+
+impl UringFile {
+    fn new(fd: OwnedFd, can_nowait: bool) -> UringFile {
+        UringFile {
+            fd: Arc::new(fd),
+            can_nowait: Cell::new(can_nowait),
+            can_dontcache: Rc::new(Cell::new(true)),
+        }
+    }
+}
 
 impl ReadAt for UringFile {
-    type Read = InFlightOneshot<Reading, IntoResult>;
+    type Read = UringRead;
 
-    fn read_at(&self, mut block: Block, span: Span, done: usize) -> Self::Read {
+    fn read_at(&self, mut block: Block, span: Span, done: usize, cache: CacheUse) -> Started<UringRead> {
         let memory = &mut block.memory()[done..span.len];
-        let len = u32::try_from(memory.len()).expect("a block is far smaller than 4 GiB");
-        let entry = opcode::Read::new(types::Fd(self.0.as_raw_fd()), memory.as_mut_ptr(), len)
-            .offset(span.offset + done as u64)
-            .build();
-        READS.set(READS.get() + 1);
-        UnsubmittedOneshot::new(Reading { block: Some(block), _file: Rc::clone(&self.0) }, IntoResult, entry)
-            .submit()
+        let offset = span.offset + done as u64;
+        if self.can_nowait.get() {
+            match preadv2(&*self.fd, &mut [IoSliceMut::new(memory)], offset, ReadWriteFlags::NOWAIT) {
+                Ok(len) if len > 0 => return Started::Done(Ok((len, block))),
+                Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => self.can_nowait.set(false),
+                // It would have to wait, or something is wrong: the ring finds out.
+                _ => {}
+            }
+        }
+        let can_dontcache = cache == CacheUse::LeaveAsFound && self.can_dontcache.get();
+        Started::UnderWay(UringRead {
+            read: submit(&self.fd, block, offset, done, span.len, can_dontcache),
+            file: self.clone(),
+            span,
+            done,
+            can_dontcache,
+        })
     }
 
     fn size(&self) -> io::Result<u64> {
-        super::threads::size(&self.0)
+        super::threads::size(&self.fd)
     }
+
+    fn shared(&self) -> Option<Arc<OwnedFd>> {
+        self.can_nowait.get().then(|| Arc::clone(&self.fd))
+    }
+}
+
+/// Reads all of `span` from the page cache. False where that has not all of it; the block is
+/// then as if it had not been read into.
+pub(super) fn read_cached(fd: &OwnedFd, block: &mut Block, span: Span) -> bool {
+    let mut done = 0;
+    while done < span.len {
+        let memory = &mut block.memory()[done..span.len];
+        let offset = span.offset + done as u64;
+        match preadv2(fd, &mut [IoSliceMut::new(memory)], offset, ReadWriteFlags::NOWAIT) {
+            Ok(len) if len > 0 => done += len,
+            _ => return false,
+        }
+    }
+    block.set_len(span.len);
+    true
+}
+
+fn submit(
+    fd: &Arc<OwnedFd>,
+    mut block: Block,
+    offset: u64,
+    from: usize,
+    to: usize,
+    dontcache: bool,
+) -> InFlightOneshot<Reading, IntoResult> {
+    let memory = &mut block.memory()[from..to];
+    let len = u32::try_from(memory.len()).expect("a block is far smaller than 4 GiB");
+    let flags = if dontcache { RWF_DONTCACHE.cast_signed() } else { 0 };
+    let entry = opcode::Read::new(types::Fd(fd.as_raw_fd()), memory.as_mut_ptr(), len)
+        .offset(offset)
+        .rw_flags(flags)
+        .build();
+    READS.set(READS.get() + 1);
+    UnsubmittedOneshot::new(Reading { block: Some(block), _file: Arc::clone(fd) }, IntoResult, entry).submit()
+}
+
+/// A read on the ring.
+pub struct UringRead {
+    read: InFlightOneshot<Reading, IntoResult>,
+    file: UringFile,
+    span: Span,
+    done: usize,
+    can_dontcache: bool,
+}
+
+impl std::fmt::Debug for UringRead {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UringRead")
+            .field("span", &self.span)
+            .field("done", &self.done)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Future for UringRead {
+    type Output = ReadResult;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ReadResult> {
+        let this = &mut *self;
+        loop {
+            return Poll::Ready(match ready!(Pin::new(&mut this.read).poll(cx)) {
+                Ok((len, block)) => Ok((len, block)),
+                // The file system cannot leave the cache alone: it is asked without that,
+                // now and from now on.
+                Err((error, block)) if this.can_dontcache && is_refused_flag(&error) => {
+                    this.file.can_dontcache.set(false);
+                    this.can_dontcache = false;
+                    let offset = this.span.offset + this.done as u64;
+                    this.read = submit(&this.file.fd, block, offset, this.done, this.span.len, false);
+                    continue;
+                }
+                Err((error, _)) => Err(error),
+            });
+        }
+    }
+}
+
+fn is_refused_flag(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::OPNOTSUPP | Errno::INVAL))
 }
 
 /// What a read under way owns.
@@ -112,7 +256,7 @@ impl ReadAt for UringFile {
 pub struct Reading {
     /// Present until the read is done.
     block: Option<Block>,
-    _file: Rc<OwnedFd>,
+    _file: Arc<OwnedFd>,
 }
 
 impl Drop for Reading {
@@ -121,18 +265,19 @@ impl Drop for Reading {
     }
 }
 
-/// Turns a completion into a result.
+/// Turns a completion into a result. A failed read's block is part of it.
 #[derive(Debug)]
 pub struct IntoResult;
 
 impl OneshotOutputTransform for IntoResult {
-    type Output = ReadResult;
+    type Output = Result<(usize, Block), (io::Error, Block)>;
     type StoredData = Reading;
 
-    fn transform_oneshot_output(self, mut data: Reading, completion: cqueue::Entry) -> ReadResult {
+    fn transform_oneshot_output(self, mut data: Reading, completion: cqueue::Entry) -> Self::Output {
+        let block = data.block.take().expect("taken here alone");
         match usize::try_from(completion.result()) {
-            Ok(len) => Ok((len, data.block.take().expect("taken here alone"))),
-            Err(_) => Err(io::Error::from_raw_os_error(-completion.result())),
+            Ok(len) => Ok((len, block)),
+            Err(_) => Err((io::Error::from_raw_os_error(-completion.result()), block)),
         }
     }
 }

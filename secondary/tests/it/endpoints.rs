@@ -92,8 +92,9 @@ fn ndjson_is_an_object_a_record_and_the_verdict_last() {
         let relayed = server.request(
             "GET",
             "/logs?filename=app.log",
-            "accept: application/x-ndjson\r\nbackscroll-relay: 1\r\nte: trailers\r\n",
+            "accept: application/x-ndjson\r\nbackscroll-relay: web1\r\nte: trailers\r\n",
         );
+        assert!(relayed.text().starts_with("{\"host\":\"web1\","), "{}", relayed.text());
         assert_eq!(relayed.text().lines().count(), 5);
         assert_eq!(relayed.trailer("log-lines"), Some("5"));
     });

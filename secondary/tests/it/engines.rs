@@ -4,12 +4,13 @@ use crate::support::{Server, descriptors, naive, write};
 use backscroll_secondary::Io;
 use backscroll_secondary::read::block::Pool;
 use backscroll_secondary::read::threads::Threads;
-use backscroll_secondary::read::uring::Uring;
-use backscroll_secondary::read::{Ended, Engine, ReadAt as _, Readahead};
+use backscroll_secondary::read::uring::{RingAlone, Uring};
+use backscroll_secondary::read::{CacheUse, Ended, Engine, ReadAt as _, Readahead, Started};
 use backscroll_shared::scan::{Limits, ReadPlan, Search, Span, Stage, Step};
 use proptest::prelude::*;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::Arc;
 
 #[expect(clippy::disallowed_methods, reason = "a test's own thread may block")]
 fn open(path: &Path) -> OwnedFd {
@@ -26,7 +27,8 @@ fn searched<E: Engine>(engine: E, path: &Path, keyword: &[u8], block_lens: &[usi
             let size = file.size().unwrap();
             let ramp = Box::leak(Box::new([Stage { block_len: *block_len, depth: 3, until: u64::MAX }]));
             let align = if *block_len < 4096 { 1 } else { 4096 };
-            let mut readahead = Readahead::new(file, ReadPlan::with_ramp(size, ramp, align), pool.clone());
+            let mut readahead =
+                Readahead::new(file, ReadPlan::with_ramp(size, ramp, align), pool.clone(), Arc::default());
             let keywords = if keyword.is_empty() { vec![] } else { vec![keyword.to_vec()] };
             let mut search = Search::new(keywords, None, size, Limits::default());
             let mut out = Vec::new();
@@ -37,9 +39,10 @@ fn searched<E: Engine>(engine: E, path: &Path, keyword: &[u8], block_lens: &[usi
                         out.push(b'\n');
                     }
                     Step::NeedBlock => match readahead.next().await.unwrap() {
-                        Some((span, block)) => search.feed(span, block),
+                        Some((span, block, _)) => search.feed(span, block),
                         None => break,
                     },
+                    Step::Working => {}
                     Step::NeedAgain(_) => unreachable!("nothing was released"),
                     Step::Done => break,
                 }
@@ -66,8 +69,14 @@ proptest! {
         write(&path, &file);
         let expected = naive(&file, &keyword, usize::MAX);
         let block_lens: Vec<usize> = (1..=17).chain([4096, 64 << 10, 256 << 10]).collect();
-        for output in searched(Uring, &path, &keyword, &block_lens).into_iter().chain(searched(Threads, &path, &keyword, &block_lens)) {
-            prop_assert_eq!(&output, &expected);
+        for outputs in [
+            searched(Uring, &path, &keyword, &block_lens),
+            searched(RingAlone, &path, &keyword, &block_lens),
+            searched(Threads, &path, &keyword, &block_lens),
+        ] {
+            for output in outputs {
+                prop_assert_eq!(&output, &expected);
+            }
         }
     }
 }
@@ -83,6 +92,7 @@ fn a_large_file_is_the_same_bytes_through_both_engines() {
     for keyword in [&b""[..], b"77", b"99999 x"] {
         let expected = naive(&file, keyword, usize::MAX);
         assert_eq!(searched(Uring, &path, keyword, &[256 << 10])[0], expected);
+        assert_eq!(searched(RingAlone, &path, keyword, &[256 << 10])[0], expected);
         assert_eq!(searched(Threads, &path, keyword, &[64 << 10])[0], expected);
     }
 }
@@ -96,7 +106,10 @@ fn reads_that_are_dropped_leak_no_descriptor_and_no_block() {
             for round in 0..times {
                 let file = engine.adopt(open(path));
                 let block = pool.acquire().await.unwrap();
-                let mut read = file.read_at(block, Span { offset: 0, len: 4096 }, 0);
+                let started = file.read_at(block, Span { offset: 0, len: 4096 }, 0, CacheUse::Keep);
+                let Started::UnderWay(mut read) = started else {
+                    panic!("it goes to the ring, or to the pool")
+                };
                 // Dropped before it was submitted, after, or once it was polled.
                 match round % 3 {
                     0 => drop(read),
@@ -122,7 +135,7 @@ fn reads_that_are_dropped_leak_no_descriptor_and_no_block() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log");
     write(&path, &[b'x'; 8192]);
-    dropped(Uring, &path, 10_000);
+    dropped(RingAlone, &path, 10_000);
     dropped(Threads, &path, 1_000);
 }
 
@@ -134,7 +147,7 @@ fn a_read_that_hangs_is_leaked_with_its_memory_not_freed_under_the_kernel() {
     let ended = Uring.block_on(async {
         let file = Uring.adopt(reader.into());
         let block = pool.acquire().await.unwrap();
-        drop(file.read_at(block, Span { offset: 0, len: 4096 }, 0));
+        drop(file.read_at(block, Span { offset: 0, len: 4096 }, 0, CacheUse::Keep));
         Uring.pause().await;
         match pool.in_use() {
             0 => Ended::Clean,
@@ -156,7 +169,7 @@ fn a_panic_with_a_read_under_way_frees_nothing_under_the_kernel() {
         Uring.block_on(async {
             let file = Uring.adopt(reader.into());
             let block = pool.acquire().await.unwrap();
-            let _read = file.read_at(block, Span { offset: 0, len: 4096 }, 0);
+            let _read = file.read_at(block, Span { offset: 0, len: 4096 }, 0, CacheUse::Keep);
             Uring.pause().await;
             panic!("on purpose");
         })

@@ -1,8 +1,8 @@
 //! A disk that fails at a chosen block, behind the same trait as the engines.
 
 use backscroll_secondary::read::block::{Block, Pool};
-use backscroll_secondary::read::{Ended, Engine, Pause, ReadAt, ReadResult, Readahead};
-use backscroll_secondary::stream::{Ending, LogStream};
+use backscroll_secondary::read::{CacheUse, Ended, Engine, Pause, ReadAt, ReadResult, Readahead, Started};
+use backscroll_secondary::stream::{Context, Ending, LogStream};
 use backscroll_shared::query::FileName;
 use backscroll_shared::scan::{Limits, ReadPlan, Search, Span};
 use backscroll_shared::wire::{Encoder, Format};
@@ -10,6 +10,8 @@ use futures_util::future::poll_immediate;
 use std::future::{Future, Ready, ready};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::Arc;
 
 /// Reads succeed, a little at a time, until they reach below `bad`.
 #[derive(Clone, Copy)]
@@ -26,16 +28,20 @@ const LINE: &[u8] = b"a line of the log\n";
 impl ReadAt for FaultyFile {
     type Read = Ready<ReadResult>;
 
-    fn read_at(&self, mut block: Block, span: Span, done: usize) -> Ready<ReadResult> {
+    fn read_at(&self, mut block: Block, span: Span, done: usize, _: CacheUse) -> Started<Ready<ReadResult>> {
         if span.offset < self.0.bad {
-            return ready(Err(io::Error::from_raw_os_error(self.0.errno)));
+            return Started::UnderWay(ready(Err(io::Error::from_raw_os_error(self.0.errno))));
         }
         // Short reads on purpose: a third of what was asked for, at least a byte.
         let len = ((span.len - done) / 3).max(1);
         for (i, byte) in block.memory()[done..done + len].iter_mut().enumerate() {
             *byte = LINE[usize::try_from(span.offset + (done + i) as u64).unwrap() % LINE.len()];
         }
-        ready(Ok((len, block)))
+        Started::UnderWay(ready(Ok((len, block))))
+    }
+
+    fn shared(&self) -> Option<Arc<OwnedFd>> {
+        None
     }
 
     fn size(&self) -> io::Result<u64> {
@@ -72,12 +78,14 @@ fn answer(bad: u64, errno: i32, format: Format, trailers: bool) -> Outcome {
     let mut outcome = Outcome { problem: None, body: Vec::new(), trailers: None, cut: false };
     engine
         .block_on(async {
-            let readahead = Readahead::new(FaultyFile(engine), ReadPlan::new(SIZE), Pool::new(8));
+            let readahead =
+                Readahead::new(FaultyFile(engine), ReadPlan::new(SIZE), Pool::new(8), Arc::default());
             let search = Search::new(Vec::new(), None, SIZE, Limits::default());
             let name = FileName::parse(b"app.log".to_vec()).unwrap();
             let encoder = Encoder::new(format, "here", name.as_bytes());
             let ending = Ending { format, trailers, relay: false };
-            let mut stream = LogStream::new(engine, name, SIZE, search, readahead, encoder, ending);
+            let context = Context { engine, admission: Arc::default(), giving_up: Rc::default() };
+            let mut stream = LogStream::new(context, name, SIZE, search, readahead, encoder, ending);
             if let Err(problem) = stream.prime().await {
                 outcome.problem = Some(problem.code().status().as_u16());
                 return Ended::Clean;
@@ -151,16 +159,20 @@ fn a_read_that_is_tried_again_survives_being_given_up_while_it_waits_for_a_block
     impl ReadAt for Interrupted {
         type Read = std::pin::Pin<Box<dyn Future<Output = ReadResult>>>;
 
-        fn read_at(&self, mut block: Block, span: Span, done: usize) -> Self::Read {
+        fn read_at(&self, mut block: Block, span: Span, done: usize, _: CacheUse) -> Started<Self::Read> {
             if !self.0.replace(true) {
-                return Box::pin(async {
+                return Started::UnderWay(Box::pin(async {
                     pending_once().await;
                     drop(block);
                     Err(io::Error::from_raw_os_error(4))
-                });
+                }));
             }
             block.memory()[done..span.len].fill(b'x');
-            Box::pin(ready(Ok((span.len - done, block))))
+            Started::Done(Ok((span.len - done, block)))
+        }
+
+        fn shared(&self) -> Option<Arc<OwnedFd>> {
+            None
         }
 
         fn size(&self) -> io::Result<u64> {
@@ -183,7 +195,8 @@ fn a_read_that_is_tried_again_survives_being_given_up_while_it_waits_for_a_block
     let engine = Faulty { bad: 0, errno: 0 };
     let ended = engine.block_on(async {
         let pool = Pool::new(1);
-        let mut readahead = Readahead::new(Interrupted(false.into()), ReadPlan::new(4096), pool.clone());
+        let mut readahead =
+            Readahead::new(Interrupted(false.into()), ReadPlan::new(4096), pool.clone(), Arc::default());
         // Where the failed read gives its block back, somebody else takes it first.
         let mut next = Box::pin(readahead.next());
         let mut other = Box::pin(pool.acquire());
@@ -193,9 +206,9 @@ fn a_read_that_is_tried_again_survives_being_given_up_while_it_waits_for_a_block
         drop(next);
         drop(poll_immediate(&mut other).await.expect("it was next in line"));
         drop(other);
-        let (span, block) = readahead.next().await.unwrap().unwrap();
+        let (span, block, _) = readahead.next().await.unwrap().unwrap();
         assert_eq!((span, block.as_ref().len()), (Span { offset: 0, len: 4096 }, 4096));
-        assert_eq!(readahead.next().await.unwrap().map(|(span, _)| span), None);
+        assert_eq!(readahead.next().await.unwrap().map(|(span, _, _)| span), None);
         Ended::Clean
     });
     assert_eq!(ended.unwrap(), Ended::Clean);

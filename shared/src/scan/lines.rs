@@ -1,17 +1,23 @@
 //! A search whose records are lines: a block into lines, newest first; a line cut by a
 //! block's edge; the line limit.
 
+use super::examine::{EXAMINED_KEYWORDS, Examiner, Hits, region_start};
 use super::matcher::{Found, LineMatcher};
 use super::open_line::OpenLine;
 use super::plan::Span;
 use super::search::{Limits, Record, Step};
 use memchr::{memchr, memrchr};
+use std::sync::Arc;
+
+/// Bytes of a block that are looked through in one go where there are many keywords: each
+/// line that holds the first is searched for all the others.
+const PIECE: usize = if cfg!(test) { 9 } else { 8 << 10 };
 
 /// Walks blocks backwards, and each block forwards where there is a keyword: the search
 /// for a literal is several times faster that way round.
 #[derive(Debug)]
 pub(super) struct LineSearch<B> {
-    matcher: LineMatcher,
+    matcher: Arc<LineMatcher>,
     limit: usize,
     /// The block, unless it was given back.
     block: Option<B>,
@@ -24,6 +30,8 @@ pub(super) struct LineSearch<B> {
     found: Found,
     /// Matching lines of the region not delivered yet, oldest first.
     hits: Vec<(u32, u32)>,
+    /// Whether somebody else has looked through the block already.
+    is_examined: bool,
     scratch: Vec<u8>,
     at_end: bool,
 }
@@ -34,8 +42,8 @@ enum Phase {
     Hungry,
     /// The line cut by the block's newer edge is next; nothing of the block is consumed.
     Seam,
-    /// Lines that lie in the block whole, from `start` on. Without keywords, `end` is where
-    /// the content of the next one ends, until there is none.
+    /// Lines that lie in the block whole, from `start` on. `end` is where the content of
+    /// the next one ends that has not been looked at, until there is none.
     Region { start: usize, end: Option<usize> },
     /// The line cut by the block's older edge ends at `end`.
     Rest { end: usize },
@@ -46,7 +54,7 @@ enum Phase {
 impl<B: AsRef<[u8]>> LineSearch<B> {
     pub(super) fn new(matcher: LineMatcher, limits: Limits) -> LineSearch<B> {
         LineSearch {
-            matcher,
+            matcher: Arc::new(matcher),
             limit: limits.line,
             block: None,
             span: Span { offset: u64::MAX, len: 0 },
@@ -55,14 +63,22 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
             open_offset: 0,
             found: Found::default(),
             hits: Vec::new(),
+            is_examined: false,
             scratch: Vec::new(),
             at_end: true,
         }
     }
 
-    pub(super) fn feed(&mut self, span: Span, block: B) {
+    pub(super) fn examiner(&self) -> Option<Examiner> {
+        let worth_it = (1..=EXAMINED_KEYWORDS).contains(&self.matcher.keywords());
+        worth_it.then(|| Examiner { matcher: Arc::clone(&self.matcher) })
+    }
+
+    pub(super) fn feed(&mut self, span: Span, block: B, hits: Option<Hits>) {
         if self.phase == Phase::Hungry {
             self.phase = Phase::Seam;
+            self.is_examined = hits.is_some();
+            self.hits = hits.map_or_else(Vec::new, |hits| hits.0);
         } else {
             assert_eq!(span, self.span, "the block that was given back is fed again");
         }
@@ -70,8 +86,21 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         self.block = Some(block);
     }
 
+    /// What was found in the block goes with it: by the time it is fed again its bytes may
+    /// be others.
     pub(super) fn release(&mut self) {
         self.block = None;
+        self.is_examined = false;
+        if let Phase::Region { start, .. } = self.phase
+            && let Some((_, end)) = self.hits.last()
+        {
+            self.phase = Phase::Region { start, end: Some(*end as usize) };
+        }
+        self.hits.clear();
+    }
+
+    pub(super) fn held(&self) -> usize {
+        self.open.head().len()
     }
 
     pub(super) fn step(&mut self) -> Step<'_> {
@@ -104,6 +133,9 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
                             self.limit,
                         ));
                     }
+                    if matches!(self.phase, Phase::Region { .. }) {
+                        return Step::Working;
+                    }
                 }
                 Phase::Rest { end } => {
                     self.open.clear();
@@ -125,70 +157,57 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
             // The feed ends the last line; no empty line follows it.
             end -= 1;
         }
-        let first_block = self.span.offset == 0;
-        match memrchr(b'\n', &block[..end]) {
-            Some(feed) if self.open.len() > 0 => {
-                self.grow_open_line(feed + 1, end);
-                self.open_offset = self.span.offset + feed as u64 + 1;
-                self.enter_region(feed);
-                self.matcher.is_match(self.found)
-            }
-            Some(_) => {
-                self.enter_region(end);
-                false
-            }
-            None => {
-                self.grow_open_line(0, end);
-                self.open_offset = 0;
-                self.block = None;
-                self.phase = if first_block { Phase::Finished } else { Phase::Hungry };
-                first_block && self.matcher.is_match(self.found)
-            }
+        if let Some(feed) = memrchr(b'\n', &block[..end]) {
+            self.grow_open_line(feed + 1, end);
+            self.open_offset = self.span.offset + feed as u64 + 1;
+            self.enter_region(feed);
+            self.matcher.is_match(self.found)
+        } else {
+            self.grow_open_line(0, end);
+            self.open_offset = 0;
+            self.block = None;
+            let is_first = self.span.offset == 0;
+            self.phase = if is_first { Phase::Finished } else { Phase::Hungry };
+            is_first && self.matcher.is_match(self.found)
         }
     }
 
     /// The lines whose content ends at `end` or before are next.
     fn enter_region(&mut self, end: usize) {
         let block = self.block.as_ref().expect("in a block").as_ref();
-        let start =
-            if self.span.offset == 0 { Some(0) } else { memchr(b'\n', &block[..end]).map(|feed| feed + 1) };
-        self.hits.clear();
-        self.phase = match start {
+        let left = if self.is_examined { None } else { Some(end) };
+        self.phase = match region_start(self.span.offset, block, end) {
             None => Phase::Rest { end },
-            Some(start) => {
-                if !self.matcher.matches_all() {
-                    self.matcher.matching_lines(&block[start..end], &mut self.hits);
-                }
-                Phase::Region { start, end: Some(end) }
-            }
+            Some(start) => Phase::Region { start, end: left },
         };
     }
 
-    /// The bounds of the next newest record of the region, or nothing and the next phase.
+    /// The bounds of the next newest record of the region, or nothing: then the phase is
+    /// the next one, or a part of the region has been looked through in vain.
     fn next_in_region(&mut self, start: usize, end: Option<usize>) -> Option<(usize, usize)> {
-        let leave = if start == 0 { Phase::Finished } else { Phase::Rest { end: start - 1 } };
-        if !self.matcher.matches_all() {
-            let hit = self.hits.pop();
-            if hit.is_none() {
-                self.leave_region(leave);
-            }
-            return hit.map(|(from, to)| (start + from as usize, start + to as usize));
+        if let Some((from, to)) = self.hits.pop() {
+            return Some((from as usize, to as usize));
         }
         let Some(end) = end else {
-            self.leave_region(leave);
+            self.phase = if self.span.offset == 0 {
+                // Nothing lies before the region.
+                self.block = None;
+                Phase::Finished
+            } else {
+                Phase::Rest { end: start - 1 }
+            };
             return None;
         };
         let block = self.block.as_ref().expect("in a block").as_ref();
-        let line = memrchr(b'\n', &block[start..end]).map(|feed| start + feed);
-        self.phase = Phase::Region { start, end: line };
-        Some((line.map_or(start, |feed| feed + 1), end))
-    }
-
-    fn leave_region(&mut self, to: Phase) {
-        self.phase = to;
-        if to == Phase::Finished {
-            self.block = None;
+        if self.matcher.matches_all() {
+            let feed = memrchr(b'\n', &block[start..end]).map(|feed| start + feed);
+            self.phase = Phase::Region { start, end: feed };
+            return Some((feed.map_or(start, |feed| feed + 1), end));
         }
+        let from = piece_start(&self.matcher, block, start, end);
+        self.phase = Phase::Region { start, end: if from == start { None } else { Some(from - 1) } };
+        self.matcher.matching_lines(from, &block[..end], &mut self.hits);
+        self.hits.pop().map(|(from, to)| (from as usize, to as usize))
     }
 
     fn grow_open_line(&mut self, from: usize, to: usize) {
@@ -196,6 +215,19 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         let piece = &block[from..to];
         self.matcher.accumulate(&mut self.found, piece, self.open.head(), &mut self.scratch);
         self.open.prepend(piece, self.limit.max(self.matcher.overlap()));
+    }
+}
+
+/// Where the first line begins of those that are looked through next, up to `end`: all of
+/// the region, or about a piece of it where there are many keywords.
+fn piece_start(matcher: &LineMatcher, block: &[u8], start: usize, end: usize) -> usize {
+    let near = end.saturating_sub(PIECE);
+    if matcher.keywords() <= EXAMINED_KEYWORDS || near <= start {
+        return start;
+    }
+    match memchr(b'\n', &block[near..end]).map(|feed| near + feed) {
+        Some(feed) => feed + 1,
+        None => memrchr(b'\n', &block[start..near]).map_or(start, |feed| start + feed + 1),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Does a line match: no keyword, one, or several that must all be there.
 
+use super::examine::narrow;
 use memchr::memmem::Finder;
 use memchr::{memchr, memrchr};
 
@@ -27,6 +28,10 @@ impl LineMatcher {
         self.finders.is_empty()
     }
 
+    pub(super) fn keywords(&self) -> usize {
+        self.finders.len()
+    }
+
     /// Bytes of a line's known beginning that a keyword lying across the edge before it
     /// may reach into.
     pub(super) fn overlap(&self) -> usize {
@@ -52,17 +57,16 @@ impl LineMatcher {
         }
     }
 
-    /// Collects the bounds of every matching line of `region`, oldest first. The region
-    /// begins where a line does and ends where one's content does.
-    pub(super) fn matching_lines(&self, region: &[u8], out: &mut Vec<(u32, u32)>) {
+    /// Collects the bounds of every matching line of `block` from `from` on, oldest first.
+    /// A line begins there, and the content of one ends where the block does.
+    pub(super) fn matching_lines(&self, mut from: usize, block: &[u8], out: &mut Vec<(u32, u32)>) {
         let (first, others) = self.finders.split_first().expect("without keywords every line matches");
-        let mut from = 0;
-        while let Some(at) = region.get(from..).and_then(|rest| first.find(rest)) {
+        while let Some(at) = block.get(from..).and_then(|rest| first.find(rest)) {
             let hit = from + at;
-            let start = memrchr(b'\n', &region[from..hit]).map_or(from, |feed| from + feed + 1);
+            let start = memrchr(b'\n', &block[from..hit]).map_or(from, |feed| from + feed + 1);
             let past = hit + first.needle().len();
-            let end = memchr(b'\n', &region[past..]).map_or(region.len(), |feed| past + feed);
-            if others.iter().all(|finder| finder.find(&region[start..end]).is_some()) {
+            let end = memchr(b'\n', &block[past..]).map_or(block.len(), |feed| past + feed);
+            if others.iter().all(|finder| finder.find(&block[start..end]).is_some()) {
                 out.push((narrow(start), narrow(end)));
             }
             from = end + 1;
@@ -85,9 +89,4 @@ fn lies_across(
     scratch.extend_from_slice(&piece[piece.len() - tail..]);
     scratch.extend_from_slice(&rest[..head]);
     finder.find(scratch).is_some()
-}
-
-/// Positions in a block fit 32 bits: no block comes near 4 GiB.
-fn narrow(at: usize) -> u32 {
-    u32::try_from(at).expect("a block is far smaller than 4 GiB")
 }

@@ -8,6 +8,7 @@
 //! - [`Search`]: fed those bytes, it yields each [`Record`] or says what it needs;
 //! - [`Summary`]: what the verdict says of the search so far.
 
+mod examine;
 mod keyword;
 mod lines;
 mod matcher;
@@ -16,6 +17,7 @@ mod plan;
 mod search;
 mod spans;
 
+pub use examine::{Examiner, Hits};
 pub use plan::{RAMP, ReadPlan, Span, Stage};
 pub use search::{Limits, Record, Search, Step, Summary};
 

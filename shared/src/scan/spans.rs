@@ -15,8 +15,8 @@ use memchr::{memchr, memrchr};
 use std::collections::VecDeque;
 
 /// Bytes that are searched at once. A block of line feeds yields a record a byte: a piece
-/// keeps both the time between two records and what waits to be delivered small.
-const PIECE: usize = 16 << 10;
+/// keeps both the time between two turns and what waits to be delivered small.
+const PIECE: usize = if cfg!(test) { 5 } else { 4 << 10 };
 
 /// A block, consumed in pieces from its end.
 #[derive(Debug)]
@@ -49,19 +49,24 @@ impl<B: AsRef<[u8]>> SpanSearch<B> {
         self.block = None;
     }
 
+    pub(super) fn held(&self) -> usize {
+        self.spans.open.head().len() + self.spans.group.bytes.len()
+    }
+
     pub(super) fn step(&mut self) -> Step<'_> {
-        while self.spans.ready.is_empty() {
-            if self.left == 0 {
-                self.block = None;
-                return if self.spans.base == 0 { Step::Done } else { Step::NeedBlock };
-            }
-            let Some(block) = &self.block else { return Step::NeedAgain(self.span) };
-            let from = self.left.saturating_sub(PIECE);
-            let piece = &block.as_ref()[from..self.left];
-            self.spans.feed(Span { offset: self.span.offset + from as u64, len: piece.len() }, piece);
-            self.left = from;
+        if !self.spans.ready.is_empty() {
+            return self.spans.deliver();
         }
-        self.spans.deliver()
+        if self.left == 0 {
+            self.block = None;
+            return if self.spans.base == 0 { Step::Done } else { Step::NeedBlock };
+        }
+        let Some(block) = &self.block else { return Step::NeedAgain(self.span) };
+        let from = self.left.saturating_sub(PIECE);
+        let piece = &block.as_ref()[from..self.left];
+        self.spans.feed(Span { offset: self.span.offset + from as u64, len: piece.len() }, piece);
+        self.left = from;
+        Step::Working
     }
 }
 
@@ -205,18 +210,16 @@ impl Spans {
             self.end_group();
         } else {
             self.open.prepend(piece, self.limits.line);
-            let line = Line {
-                start,
-                end,
-                head: self.open.head().to_vec(),
-                truncated: self.open.len() > self.limits.line as u64,
-            };
+            // Taken out, so that its bytes can be lent while the rest changes.
+            let open = std::mem::take(&mut self.open);
+            let truncated = open.len() > self.limits.line as u64;
             if self.waiting.is_empty() && self.is_decidable(start) {
-                self.decide(&line);
+                self.decide(start, end, open.head(), truncated);
             } else {
-                self.waiting.push_back(line);
+                self.waiting.push_back(Line { start, end, head: open.head().to_vec(), truncated });
                 self.decide_waiting();
             }
+            self.open = open;
         }
         self.open.clear();
     }
@@ -225,24 +228,24 @@ impl Spans {
         while let Some(line) =
             self.waiting.pop_front_if(|line| is_decidable(line.start, self.base, self.keyword.len()))
         {
-            self.decide(&line);
+            self.decide(line.start, line.end, &line.head, line.truncated);
         }
     }
 
     /// Adds a line to the group that it is joined to, or ends that and begins one.
-    fn decide(&mut self, line: &Line) {
-        if !self.is_joined_at(line.end) {
+    fn decide(&mut self, start: u64, end: u64, head: &[u8], truncated: bool) {
+        if !self.is_joined_at(end) {
             self.end_group();
         }
-        if self.is_touched(line.start, line.end) {
-            if self.group.lines > 0 && self.group.bytes.len() + line.head.len() + 1 > self.limits.record {
+        if self.is_touched(start, end) {
+            if self.group.lines > 0 && self.group.bytes.len() + head.len() + 1 > self.limits.record {
                 self.end_group();
             }
             self.group.bytes.prepend(b"\n");
-            self.group.bytes.prepend(&line.head);
-            self.group.offset = line.start;
+            self.group.bytes.prepend(head);
+            self.group.offset = start;
             self.group.lines += 1;
-            self.group.truncated_lines += u64::from(line.truncated);
+            self.group.truncated_lines += u64::from(truncated);
         }
     }
 

@@ -20,8 +20,9 @@ pub const TRAILER_NAMES: HeaderValue = HeaderValue::from_static(
     "log-status, log-lines, log-bytes-scanned, log-truncated-lines, log-error, log-hosts-failed",
 );
 
-/// Private between primary and secondary: the one who asks reads the verdict from the
-/// trailers and writes the last NDJSON object itself, so the secondary leaves it out.
+/// Private between primary and secondary: the name by which the one who asks knows the host,
+/// which the records then carry. It reads the verdict from the trailers and writes the last
+/// NDJSON object itself, so the secondary leaves it out.
 pub const RELAY: HeaderName = HeaderName::from_static("backscroll-relay");
 
 /// The fields of every answer of `/logs`.
