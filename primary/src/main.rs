@@ -1,7 +1,7 @@
 //! Arguments, configuration, telemetry, run, drain.
 
 use backscroll_primary::{Args, Config, run};
-use backscroll_shared::{cli, telemetry::logs};
+use backscroll_shared::{cli, descriptors, telemetry::logs};
 use std::process::ExitCode;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -13,7 +13,7 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(status) => return ExitCode::from(status),
     };
-    let config = match Config::try_from(args) {
+    let mut config = match Config::try_from(args) {
         Ok(config) => config,
         Err(why) => return leave(cli::EXIT_USAGE, &why),
     };
@@ -22,6 +22,8 @@ fn main() -> ExitCode {
         Ok(guard) => guard,
         Err(why) => return leave(cli::EXIT_USAGE, &why),
     };
+    // A connection and the one to its host.
+    config.connections = descriptors::connections(config.connections, 2);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return leave(1, &format!("no threads to run on: {error}")),

@@ -1,6 +1,7 @@
 //! One request to one secondary.
 
 use crate::fleet::Host;
+use crate::routes::headless;
 use axum::body::Body;
 use backscroll_shared::wire::headers;
 use backscroll_shared::wire::problem::{Code, Problem};
@@ -107,7 +108,12 @@ impl Upstream {
         if !STATUSES.contains(&status.as_u16()) {
             return Err(no_secondary(host, &format!("it answered with status {}", status.as_u16())));
         }
-        self.refusal(host, response).await.map(Answer::Refused)
+        let mut refused = self.refusal(host, response).await?;
+        if method == Method::HEAD {
+            // Its length would be none, and a GET's is another.
+            *refused.body_mut() = headless();
+        }
+        Ok(Answer::Refused(refused))
     }
 
     /// The status and the body of `/readyz`; nothing where the host cannot be reached.

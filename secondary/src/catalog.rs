@@ -57,7 +57,10 @@ impl Catalog {
         }
         // A FIFO without a writer would block the open, a terminal would become ours.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let file = self.resolve(name.as_bytes(), flags).map_err(|errno| problem(name, errno))?;
+        let file = self.resolve(name.as_bytes(), flags).map_err(|errno| match self.check() {
+            Err(why) if errno == Errno::NOENT => Problem::new(Code::IoError, why),
+            _ => problem(name, errno),
+        })?;
         let stat = fstat(&file).map_err(|errno| problem(name, errno))?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(not_found(name));

@@ -21,9 +21,12 @@ use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::rc::Rc;
+use tokio::sync::OwnedSemaphorePermit;
 
-/// Files in one listing; about 10 MiB of names and sizes.
+/// Files in one listing.
 const FILES: usize = 50_000;
+/// Bytes of all names in one listing: they are held until the client has them.
+const NAME_BYTES: usize = 8 << 20;
 /// Entries looked at for one listing.
 const ENTRIES: usize = 1_000_000;
 /// Directories below directories.
@@ -48,6 +51,11 @@ pub(crate) async fn files<E: Engine, B>(thread: &Rc<RingThread<E>>, request: &Re
         }
     }
     let format = accept::list_format(request.headers())?;
+    let place = thread
+        .admission
+        .try_listing()
+        .ok_or_else(|| Problem::new(Code::Overloaded, "too many listings at once: try again in a moment"))?;
+    thread.host.catalog.check().map_err(|why| Problem::new(Code::IoError, why))?;
     let mut found = walk(thread.engine, &thread.host.catalog, glob.as_ref()).await?;
     found.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     let content_type = match format {
@@ -55,7 +63,7 @@ pub(crate) async fn files<E: Engine, B>(thread: &Rc<RingThread<E>>, request: &Re
         ListFormat::Json => "application/json",
     };
     let frames = stream::unfold(
-        Listing { found: found.into_iter(), format, state: State::Start },
+        Listing { found: found.into_iter(), format, state: State::Start, _place: place },
         |mut listing| async move { listing.next_frame().map(|bytes| (Ok(Frame::data(bytes)), listing)) },
     );
     let mut response = Response::new(AnswerBody::Frames(Box::pin(frames)));
@@ -83,6 +91,7 @@ async fn walk<E: Engine>(
 ) -> Result<Vec<Entry>, Problem> {
     let mut found = Vec::new();
     let mut seen = 0;
+    let mut name_bytes = 0;
     let mut pending: Vec<(Vec<u8>, usize)> = vec![(Vec::new(), 0)];
     while let Some((path, depth)) = pending.pop() {
         let here: &[u8] = if path.is_empty() { b"." } else { &path };
@@ -105,10 +114,20 @@ async fn walk<E: Engine>(
             if seen % TURN == 0 {
                 engine.pause().await;
             }
-            if seen > ENTRIES || found.len() >= FILES {
+            if seen > ENTRIES {
+                return Err(Problem::new(
+                    Code::IoError,
+                    format!(
+                        "the log directory holds more than {ENTRIES} entries: too many to be listed; /logs still serves each by its name"
+                    ),
+                ));
+            }
+            if found.len() >= FILES || name_bytes >= NAME_BYTES {
                 return Err(Problem::new(
                     Code::BadParameter,
-                    format!("more than {FILES} files: narrow the listing with glob=, as in glob=nginx/*.log"),
+                    format!(
+                        "more than {FILES} files, or their names are too long: narrow the listing with glob=, as in glob=nginx/*.log"
+                    ),
                 ));
             }
             let name = entry.file_name().to_bytes();
@@ -125,6 +144,7 @@ async fn walk<E: Engine>(
             match FileType::from_raw_mode(stat.st_mode) {
                 FileType::Directory if depth < DEPTH => pending.push((full, depth + 1)),
                 FileType::RegularFile if glob.is_none_or(|glob| glob.is_match(OsStr::from_bytes(&full))) => {
+                    name_bytes += full.len();
                     found.push(Entry {
                         name: full,
                         size: u64::try_from(stat.st_size).unwrap_or(0),
@@ -168,6 +188,7 @@ struct Listing {
     found: std::vec::IntoIter<Entry>,
     format: ListFormat,
     state: State,
+    _place: OwnedSemaphorePermit,
 }
 
 #[derive(PartialEq)]

@@ -15,6 +15,7 @@ pub mod catalog;
 pub mod config;
 mod fair;
 mod files;
+pub mod frame;
 mod health;
 mod logs;
 pub mod read;

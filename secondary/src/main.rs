@@ -3,6 +3,7 @@
 use backscroll_secondary::run::RunError;
 use backscroll_secondary::{Args, Config, PROGRAM, run};
 use backscroll_shared::cli::{self, EXIT_USAGE};
+use backscroll_shared::descriptors;
 use backscroll_shared::telemetry::logs;
 use std::net::TcpListener;
 use std::process::ExitCode;
@@ -13,7 +14,7 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(status) => return status.into(),
     };
-    let config = match Config::try_from(&args) {
+    let mut config = match Config::try_from(&args) {
         Ok(config) => config,
         Err(why) => return leave(EXIT_USAGE, &why),
     };
@@ -21,6 +22,8 @@ fn main() -> ExitCode {
         Ok(guard) => guard,
         Err(why) => return leave(EXIT_USAGE, &why),
     };
+    // A connection and its file.
+    config.connections = descriptors::connections(config.connections, 2);
     let listener = match TcpListener::bind(args.listen) {
         Ok(listener) => listener,
         Err(error) => return leave(1, &format!("--listen {}: {error}", args.listen)),

@@ -3,6 +3,7 @@
 use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::fair::Fair;
+use crate::frame::Frames;
 use crate::read::admission::Admission;
 use crate::read::block::Pool;
 use crate::read::crew::{Crew, Run, help_others};
@@ -65,6 +66,7 @@ pub(crate) struct RingThread<E: Engine> {
     /// Its place in the crew.
     pub(crate) index: usize,
     pub(crate) admission: Arc<Admission>,
+    frames: Frames,
     giving_up: Rc<Cell<bool>>,
 }
 
@@ -79,8 +81,12 @@ pub(crate) struct Inlet {
 impl<E: Engine> RingThread<E> {
     /// What an answer needs to know of the others.
     pub(crate) fn context(&self) -> Context<E> {
-        let (admission, giving_up) = (Arc::clone(&self.admission), Rc::clone(&self.giving_up));
-        Context { engine: self.engine, admission, giving_up }
+        Context {
+            engine: self.engine,
+            admission: Arc::clone(&self.admission),
+            frames: self.frames.clone(),
+            giving_up: Rc::clone(&self.giving_up),
+        }
     }
 }
 
@@ -113,7 +119,9 @@ pub(crate) struct Connection<E: Engine> {
 pub(crate) async fn serve<E: Engine + Unpin>(engine: E, host: Arc<Host>, inlet: Inlet) -> Ended {
     let Inlet { index, mut sockets, runs, admission } = inlet;
     let pool = Pool::new(host.config.blocks);
-    let thread = Rc::new(RingThread { engine, host, pool, index, admission, giving_up: Rc::default() });
+    let frames = Frames::default();
+    let thread =
+        Rc::new(RingThread { engine, host, pool, index, admission, frames, giving_up: Rc::default() });
     let helper = tokio::task::spawn_local(help_others(engine, runs));
     let mut stage = thread.host.stage.clone();
     let connections: RefCell<Vec<Weak<Connection<E>>>> = RefCell::default();

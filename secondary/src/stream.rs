@@ -1,5 +1,6 @@
 //! One answer of `/logs` as a body: readahead, scan and encoding, pulled by the client.
 
+use crate::frame::Frames;
 use crate::read::admission::{self, Admission};
 use crate::read::block::Block;
 use crate::read::readahead::BLOCK_WAIT;
@@ -21,9 +22,6 @@ use tokio::time::timeout;
 
 /// How long one answer may work before everybody else on the thread gets a turn.
 const TURN: Duration = Duration::from_micros(100);
-
-/// Room that a frame begins with: what most tail requests fill.
-const FRAME_START: usize = 8 << 10;
 
 /// How long a client may take over a frame until it is taken for a slow one, whose blocks
 /// are given back after each frame and read again for the next.
@@ -52,6 +50,8 @@ pub struct Context<E> {
     pub engine: E,
     /// Who may go on.
     pub admission: Arc<Admission>,
+    /// What the answers leave in.
+    pub frames: Frames,
     /// Whether answers in flight are to end now, as incomplete ones: the server stops.
     pub giving_up: Rc<Cell<bool>>,
 }
@@ -133,7 +133,7 @@ impl<E: Engine> LogStream<E> {
                 // It may be long until it takes the next one.
                 self.park();
             }
-            return Some(Ok(Frame::data(Bytes::from(std::mem::take(&mut self.frame)))));
+            return Some(Ok(Frame::data(self.context.frames.seal(std::mem::take(&mut self.frame)))));
         }
         match std::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Ended(verdict) if self.ending.format == Format::Ndjson && !self.ending.relay => {
@@ -177,7 +177,7 @@ impl<E: Engine> LogStream<E> {
                             return self.fail(&ReadFailure::Starved);
                         }
                     }
-                    make_room(&mut self.frame);
+                    self.context.frames.make_room(&mut self.frame);
                     self.encoder.encode(&record, &mut self.frame);
                 }
                 Step::Done => self.end(self.verdict()),
@@ -274,16 +274,6 @@ impl<E: Engine> LogStream<E> {
             truncated_lines: summary.truncated_lines,
             ..Verdict::new(status)
         }
-    }
-}
-
-/// Makes room for a record, where a frame is new or has outgrown its beginning: in two
-/// steps, so that a short answer is a small allocation and a full frame is not twice its size.
-fn make_room(frame: &mut Vec<u8>) {
-    if frame.capacity() == 0 {
-        frame.reserve_exact(FRAME_START);
-    } else if frame.len() > FRAME_START / 2 && frame.capacity() == FRAME_START {
-        frame.reserve_exact(limits::FRAME_BYTES + FRAME_START - frame.len());
     }
 }
 

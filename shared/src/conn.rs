@@ -131,14 +131,15 @@ impl Watch {
 
 /// A socket that can be closed in a way that its peer takes for an error.
 pub trait Reset {
-    /// Makes the socket end in a reset instead of an orderly close.
-    fn reset_on_close(&self);
+    /// Makes the socket end in a reset instead of an orderly close, however it is closed:
+    /// also by the kernel, where the process is killed. Or takes that back.
+    fn reset_on_close(&self, reset: bool);
 }
 
 impl Reset for TcpStream {
-    fn reset_on_close(&self) {
+    fn reset_on_close(&self, reset: bool) {
         // Where it fails the connection is gone already.
-        let _ = self.set_zero_linger();
+        let _ = SockRef::from(self).set_linger(reset.then_some(Duration::ZERO));
     }
 }
 
@@ -154,20 +155,32 @@ pub fn prepare(socket: &TcpStream) -> io::Result<()> {
 pub struct Watched<S: Reset> {
     stream: S,
     watch: Arc<Watch>,
+    /// What the stream was told last.
+    resets: bool,
 }
 
 impl<S: Reset> Watched<S> {
     /// Watches `stream`.
     pub fn new(stream: S, watch: Arc<Watch>) -> Watched<S> {
-        Watched { stream, watch }
+        Watched { stream, watch, resets: false }
+    }
+
+    /// Before the first byte of an answer that ends by closing, and after its last one.
+    fn agree_on_the_end(&mut self) {
+        let resets = self.watch.ends_by_closing.load(Relaxed);
+        if resets != self.resets {
+            self.stream.reset_on_close(resets);
+            self.resets = resets;
+        }
     }
 }
 
-/// Also where the connection's task is aborted, which no body hears of.
+/// A client that takes nothing would leave all that waits for it in the kernel, where
+/// nothing counts it any more.
 impl<S: Reset> Drop for Watched<S> {
     fn drop(&mut self) {
-        if self.watch.ends_by_closing.load(Relaxed) {
-            self.stream.reset_on_close();
+        if self.watch.stalled_for() >= limits::STALL_TIME {
+            self.stream.reset_on_close(true);
         }
     }
 }
@@ -201,6 +214,7 @@ impl<S: AsyncWrite + Reset + Unpin> Watched<S> {
 
 impl<S: AsyncWrite + Reset + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.agree_on_the_end();
         let result = Pin::new(&mut self.stream).poll_write(cx, buf);
         self.note_write(&result);
         result
@@ -211,6 +225,7 @@ impl<S: AsyncWrite + Reset + Unpin> AsyncWrite for Watched<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.agree_on_the_end();
         let result = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
         self.note_write(&result);
         result
@@ -224,12 +239,14 @@ impl<S: AsyncWrite + Reset + Unpin> AsyncWrite for Watched<S> {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         self.watch.written();
+        self.agree_on_the_end();
         Poll::Ready(Ok(()))
     }
 
     /// The same.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.watch.written();
+        self.agree_on_the_end();
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

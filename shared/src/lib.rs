@@ -14,13 +14,14 @@
 //! - [`time`]: the time that a line carries.
 //! - [`wire`]: what travels: text, NDJSON, the verdict, problems.
 //! - [`conn`]: how long a peer may take over a connection.
-//! - [`cli`], [`telemetry`]: flags and logs that both programs share.
+//! - [`cli`], [`telemetry`], [`descriptors`]: flags, logs and limits that both programs share.
 //! - [`limits`]: every bound that both servers keep, with its reason.
 
 #![forbid(unsafe_code)]
 
 pub mod cli;
 pub mod conn;
+pub mod descriptors;
 pub mod limits;
 pub mod query;
 pub mod scan;

@@ -57,8 +57,26 @@ pub struct LogQuery {
     pub n: Option<u64>,
 }
 
-/// Bytes that stand as they are in a query string: the unreserved ones of RFC 3986 and `/`.
-const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+/// Bytes that stand as they are in a query string: those of RFC 3986, section 3.4, but for
+/// `&`, `+` and `=`, which mean something in a form. What a client wrote within its limit
+/// is not to grow past it on the way to a secondary.
+const KEPT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b',')
+    .remove(b';')
+    .remove(b':')
+    .remove(b'@')
+    .remove(b'/')
+    .remove(b'?');
 
 impl LogQuery {
     /// Parses the query string of a request (without `?`).

@@ -51,7 +51,7 @@ fn whole(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>)
 }
 
 /// The body of an answer to HEAD, whose length is not known.
-fn headless() -> Body {
+pub(crate) fn headless() -> Body {
     Body::from_stream(futures_util::stream::empty::<Result<Bytes, std::convert::Infallible>>())
 }
 

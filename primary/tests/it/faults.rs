@@ -207,7 +207,7 @@ async fn connections_above_the_limit_are_told_to_come_back() {
     let first = TcpStream::connect(primary.address).await.unwrap();
     let got = primary.curl("/healthz", &[]).await;
     assert!(got.log.contains("< http/1.1 503 ") && got.out.contains("\"overloaded\""), "{got:?}");
-    assert!(got.log.contains("< retry-after: 1") && got.exit == 0, "{got:?}");
+    assert!(got.log.contains("< retry-after: ") && got.exit == 0, "{got:?}");
     drop(first);
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(primary.curl("/healthz", &[]).await.out, "ok\n");

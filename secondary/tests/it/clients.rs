@@ -2,6 +2,7 @@
 
 use crate::support::{Response, Server, descriptors, naive, sleep};
 use backscroll_secondary::Io;
+use backscroll_secondary::read::admission::LISTINGS_AT_ONCE;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -97,6 +98,64 @@ fn a_client_that_stalls_and_goes_on_gets_every_byte() {
             assert_eq!(response.text().lines().count(), 500_001);
         }
     }
+}
+
+#[test]
+fn listings_that_nobody_takes_are_few() {
+    let server = Server::start(Io::Uring);
+    for number in 0..3000 {
+        server.write(&format!("{number:0>200}.log"), b"");
+    }
+    // Small windows, so that a listing does not fit into the buffers in between.
+    let held: Vec<TcpStream> = (0..LISTINGS_AT_ONCE)
+        .map(|_| {
+            let mut socket = server.connect_with_window(4096);
+            socket.write_all(b"GET /files HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+            socket.read_exact(&mut [0; 1]).unwrap();
+            socket
+        })
+        .collect();
+    let refused = server.get("/files");
+    assert_eq!((refused.status, refused.code().as_str()), (503, "overloaded"));
+    assert!((1..=3).contains(&refused.header("retry-after").unwrap().parse().unwrap()));
+    drop(held);
+    until("there is room again", || server.get("/files").status == 200);
+}
+
+#[test]
+fn an_answer_that_is_cut_at_the_end_of_the_drain_says_so_where_it_can() {
+    let mut server = Server::with(|config| {
+        config.io = Io::Uring;
+        config.drain_time = Duration::from_millis(600);
+    });
+    // So sparse that a search for nothing takes longer than the drain.
+    let file = std::fs::File::create(server.dir.path().join("big.log")).unwrap();
+    file.set_len(1 << 40).unwrap();
+    let ask = |headers: &str| {
+        let mut socket = server.connect();
+        let request = format!(
+            "GET /logs?filename=big.log&keyword=absent HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n"
+        );
+        socket.write_all(request.as_bytes()).unwrap();
+        socket
+    };
+    let mut trailers = ask("te: trailers\r\n");
+    let mut ndjson = ask("accept: application/x-ndjson\r\n");
+    let mut text = ask("");
+    // Their headers are there after a second: they are being worked on.
+    sleep(Duration::from_millis(1500));
+    server.begin_to_stop();
+    let mut end = |socket: &mut TcpStream| {
+        let mut answer = Vec::new();
+        let ended = socket.read_to_end(&mut answer).is_ok();
+        Response::parse(&answer, ended)
+    };
+    let trailers = end(&mut trailers);
+    assert_eq!(trailers.trailer("log-status"), Some("failed"));
+    assert!(trailers.trailer("log-error").unwrap().starts_with("draining: "));
+    assert!(end(&mut ndjson).text().contains("\"code\":\"draining\""));
+    assert!(!end(&mut text).complete);
+    server.stop().unwrap();
 }
 
 #[test]

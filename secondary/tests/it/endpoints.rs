@@ -166,5 +166,10 @@ fn a_log_directory_that_goes_away_is_told() {
     let response = server.get("/readyz");
     assert_eq!(response.status, 503);
     assert!(response.text().contains("has been removed"));
+    for target in ["/files", "/logs?filename=app.log"] {
+        let response = server.get(target);
+        assert_eq!((response.status, response.code().as_str()), (500, "io_error"), "{target}");
+        assert!(response.text().contains("has been removed"), "{target}");
+    }
     std::fs::create_dir(server.dir.path()).unwrap();
 }

@@ -89,3 +89,29 @@ fn a_request_cut_at_any_byte_harms_nobody() {
     socket.read_to_string(&mut answer).unwrap();
     assert!(answer.find("line\n").unwrap() < answer.find("ok\n").unwrap());
 }
+
+#[test]
+fn framing_that_others_may_understand_otherwise_is_refused_and_the_connection_closed() {
+    let server = Server::start(Io::Uring);
+    server.write("app.log", b"line\n");
+    let next = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+    for fields in [
+        "host: x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n",
+        "host: x\r\ntransfer-encoding: chunked\r\n",
+        "host: x\r\ntransfer-encoding: chunked, chunked\r\n",
+        "host: x\r\ntransfer-encoding: gzip, chunked\r\n",
+        "host: x\r\ntransfer-encoding: identity\r\n",
+        "host: x\r\ntransfer-encoding : chunked\r\n",
+        "host: x\r\ncontent-length: 5\r\ncontent-length: 6\r\n",
+        "host: x\r\ncontent-length: +5\r\n",
+        "host: x\r\nhost: y\r\n",
+        "",
+    ] {
+        let request = format!("GET /logs?filename=app.log HTTP/1.1\r\n{fields}\r\n0\r\n\r\n{next}");
+        let response = server.raw(request.as_bytes());
+        assert_eq!(response.status, 400, "{fields:?}");
+        assert!(crate::support::find(&response.body, b"HTTP/1.1 2").is_none(), "{fields:?}: a second answer");
+    }
+    // A client of HTTP/1.0 need not name a host.
+    assert_eq!(server.raw(b"GET /healthz HTTP/1.0\r\n\r\n").status, 200);
+}

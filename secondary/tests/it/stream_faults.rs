@@ -1,5 +1,6 @@
 //! A disk that fails at a chosen block, behind the same trait as the engines.
 
+use backscroll_secondary::frame::Frames;
 use backscroll_secondary::read::block::{Block, Pool};
 use backscroll_secondary::read::{CacheUse, Ended, Engine, Pause, ReadAt, ReadResult, Readahead, Started};
 use backscroll_secondary::stream::{Context, Ending, LogStream};
@@ -84,7 +85,12 @@ fn answer(bad: u64, errno: i32, format: Format, trailers: bool) -> Outcome {
             let name = FileName::parse(b"app.log".to_vec()).unwrap();
             let encoder = Encoder::new(format, "here", name.as_bytes());
             let ending = Ending { format, trailers, relay: false };
-            let context = Context { engine, admission: Arc::default(), giving_up: Rc::default() };
+            let context = Context {
+                engine,
+                admission: Arc::default(),
+                frames: Frames::default(),
+                giving_up: Rc::default(),
+            };
             let mut stream = LogStream::new(context, name, SIZE, search, readahead, encoder, ending);
             if let Err(problem) = stream.prime().await {
                 outcome.problem = Some(problem.code().status().as_u16());

@@ -67,6 +67,14 @@ impl Server {
         socket
     }
 
+    /// A client that lets the kernel take little for it.
+    pub(crate) fn connect_with_window(&self, bytes: usize) -> TcpStream {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        socket.set_recv_buffer_size(bytes).unwrap();
+        socket.connect(&self.addr.into()).unwrap();
+        socket.into()
+    }
+
     /// Stops it, and says how it ended.
     pub(crate) fn stop(mut self) -> Result<(), RunError> {
         self.stop.take();

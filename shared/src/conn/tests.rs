@@ -11,8 +11,8 @@ use std::sync::atomic::Ordering::SeqCst;
 struct Fake(Arc<AtomicBool>);
 
 impl Reset for Fake {
-    fn reset_on_close(&self) {
-        self.0.store(true, SeqCst);
+    fn reset_on_close(&self, reset: bool) {
+        self.0.store(reset, SeqCst);
     }
 }
 
@@ -61,6 +61,7 @@ fn was_reset(version: Version, ended: bool, flushed: bool) -> bool {
     let mut answer = Answer::new(OnePiece(Some(Bytes::from_static(b"line\n"))), version, &Method::GET, watch);
     let cx = &mut Context::from_waker(std::task::Waker::noop());
     assert!(Pin::new(&mut answer).poll_frame(cx).is_ready());
+    assert!(Pin::new(&mut stream).poll_write(cx, b"line\n").is_ready());
     if ended {
         assert!(matches!(Pin::new(&mut answer).poll_frame(cx), Poll::Ready(None)));
     }
@@ -79,6 +80,18 @@ fn an_answer_that_ends_by_closing_is_reset_unless_all_of_it_was_written() {
     assert!(was_reset(Version::HTTP_10, false, true), "its body was broken off");
     assert!(was_reset(Version::HTTP_10, false, false));
     assert!(!was_reset(Version::HTTP_11, false, false), "the missing last chunk says it");
+}
+
+#[test]
+fn a_process_that_is_killed_while_it_answers_looks_like_one_that_failed() {
+    let reset = Arc::new(AtomicBool::new(false));
+    let watch = Watch::new();
+    let mut stream = Watched::new(Fake(Arc::clone(&reset)), Arc::clone(&watch));
+    watch.request_began();
+    let _answer = Answer::new(OnePiece(None), Version::HTTP_10, &Method::GET, watch);
+    let cx = &mut Context::from_waker(std::task::Waker::noop());
+    assert!(Pin::new(&mut stream).poll_write(cx, b"HTTP/1.0 200 OK").is_ready());
+    assert!(reset.load(SeqCst), "the kernel is told before the first byte: no destructor runs");
 }
 
 #[test]

@@ -103,3 +103,9 @@ proptest! {
         prop_assert_eq!(secondary(&query.for_secondary()).unwrap(), query);
     }
 }
+
+#[test]
+fn what_a_client_may_write_as_it_stands_does_not_grow_on_the_way() {
+    let query = format!("filename=a.log&keyword={}", "!$'()*,;:@/?x".repeat(100));
+    assert_eq!(secondary(&query).unwrap().for_secondary().len(), query.len());
+}

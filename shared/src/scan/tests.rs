@@ -255,3 +255,23 @@ fn the_plan_covers_every_byte_once_and_begins_reads_at_pages() {
         }
     }
 }
+
+#[test]
+fn a_block_full_of_matches_across_lines_is_worked_off_in_turns() {
+    let file = b"ab\n".repeat(1 << 12);
+    let mut search: Search<&[u8]> =
+        Search::new(vec![b"b\na".to_vec()], None, file.len() as u64, Limits { line: 8, record: 64 });
+    let (mut records, mut in_a_row, mut turns) = (0, 0, 0);
+    assert_eq!(search.step(), Step::NeedBlock);
+    search.feed(Span { offset: 0, len: file.len() }, &file);
+    loop {
+        match search.step() {
+            Step::Record(_) => (records, in_a_row) = (records + 1, in_a_row + 1),
+            Step::Working => (turns, in_a_row) = (turns + 1, 0),
+            Step::Done => break,
+            other => panic!("{other:?}"),
+        }
+        assert!(in_a_row < 10, "records of one piece");
+    }
+    assert!(turns > 1000 && records > 100, "{turns} turns, {records} records");
+}

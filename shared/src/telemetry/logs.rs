@@ -46,15 +46,18 @@ pub fn init(args: &LogArgs, program: &str) -> Result<Option<WorkerGuard>, String
         start(filter, args.log_format, std::io::stderr);
         return Ok(None);
     };
+    let refuse = |e: &dyn std::fmt::Display| {
+        format!("--log-file {}: {e}: name a directory that this user may write to", dir.display())
+    };
+    // Before the appender, which complains on standard error about one that is not there yet.
+    std::fs::create_dir_all(dir).map_err(|e| refuse(&e))?;
     let files = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix(program)
         .filename_suffix("log")
         .max_log_files(FILES_KEPT)
         .build(dir)
-        .map_err(|e| {
-            format!("--log-file {}: {e}: name a directory that this user may write to", dir.display())
-        })?;
+        .map_err(|e| refuse(&e))?;
     let (writer, guard) = tracing_appender::non_blocking(files);
     start(filter, args.log_format, writer);
     Ok(Some(guard))

@@ -9,14 +9,7 @@ use std::str::FromStr as _;
 
 /// The format of `/logs`; text where the client does not care.
 pub fn log_format(map: &HeaderMap) -> Result<Format, Problem> {
-    // With a charset and without: to the parser these are two types.
-    let offered = [
-        ("text/plain", Format::Text),
-        ("application/x-ndjson", Format::Ndjson),
-        ("text/plain; charset=utf-8", Format::Text),
-        ("application/x-ndjson; charset=utf-8", Format::Ndjson),
-    ];
-    negotiate(map, &offered)
+    negotiate(map, &[("text/plain", Format::Text), ("application/x-ndjson", Format::Ndjson)])
 }
 
 /// The format of a listing.
@@ -35,10 +28,23 @@ pub fn list_format(map: &HeaderMap) -> Result<ListFormat, Problem> {
 
 fn negotiate<T: Copy>(map: &HeaderMap, offered: &[(&str, T)]) -> Result<T, Problem> {
     let asked: Vec<&str> = map.get_all(header::ACCEPT).iter().map(|v| v.to_str().unwrap_or("?")).collect();
-    let asked = asked.join(", ");
-    if asked.trim().is_empty() {
+    if asked.iter().all(|value| value.trim().is_empty()) {
         return Ok(offered[0].1);
     }
+    // Empty elements are to be ignored (RFC 9110, section 5.6.1), names and charsets differ
+    // in no letter's case, and there is one charset here: bytes as they stand.
+    let asked: Vec<String> = asked
+        .iter()
+        .flat_map(|value| value.split(','))
+        .map(|element| {
+            let mut parts = element.split(';').map(str::trim);
+            let range = parts.next().unwrap_or_default().to_ascii_lowercase();
+            let kept = parts.map(str::to_ascii_lowercase).filter(|part| !part.starts_with("charset="));
+            kept.fold(range, |all, part| format!("{all};{part}"))
+        })
+        .filter(|element| !element.is_empty())
+        .collect();
+    let asked = asked.join(", ");
     let types: Vec<MediaTypeBuf> =
         offered.iter().map(|(name, _)| MediaTypeBuf::from_str(name).expect("written out above")).collect();
     let refs: Vec<_> = types.iter().map(MediaTypeBuf::to_ref).collect();
@@ -47,8 +53,7 @@ fn negotiate<T: Copy>(map: &HeaderMap, offered: &[(&str, T)]) -> Result<T, Probl
         .and_then(|accept| accept.negotiate(&refs).and_then(|best| refs.iter().position(|r| r == best)))
         .map(|index| offered[index].1)
         .ok_or_else(|| {
-            let names: Vec<&str> =
-                offered.iter().map(|(name, _)| *name).filter(|name| !name.contains(';')).collect();
+            let names: Vec<&str> = offered.iter().map(|(name, _)| *name).collect();
             Problem::new(
                 Code::NotAcceptable,
                 format!("nothing here is of that type: accept {}", names.join(" or ")),
@@ -60,6 +65,20 @@ fn negotiate<T: Copy>(map: &HeaderMap, offered: &[(&str, T)]) -> Result<T, Probl
 mod tests {
     use super::*;
     use http::HeaderValue;
+
+    #[test]
+    fn a_listing_is_text_or_json() {
+        for (accept, expected) in [
+            ("text/plain; charset=utf-8", Some(ListFormat::Text)),
+            ("application/json; charset=utf-8", Some(ListFormat::Json)),
+            ("application/*", Some(ListFormat::Json)),
+            ("text/html", None),
+        ] {
+            let mut map = HeaderMap::new();
+            map.insert(header::ACCEPT, HeaderValue::from_static(accept));
+            assert_eq!(list_format(&map).ok(), expected, "{accept:?}");
+        }
+    }
 
     fn format(accept: &str) -> Option<Format> {
         let mut map = HeaderMap::new();
@@ -76,6 +95,10 @@ mod tests {
             ("text/plain", Some(Format::Text)),
             ("text/*", Some(Format::Text)),
             ("text/plain; charset=utf-8", Some(Format::Text)),
+            ("text/plain;charset=UTF-8", Some(Format::Text)),
+            ("application/x-ndjson; charset=utf-8;q=0.9, text/plain;q=0.1", Some(Format::Ndjson)),
+            (", text/plain,", Some(Format::Text)),
+            (",", None),
             ("application/x-ndjson", Some(Format::Ndjson)),
             ("APPLICATION/X-NDJSON", Some(Format::Ndjson)),
             ("text/plain;q=0.5, application/x-ndjson", Some(Format::Ndjson)),

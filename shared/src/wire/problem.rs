@@ -3,11 +3,12 @@
 use super::headers;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
-use std::time::Duration;
 
 /// A stable word for each kind of error; people script against it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
+    /// The request is no sound HTTP.
+    BadRequest,
     /// A parameter is missing, malformed or repeated.
     BadParameter,
     /// A parameter that is not known here.
@@ -46,6 +47,7 @@ impl Code {
     /// The word on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
+            Code::BadRequest => "bad_request",
             Code::BadParameter => "bad_parameter",
             Code::UnknownParameter => "unknown_parameter",
             Code::Forbidden => "forbidden",
@@ -68,7 +70,7 @@ impl Code {
     /// The status code that goes with it.
     pub fn status(self) -> StatusCode {
         match self {
-            Code::BadParameter | Code::UnknownParameter => StatusCode::BAD_REQUEST,
+            Code::BadRequest | Code::BadParameter | Code::UnknownParameter => StatusCode::BAD_REQUEST,
             Code::Forbidden => StatusCode::FORBIDDEN,
             Code::NotFound | Code::UnknownHost | Code::NoRoute => StatusCode::NOT_FOUND,
             Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -94,8 +96,9 @@ pub struct Problem {
     hosts_failed: Option<String>,
 }
 
-/// How long an overloaded or draining server asks to be left alone.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Seconds for which an overloaded or draining server asks to be left alone: not the same
+/// for all who are turned away together.
+const RETRY_AFTER: std::ops::RangeInclusive<u32> = 1..=3;
 
 impl Problem {
     /// A problem with a text for a person.
@@ -134,11 +137,14 @@ impl Problem {
         let map = response.headers_mut();
         map.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers::hardened(map);
+        if self.code == Code::BadRequest {
+            map.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if self.code == Code::MethodNotAllowed {
             map.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            map.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER.as_secs()));
+            map.insert(header::RETRY_AFTER, HeaderValue::from(fastrand::u32(RETRY_AFTER)));
         }
         if let Some(hosts) = self.hosts_failed {
             map.insert(headers::LOG_HOSTS_FAILED, headers::value(&hosts));
@@ -147,14 +153,31 @@ impl Problem {
     }
 }
 
-/// Refuses a request whose target or headers are larger than the limits.
+/// Refuses a request whose target or headers are larger than the limits, or whose framing
+/// or host somebody in between may understand otherwise.
 pub fn check_head<B>(request: &http::Request<B>) -> Result<(), Problem> {
     use crate::limits;
+    let map = request.headers();
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
-    if target > limits::URI_BYTES {
+    // What a client wrote as UTF-8 is three times as long percent-encoded, as a primary does.
+    let most = limits::URI_BYTES * if map.contains_key(headers::RELAY) { 3 } else { 1 };
+    if target > most {
         return Err(Problem::new(
             Code::UriTooLong,
-            format!("the request's target has {target} bytes: at most {} are taken", limits::URI_BYTES),
+            format!("the request's target has {target} bytes: at most {most} are taken"),
+        ));
+    }
+    if map.contains_key(header::TRANSFER_ENCODING) {
+        return Err(Problem::new(
+            Code::BadRequest,
+            "the request has a Transfer-Encoding: send it without a body",
+        ));
+    }
+    let hosts = map.get_all(header::HOST).iter().count();
+    if hosts > 1 || (hosts == 0 && request.version() == http::Version::HTTP_11) {
+        return Err(Problem::new(
+            Code::BadRequest,
+            format!("the request has {hosts} Host fields: HTTP/1.1 asks for exactly one"),
         ));
     }
     // Each header line adds a colon, a space and a line's end.
