@@ -145,7 +145,7 @@ fn an_answer_that_is_cut_at_the_end_of_the_drain_says_so_where_it_can() {
     // Their headers are there after a second: they are being worked on.
     sleep(Duration::from_millis(1500));
     server.begin_to_stop();
-    let mut end = |socket: &mut TcpStream| {
+    let end = |socket: &mut TcpStream| {
         let mut answer = Vec::new();
         let ended = socket.read_to_end(&mut answer).is_ok();
         Response::parse(&answer, ended)
