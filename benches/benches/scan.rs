@@ -7,7 +7,7 @@ use backscroll_benches::engines::lines::{
     ABSENT, ACROSS_ABSENT, ACROSS_EVERY, ACROSS_RARE, EVERY, Lines, NEARLY, RARE,
 };
 use backscroll_benches::engines::search::{Keywords, from_memory};
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -32,6 +32,8 @@ const CASES: [(&str, Keywords<'_>); 9] = [
 
 fn scan(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("scan");
+    // The slowest case takes a hundred times as long as the fastest.
+    group.sampling_mode(SamplingMode::Flat);
     for (length, line_len) in LINES {
         let lines = Lines::new(line_len, LEAST_BYTES);
         group.throughput(Throughput::Bytes(lines.size()));

@@ -11,8 +11,9 @@ pub const EVERY: &[u8] = b" INFO GET /";
 pub const RARE: &[u8] = b"needle-7f";
 /// Stands nowhere, though each of its bytes does where lines are not of the shortest.
 pub const ABSENT: &[u8] = b"no-line-holds-this";
-/// Stands nowhere, though all but its last byte stands in every line.
-pub const NEARLY: &[u8] = b" INFO GET ?";
+/// Stands nowhere, though all but its first byte, a frequent one, stands in every line: the
+/// rare bytes that a search looks for first are there each time.
+pub const NEARLY: &[u8] = b"eINFO GET /";
 /// Lies across the end of every line that [`RARE`] ends.
 pub const ACROSS_RARE: &[u8] = b"needle-7f\n2026";
 /// Lies across the end of every line: all of them are joined.
