@@ -1,6 +1,8 @@
 //! What needs both servers, and nothing that they need.
 //!
 //! - [`corpus`]: sample logs, the same at every run.
+//! - [`engines`]: what the benchmarks drive: the search from memory, the read engines and
+//!   their limit, files that are not in the page cache.
 //! - [`fleet`]: a primary and its secondaries in this process, for the demo and the tests.
 //! - [`tour`]: the `curl` lines that the demo prints.
 //! - [`program`]: the real programs as processes of their own, for what only those show.
@@ -11,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 pub mod corpus;
+pub mod engines;
 pub mod fleet;
 pub mod program;
 pub mod tour;

@@ -19,12 +19,19 @@ pub struct Pool {
     free: Mutex<Vec<MmapMut>>,
     permits: Arc<Semaphore>,
     capacity: usize,
+    block_bytes: usize,
 }
 
 impl Pool {
     /// A pool of at most `capacity` blocks, none of them mapped yet.
     pub fn new(capacity: usize) -> Arc<Pool> {
-        Arc::new(Pool { free: Mutex::default(), permits: Arc::new(Semaphore::new(capacity)), capacity })
+        Pool::with_block_bytes(capacity, BLOCK_BYTES)
+    }
+
+    /// A pool whose blocks have `block_bytes` bytes: benchmarks compare block sizes.
+    pub fn with_block_bytes(capacity: usize, block_bytes: usize) -> Arc<Pool> {
+        let permits = Arc::new(Semaphore::new(capacity));
+        Arc::new(Pool { free: Mutex::default(), permits, capacity, block_bytes })
     }
 
     /// A block, once there is one. First come, first served.
@@ -55,7 +62,7 @@ impl Pool {
             Some(map) => map,
             // An anonymous mapping begins at a page: a copy to any other place runs at a
             // quarter of the speed.
-            None => MmapMut::map_anon(BLOCK_BYTES)?,
+            None => MmapMut::map_anon(self.block_bytes)?,
         };
         Ok(Block { map: Some(map), len: 0, pool: Arc::clone(self), _permit: permit })
     }
@@ -80,7 +87,7 @@ impl Block {
 
     /// Says that the first `len` bytes have been filled.
     pub(crate) fn set_len(&mut self, len: usize) {
-        self.len = len.min(BLOCK_BYTES);
+        self.len = len.min(self.pool.block_bytes);
     }
 }
 
@@ -115,5 +122,14 @@ mod tests {
         drop(first);
         assert_eq!(pool.in_use(), 0);
         assert_eq!(pool.try_acquire().unwrap().unwrap().memory().as_ptr().addr(), at);
+    }
+
+    #[test]
+    fn a_pool_has_blocks_of_the_size_it_is_asked_for() {
+        let pool = Pool::with_block_bytes(1, 1 << 20);
+        let mut block = pool.try_acquire().unwrap().unwrap();
+        assert_eq!(block.memory().len(), 1 << 20);
+        block.set_len(1 << 20);
+        assert_eq!(block.as_ref().len(), 1 << 20);
     }
 }

@@ -1,0 +1,51 @@
+//! Reads with `pread` on the spot, on the thread that asks: what the other engines are
+//! measured against. A server could not read so, because a cold read stops its thread.
+
+use backscroll_secondary::read::block::Block;
+use backscroll_secondary::read::{Ended, Engine, Pause, ReadAt, ReadResult};
+use backscroll_shared::scan::Span;
+use std::future::{Future, Ready, ready};
+use std::io;
+use std::os::fd::OwnedFd;
+use tokio::task::LocalSet;
+
+/// The engine that does nothing but read. Its depth is one, whatever the plan says: a read
+/// that is begun is over.
+#[derive(Debug, Clone, Copy)]
+pub struct Inline;
+
+impl Engine for Inline {
+    type File = InlineFile;
+    const NAME: &'static str = "inline";
+
+    fn adopt(self, file: OwnedFd) -> InlineFile {
+        InlineFile(file)
+    }
+
+    fn pause(self) -> Pause {
+        Box::pin(ready(()))
+    }
+
+    fn block_on<F: Future<Output = Ended>>(self, root: F) -> io::Result<Ended> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(LocalSet::new().block_on(&runtime, root))
+    }
+}
+
+/// A file that is read on the spot.
+#[derive(Debug)]
+pub struct InlineFile(OwnedFd);
+
+impl ReadAt for InlineFile {
+    type Read = Ready<ReadResult>;
+
+    fn read_at(&self, mut block: Block, span: Span, done: usize) -> Ready<ReadResult> {
+        let memory = &mut block.memory()[done..span.len];
+        let read = rustix::io::pread(&self.0, memory, span.offset + done as u64);
+        ready(read.map(|len| (len, block)).map_err(io::Error::from))
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(u64::try_from(rustix::fs::fstat(&self.0)?.st_size).unwrap_or(0))
+    }
+}
