@@ -50,7 +50,8 @@ pub struct Options {
     /// without it each connection sends as fast as it is answered
     #[arg(long, value_name = "R", value_parser = seconds)]
     pub rate: Option<f64>,
-    /// The deep scan
+    /// The deep scan; `{}` in it becomes the number of the connection, from 0 on, so that
+    /// each may read a file of its own
     #[arg(long, value_name = "URL", requires = "deep")]
     pub deep_url: Option<String>,
     /// Connections that send it, in a loop
@@ -74,7 +75,11 @@ pub fn run(options: &Options) -> Result<Report> {
 
 async fn drive(options: &Options) -> Result<Report> {
     let request = Request::get(&options.url)?;
-    let deep_request = options.deep_url.as_deref().map(Request::get).transpose()?;
+    let mut deep_requests = Vec::new();
+    for index in 0..options.deep {
+        let url = options.deep_url.as_deref().unwrap_or_default();
+        deep_requests.push(Request::get(&url.replace("{}", &index.to_string()))?);
+    }
     let mut connections = Vec::new();
     for _ in 0..options.connections {
         // One request that is not timed: what is wrong with the URL is said here.
@@ -89,10 +94,8 @@ async fn drive(options: &Options) -> Result<Report> {
     let mut deep = JoinSet::new();
     let began = Instant::now() + if options.deep > 0 { DEEP_START } else { Duration::ZERO };
     let deadline = began + Duration::from_secs_f64(options.seconds);
-    if let Some(request) = deep_request {
-        for _ in 0..options.deep {
-            deep.spawn(deep_scans(request.clone(), deadline));
-        }
+    for request in deep_requests {
+        deep.spawn(deep_scans(request, deadline));
     }
     sleep_until(began).await;
     let cpu_before = own_cpu_seconds()?;

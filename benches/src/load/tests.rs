@@ -50,7 +50,7 @@ fn a_rate_sends_no_more_than_it_says() {
 
 #[test]
 fn deep_scans_run_beside_them() {
-    let deep_url = Some(server(3, OK));
+    let deep_url = Some(server(3, OK) + "{}");
     let report = run(&Options { deep_url, deep: 3, ..options(&server(2, OK)) }).unwrap();
     assert!(report.deep_scans.done > 10 && report.deep_scans.errors == 0, "{report}");
 }

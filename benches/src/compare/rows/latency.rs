@@ -2,7 +2,8 @@
 //! an answer that reads nothing.
 
 use super::requests::newest;
-use crate::compare::bench::{Bench, LARGE_LOG, SMALL_LOG, SPARSE_LOG};
+use crate::compare::bench::{Bench, LARGE_LOG, ODD_LOG, SMALL_LOG, SPARSE_LOG};
+use crate::compare::cold;
 use crate::compare::report::{Results, Row};
 use crate::compare::stats::{Samples, Spread, Target};
 use crate::load::http::AnswerReader;
@@ -17,10 +18,14 @@ const ANSWER_TIME: Duration = Duration::from_secs(10);
 /// Requests of each kind in one round.
 const REQUESTS: usize = 400;
 
+/// Bytes of each file that are in the page cache: more than a request reads.
+const NEWEST: u64 = 1 << 20;
+
 const HEALTH: &str = "`/healthz`";
 const SMALL: &str = "`n=20` of 1 MiB";
 const LARGE: &str = "`n=20` of 1 GiB";
 const SPARSE: &str = "`n=20` of 100 GiB";
+const ODD: &str = "`n=20` of 1 MiB and 20 bytes";
 
 pub(super) fn latency(bench: &Bench, results: &mut Results) -> Result<()> {
     let kinds = [
@@ -28,7 +33,11 @@ pub(super) fn latency(bench: &Bench, results: &mut Results) -> Result<()> {
         (SMALL, newest(SMALL_LOG)),
         (LARGE, newest(LARGE_LOG)),
         (SPARSE, newest(SPARSE_LOG)),
+        (ODD, newest(ODD_LOG)),
     ];
+    for log in [SMALL_LOG, LARGE_LOG, SPARSE_LOG, ODD_LOG] {
+        cold::warm_newest(&bench.log(log), NEWEST, bench.machine.has("fincore"))?;
+    }
     let mut connection = TcpStream::connect(bench.uring.listen)?;
     connection.set_nodelay(true)?;
     connection.set_read_timeout(Some(ANSWER_TIME))?;
@@ -53,7 +62,7 @@ pub(super) fn latency(bench: &Bench, results: &mut Results) -> Result<()> {
     let mut row = Row::new(
         "The newest 20 lines over one connection",
         &format!(
-            "One blocking connection asks the same server for each in turn, request by request, {REQUESTS} times a round; a round's figure is the median of its requests. The file of 100 GiB is a hole, but for its newest MiB."
+            "One blocking connection asks the same server for each in turn, request by request, {REQUESTS} times a round; a round's figure is the median of its requests. The file of 100 GiB is a hole, but for its newest MiB; of each file the newest MiB was read from the disk before. The sizes are whole pages, but for the last one's."
         ),
     )
     .with(&samples);
@@ -66,6 +75,7 @@ pub(super) fn latency(bench: &Bench, results: &mut Results) -> Result<()> {
     row.ratio("p50 of 1 GiB, to 1 MiB", samples.ratio(LARGE, SMALL), within);
     row.ratio("p50 of 100 GiB, to 1 MiB", samples.ratio(SPARSE, SMALL), within);
     row.ratio("p50 of 100 GiB, to 1 GiB", samples.ratio(SPARSE, LARGE), within);
+    row.ratio("p50 of 1 MiB, to a size of no whole pages", samples.ratio(SMALL, ODD), None);
     results.rows.push(row);
     Ok(())
 }

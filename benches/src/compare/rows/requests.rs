@@ -58,7 +58,7 @@ pub(super) fn requests(bench: &Bench, results: &mut Results) -> Result<()> {
     let mut row = Row::new(
         "The newest 20 lines of 1 GiB: requests a second",
         &format!(
-            "Each server is loaded for {seconds} s by the same load tool (`cargo load`, one thread) over keep-alive connections, each of which asks again once it is answered. All of them answer the same {} bytes; nginx has them as a static file.",
+            "Each server is loaded for {seconds} s by the same load tool (`cargo load`, one thread) over keep-alive connections, each of which asks again once it is answered. All of them answer the same {} bytes; nginx has them as a static file. CPU seconds are the server's.",
             answer.len()
         ),
     )

@@ -35,7 +35,7 @@ pub(super) fn warm(bench: &Bench, results: &mut Results) -> Result<()> {
     ensure!(uring.answer_bytes(&[], &target())? == 0, "the absent keyword was found");
     cold::warm(&path)?;
     let mut samples = Samples::default();
-    for round in bench.rounds("searching 1 GiB, warm", 9, 4) {
+    for round in bench.rounds("searching 1 GiB, warm", 9, 3) {
         let round = round?;
         let mut add = |name: &str, ran: &Ran| {
             if round > 0 {

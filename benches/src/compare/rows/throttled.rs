@@ -2,19 +2,26 @@
 
 use super::mixed::{Outcome, RATE, options};
 use super::requests::newest;
-use crate::compare::bench::{Bench, LARGE_LOG, POOL, SMALL_LOG, Server, THREADS, URING, secondary};
+use crate::compare::bench::{Bench, POOL, SMALL_LOG, Server, THREADS, URING, secondary};
 use crate::compare::cold;
 use crate::compare::pool::Pool;
 use crate::compare::report::{Results, Row};
 use crate::compare::stats::{Samples, Target};
 use crate::compare::throttle::Throttle;
-use anyhow::Result;
+use crate::corpus::write_large;
+use crate::load::report::Report;
+use anyhow::{Context as _, Result};
+use std::path::PathBuf;
 
 /// What the servers may read from the disk, in bytes a second: far less than they can match.
 const DISK: u64 = 32 << 20;
 
-/// Deep scans at once.
+/// Deep scans at once, each of a file of its own: of one file, what the first had read the
+/// others would find in the page cache.
 const DEEP: u32 = 256;
+
+/// Bytes of each of these files: at the disk's speed far more, together, than one run reads.
+const COLD_BYTES: u64 = 4 << 20;
 
 /// What the cgroup counts as read, at least, where the limit holds: some of a second's worth.
 const READ_AT_LEAST: u64 = DISK / 4;
@@ -29,10 +36,12 @@ pub(super) fn throttled(bench: &Bench, results: &mut Results) -> Result<()> {
     let mut row = Row::new(
         "p99 of small requests beside deep scans, cold, on a slow disk",
         &format!(
-            "The servers, started anew for each run, may read {} MiB a second from the disk (cgroup, `blkio.throttle.read_bps_device`). {RATE} requests a second ask for the newest 20 lines of a file of 1 MiB that is in the page cache, for {seconds} s, while {DEEP} deep scans go through 1 GiB that is not.",
-            DISK >> 20
+            "The servers, started anew for each run, may read {} MiB a second from the disk (cgroup, `blkio.throttle.read_bps_device`). {RATE} requests a second ask for the newest 20 lines of a file of 1 MiB that is in the page cache, for {seconds} s, while {DEEP} deep scans go each through a file of its own of {} MiB that is not. CPU seconds are the server's.",
+            DISK >> 20,
+            COLD_BYTES >> 20
         ),
     );
+    let cold_logs = ColdLogs::make(bench)?;
     let mut p99 = Samples::default();
     let names = [URING, THREADS, POOL];
     let mut outcomes = names.map(|_| Outcome::default());
@@ -41,7 +50,7 @@ pub(super) fn throttled(bench: &Bench, results: &mut Results) -> Result<()> {
         round?;
         for (index, name) in names.iter().enumerate() {
             for deep in [0, DEEP] {
-                let throttle = match Throttle::new(&bench.log(LARGE_LOG), DISK) {
+                let throttle = match Throttle::new(bench.log_dir(), DISK) {
                     Ok(throttle) => throttle,
                     Err(reason) => {
                         row.note(format!("left out: {reason:#}"));
@@ -51,7 +60,7 @@ pub(super) fn throttled(bench: &Bench, results: &mut Results) -> Result<()> {
                         return Ok(());
                     }
                 };
-                let report = beside(bench, name, &throttle, deep, seconds)?;
+                let report = beside(bench, name, &throttle, (&cold_logs, deep), seconds)?;
                 p99.push(&place(name, deep), "ms", report.0.p99_us / 1e3, Some(report.1));
                 if deep > 0 {
                     outcomes[index].add(&report.0);
@@ -88,14 +97,14 @@ fn beside(
     bench: &Bench,
     name: &str,
     throttle: &Throttle,
-    deep: u32,
+    (cold_logs, deep): (&ColdLogs, u32),
     seconds: f64,
-) -> Result<(crate::load::report::Report, f64)> {
+) -> Result<(Report, f64)> {
     cold::warm(&bench.log(SMALL_LOG))?;
-    cold::evict(&bench.log(LARGE_LOG), bench.machine.has("fincore"))?;
+    cold_logs.evict(bench)?;
     let load = |server: &Server| {
         throttle.add(server.pids[0])?;
-        server.load(&newest(SMALL_LOG), &options(server, seconds, deep))
+        server.load(&newest(SMALL_LOG), &options(server, seconds, deep, ColdLogs::NAME))
     };
     if name == POOL {
         return load(&Pool::start(bench.log_dir())?.server());
@@ -103,4 +112,39 @@ fn beside(
     let io = if name == URING { "uring" } else { "threads" };
     let program = secondary(io, bench.log_dir())?;
     load(&Server::of(name, &program))
+}
+
+/// A log for each deep scan. They go when dropped.
+struct ColdLogs(Vec<PathBuf>);
+
+impl ColdLogs {
+    /// What the load tool makes their names of.
+    const NAME: &str = "cold-{}.log";
+
+    fn make(bench: &Bench) -> Result<ColdLogs> {
+        let mut logs = ColdLogs(Vec::new());
+        for index in 0..DEEP {
+            let path = bench.log(&ColdLogs::NAME.replace("{}", &index.to_string()));
+            logs.0.push(path.clone());
+            write_large(&path, COLD_BYTES)
+                .context("1 GiB for cold logs: give a folder that has it with --dir")?;
+        }
+        Ok(logs)
+    }
+
+    fn evict(&self, bench: &Bench) -> Result<()> {
+        // Asking about one of them will do: they all lie in the same place.
+        self.0
+            .iter()
+            .enumerate()
+            .try_for_each(|(index, path)| cold::evict(path, index == 0 && bench.machine.has("fincore")))
+    }
+}
+
+impl Drop for ColdLogs {
+    fn drop(&mut self) {
+        for path in &self.0 {
+            let _ = std::fs::remove_file(path);
+        }
+    }
 }
