@@ -35,7 +35,7 @@ pub struct Line {
 }
 
 /// Width and height, in pixels.
-const SIZE: (u32, u32) = (900, 520);
+const SIZE: (u32, u32) = (1000, 520);
 
 /// How much a logarithmic axis goes beyond its figures.
 const ROOM: f64 = 1.5;
@@ -65,12 +65,14 @@ impl Plot {
         Y::CoordDescType: ValueFormatter<f64>,
     {
         root.fill(&WHITE)?;
+        // The names stand beside the lines, where they cover none.
+        let (left, right) = root.split_horizontally(SIZE.0 - NAMES_WIDTH);
         let last = i32::try_from(self.x.len())? - 1;
-        let mut chart = ChartBuilder::on(root)
-            .caption(&self.title, ("sans-serif", 20))
-            .margin(12)
-            .x_label_area_size(42)
-            .y_label_area_size(80)
+        let mut chart = ChartBuilder::on(&left)
+            .caption(&self.title, ("sans-serif", 22))
+            .margin(14)
+            .x_label_area_size(50)
+            .y_label_area_size(75)
             .build_cartesian_2d(0..last.max(1), y)?;
         let label = |at: &i32| {
             let place = usize::try_from(*at).ok().and_then(|at| self.x.get(at));
@@ -82,27 +84,31 @@ impl Plot {
             .x_label_formatter(&label)
             .x_desc(&self.x_label)
             .y_desc(&self.y_label)
+            .label_style(TEXT)
             .light_line_style(WHITE.mix(0.0))
             .draw()?;
-        for (index, line) in self.lines.iter().enumerate() {
-            let color = Palette99::pick(index).to_rgba();
+        for (row, line) in (0..).zip(&self.lines) {
+            let color = Palette99::pick(usize::try_from(row)?).to_rgba();
             let points: Vec<(i32, f64)> = (0..).zip(&line.y).filter_map(|(x, y)| Some((x, (*y)?))).collect();
             let marks = points.clone();
-            chart
-                .draw_series(LineSeries::new(points, color.stroke_width(2)))?
-                .label(&line.name)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
+            chart.draw_series(LineSeries::new(points, color.stroke_width(2)))?;
             chart.draw_series(marks.into_iter().map(|at| Circle::new(at, 3, color.filled())))?;
+            let y = NAMES_TOP + row * NAMES_STEP;
+            right.draw(&PathElement::new([(0, y), (20, y)], color.stroke_width(3)))?;
+            right.draw(&Text::new(line.name.clone(), (26, y - 6), TEXT))?;
         }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperLeft)
-            .background_style(WHITE.mix(0.8))
-            .border_style(BLACK.mix(0.3))
-            .draw()?;
         Ok(())
     }
 }
+
+/// Room for the names, to the right of the chart: its width, where they begin, and how far
+/// apart they are, in pixels.
+const NAMES_WIDTH: u32 = 250;
+const NAMES_TOP: i32 = 60;
+const NAMES_STEP: i32 = 22;
+
+/// All text but the title.
+const TEXT: (&str, i32) = ("sans-serif", 16);
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 

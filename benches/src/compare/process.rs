@@ -1,10 +1,11 @@
 //! Programs that run once, from start to end: wall time, CPU time, output.
 
 use super::stop::{self, Waiting};
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 use nix::time::{clock_getcpuclockid, clock_gettime};
+use rustix::io::Errno;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use std::io::Read as _;
 use std::process::{Child, Command, Stdio};
@@ -26,52 +27,103 @@ pub struct Ran {
 
 /// Runs a program with its output thrown away. That a search finds nothing is no failure.
 pub fn run(command: &mut Command) -> Result<Ran> {
-    stop::go_on()?;
-    let cpu_before = children_cpu_seconds()?;
-    let began = Instant::now();
-    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
-    let child = child.with_context(|| format!("{command:?} cannot be started"))?;
-    end(command, child, began, cpu_before, String::new())
+    let began = Began::now()?;
+    let running = Running::start(command.stdin(Stdio::null()).stdout(Stdio::null()))?;
+    running.end()?;
+    began.ran(String::new())
 }
 
 /// Runs a program and keeps its output.
 pub fn run_for_output(command: &mut Command) -> Result<Ran> {
-    stop::go_on()?;
-    let cpu_before = children_cpu_seconds()?;
-    let began = Instant::now();
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
-    let mut child = child.with_context(|| format!("{command:?} cannot be started"))?;
+    let began = Began::now()?;
+    let mut running = Running::start(command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
     let mut output = String::new();
-    // Watched while it is read: one that hangs is ended, and then its output ends.
-    let waiting = Waiting::new(Pid::from_child(&child), LONGEST);
-    let read = child.stdout.take().context("stdout was piped")?.read_to_string(&mut output);
-    drop(waiting);
-    let ran = end(command, child, began, cpu_before, output)?;
+    let stdout = running.child.stdout.take();
+    let read = stdout.context("stdout was piped")?.read_to_string(&mut output);
+    running.end()?;
     read.with_context(|| format!("{command:?}: its output is no text"))?;
-    Ok(ran)
+    began.ran(output)
 }
 
-fn end(command: &Command, mut child: Child, began: Instant, cpu_before: f64, output: String) -> Result<Ran> {
-    let pid = Pid::from_child(&child);
-    let waiting = Waiting::new(pid, LONGEST);
-    // Waited for, and not reaped yet: until it is, its id is nobody else's.
-    loop {
-        match waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
-            Err(rustix::io::Errno::INTR) => {}
-            other => break other.map(|_| ())?,
+/// Runs two programs, the second one reading what the first one writes.
+pub fn run_pipe(first: &mut Command, second: &mut Command) -> Result<Ran> {
+    let began = Began::now()?;
+    let mut writer = Running::start(first.stdin(Stdio::null()).stdout(Stdio::piped()))?;
+    let pipe = writer.child.stdout.take().context("stdout was piped")?;
+    let reader = Running::start(second.stdin(Stdio::from(pipe)).stdout(Stdio::null()))?;
+    // The command holds its end of the pipe, and the writer would never learn that the reader
+    // has gone.
+    second.stdin(Stdio::null());
+    reader.end()?;
+    writer.end()?;
+    began.ran(String::new())
+}
+
+/// When something began, and what CPU time had been used by then.
+struct Began {
+    at: Instant,
+    cpu_seconds: f64,
+}
+
+impl Began {
+    fn now() -> Result<Began> {
+        stop::go_on()?;
+        Ok(Began { cpu_seconds: children_cpu_seconds()?, at: Instant::now() })
+    }
+
+    fn ran(self, output: String) -> Result<Ran> {
+        let seconds = self.at.elapsed().as_secs_f64();
+        Ok(Ran { seconds, cpu_seconds: children_cpu_seconds()? - self.cpu_seconds, output })
+    }
+}
+
+/// A program under way. It is killed, by its id, when dropped, when Ctrl-C comes, and when it
+/// takes too long.
+struct Running {
+    child: Child,
+    what: String,
+    searches: bool,
+    began: Instant,
+    waiting: Option<Waiting>,
+}
+
+impl Running {
+    fn start(command: &mut Command) -> Result<Running> {
+        let what = format!("{command:?}");
+        let searches = ["rg", "grep"].iter().any(|name| command.get_program() == *name);
+        let began = Instant::now();
+        let child = command.spawn().with_context(|| format!("{what} cannot be started"))?;
+        let waiting = Some(Waiting::new(Pid::from_child(&child), LONGEST));
+        Ok(Running { child, what, searches, began, waiting })
+    }
+
+    /// Waits until it has ended well.
+    fn end(mut self) -> Result<()> {
+        let pid = Pid::from_child(&self.child);
+        // Waited for, and not reaped yet: until it is, its id is nobody else's.
+        loop {
+            match waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
+                Err(Errno::INTR) => {}
+                other => break other.map(|_| ())?,
+            }
         }
+        self.waiting.take();
+        let (status, what) = (self.child.wait()?, &self.what);
+        stop::go_on()?;
+        ensure!(self.began.elapsed() < LONGEST, "{what} took more than {LONGEST:?} and was ended");
+        let nothing_found = status.code() == Some(1) && self.searches;
+        ensure!(status.success() || nothing_found, "{what}: {status}");
+        Ok(())
     }
-    let seconds = began.elapsed().as_secs_f64();
-    drop(waiting);
-    let status = child.wait()?;
-    stop::go_on()?;
-    let searches = ["rg", "sh", "grep"].iter().any(|name| command.get_program() == *name);
-    let nothing_found = status.code() == Some(1) && searches;
-    ensure!(seconds < LONGEST.as_secs_f64(), "{command:?} took more than {LONGEST:?} and was ended");
-    if !status.success() && !nothing_found {
-        bail!("{command:?}: {status}");
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // No longer looked at by then: its id may be another's once it is reaped.
+        self.waiting.take();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
-    Ok(Ran { seconds, cpu_seconds: children_cpu_seconds()? - cpu_before, output })
 }
 
 /// CPU seconds of all children that have been reaped. Only one thread reaps any.
@@ -113,8 +165,9 @@ mod tests {
 
     #[test]
     fn a_search_that_finds_nothing_is_no_failure_and_others_are() {
-        let ran = run(Command::new("sh").args(["-c", "exit 1"])).unwrap();
+        let ran = run(Command::new("grep").args(["-F", "absent", "/dev/null"])).unwrap();
         assert!(ran.seconds > 0.0 && ran.cpu_seconds >= 0.0);
+        assert!(run(Command::new("grep").args(["-F", "absent", "/there/is/no/such/file"])).is_err());
         assert!(run(Command::new("sh").args(["-c", "exit 2"])).is_err());
         assert!(run(&mut Command::new("false")).is_err());
         assert!(run(&mut Command::new("there-is-no-such-program")).is_err());
@@ -124,6 +177,20 @@ mod tests {
     fn output_is_kept_where_it_is_asked_for() {
         let ran = run_for_output(Command::new("sh").args(["-c", "echo here"])).unwrap();
         assert_eq!(ran.output, "here\n");
+    }
+
+    #[test]
+    fn a_pipe_ends_when_both_have_and_fails_when_either_does() {
+        let sh = |script: &str| {
+            let mut command = Command::new("sh");
+            command.args(["-c", script]);
+            command
+        };
+        run_pipe(&mut sh("echo here"), Command::new("grep").arg("here")).unwrap();
+        assert!(run_pipe(&mut sh("exit 2"), Command::new("grep").arg("here")).is_err());
+        assert!(run_pipe(&mut sh("sleep 100"), &mut Command::new("there-is-no-such-program")).is_err());
+        // A reader that leaves early does not leave the writer waiting.
+        assert!(run_pipe(&mut sh("yes"), &mut sh("exit 0")).is_err());
     }
 
     #[test]

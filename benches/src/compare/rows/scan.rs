@@ -2,7 +2,7 @@
 
 use crate::compare::bench::{Bench, LARGE_LOG, Server, THREADS, URING};
 use crate::compare::cold;
-use crate::compare::process::{Ran, run, run_for_output};
+use crate::compare::process::{Ran, run, run_for_output, run_pipe};
 use crate::compare::report::{Results, Row};
 use crate::compare::stats::{Samples, Target};
 use crate::corpus::ABSENT;
@@ -31,7 +31,6 @@ pub(super) fn warm(bench: &Bench, results: &mut Results) -> Result<()> {
     let path = bench.log(LARGE_LOG);
     let (uring, threads) = (bench.uring_server(), bench.threads_server());
     let text = path.to_str().context("a temporary folder's path is text")?;
-    let tac = format!("tac '{text}' | LC_ALL=C grep -aFc {ABSENT}");
     ensure!(uring.answer_bytes(&[], &target())? == 0, "the absent keyword was found");
     cold::warm(&path)?;
     let mut samples = Samples::default();
@@ -48,7 +47,9 @@ pub(super) fn warm(bench: &Bench, results: &mut Results) -> Result<()> {
             add(RG, &run(Command::new("rg").args(["-F", "-c", ABSENT, text]))?);
         }
         if bench.machine.has("tac") && bench.machine.has("grep") {
-            add(TAC, &run(Command::new("sh").args(["-c", &tac]))?);
+            let mut grep = Command::new("grep");
+            grep.env("LC_ALL", "C").args(["-a", "-F", "-c", ABSENT]);
+            add(TAC, &run_pipe(Command::new("tac").arg(text), &mut grep)?);
         }
         add(INLINE, &run(&mut count_backwards(&path)?)?);
     }
@@ -135,6 +136,8 @@ fn fio(path: &Path, direction: &str) -> Result<(f64, f64)> {
     let ran = run_for_output(Command::new("fio").arg(filename).args([
         "--name=cold",
         "--readonly",
+        // In the process that is waited for, not in one of its own.
+        "--thread",
         &format!("--rw={direction}"),
         "--bs=256k",
         "--size=1g",
