@@ -4,6 +4,7 @@ use anyhow::Result;
 use backscroll_benches::load::{self, Options};
 use backscroll_benches::program;
 use clap::Parser;
+use std::process::ExitCode;
 
 /// Small requests over keep-alive connections, timed in a histogram, while deep scans run
 /// in a loop
@@ -14,7 +15,17 @@ struct Args {
     options: Options,
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match load() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("load: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn load() -> Result<()> {
     let Args { options } = Args::parse_from(program::arguments());
     program::raise_file_limit();
     let report = load::run(&options)?;

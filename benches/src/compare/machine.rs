@@ -83,8 +83,9 @@ fn tool(name: &str, flag: &str) -> Tool {
         let text = [output.stdout, output.stderr].concat();
         let text = String::from_utf8_lossy(&text);
         let first = text.lines().find(|line| !line.is_empty()).unwrap_or_default();
-        // curl goes on with what it was built for.
-        first.split(" (").next().unwrap_or_default().trim().to_owned()
+        // curl and ripgrep go on with what they were built for and from.
+        let cut = first.split(" (x86").next().and_then(|first| first.split(" (aarch").next());
+        cut.and_then(|first| first.split(" -").next()).unwrap_or_default().trim().to_owned()
     });
     Tool { name: name.to_owned(), version }
 }

@@ -73,7 +73,7 @@ pub(super) fn mixed(bench: &Bench, results: &mut Results) -> Result<()> {
     let mut p99 = Samples::default();
     let names = [URING, THREADS, POOL];
     let mut outcomes = names.map(|_| Outcome::default());
-    let seconds = bench.load_seconds(4.0, 1.0);
+    let seconds = bench.load_seconds(3.0, 1.0);
     for round in bench.rounds("small requests beside deep scans, warm", 3, 1).without_warmup() {
         round?;
         for deep in DEEP {
