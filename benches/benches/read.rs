@@ -14,7 +14,7 @@ use backscroll_benches::engines::reading::{Cache, Reading, Use, open};
 use backscroll_secondary::read::Engine;
 use backscroll_secondary::read::probe::probe;
 use backscroll_secondary::read::threads::Threads;
-use backscroll_secondary::read::uring::Uring;
+use backscroll_secondary::read::uring::{RingAlone, Uring};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use std::path::Path;
@@ -62,6 +62,10 @@ fn read(criterion: &mut Criterion) {
                 point.bench(Threads);
                 if uring {
                     point.bench(Uring);
+                    // Where the file is warm: what the way through the ring costs.
+                    if cache == Cache::Warm {
+                        point.bench(RingAlone);
+                    }
                 }
             }
         }

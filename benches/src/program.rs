@@ -2,7 +2,7 @@
 //! threads they have.
 
 use anyhow::{Context as _, Result, bail};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -67,10 +67,20 @@ impl Program {
     }
 
     /// The most memory that it has had resident, in bytes.
-    #[expect(clippy::disallowed_methods, reason = "no ring thread comes here")]
     pub fn peak_memory_bytes(&self) -> Result<u64> {
+        self.memory_bytes("VmHWM:")
+    }
+
+    /// The memory that it has resident now, in bytes.
+    pub fn memory_now_bytes(&self) -> Result<u64> {
+        self.memory_bytes("VmRSS:")
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "no ring thread comes here")]
+    fn memory_bytes(&self, field: &str) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
-        let line = status.lines().find(|line| line.starts_with("VmHWM:")).context("no VmHWM")?;
+        let line = status.lines().find(|line| line.starts_with(field));
+        let line = line.with_context(|| format!("/proc/{}/status has no {field}", self.pid()))?;
         let kib: u64 = line.split_whitespace().nth(1).context("no figure")?.parse()?;
         Ok(kib * 1024)
     }
@@ -106,6 +116,25 @@ impl Drop for Program {
     }
 }
 
+/// The arguments of a program that a cargo alias ending in `--` starts. Whoever writes a `--`
+/// of their own, as cargo's users are used to, means the same.
+pub fn arguments() -> Vec<OsString> {
+    let mut given: Vec<_> = std::env::args_os().collect();
+    if given.get(1).is_some_and(|first| first == "--") {
+        given.remove(1);
+    }
+    given
+}
+
+/// Lets this process, and those that it starts, have as many files open as the system allows:
+/// a thousand clients need more than the usual 1,024.
+pub fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // What cannot be raised stays as it is: most rows need few.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+}
+
 /// Builds a program of this workspace beside the one that runs, so that no older one is
 /// measured. Does nothing where cargo finds it fresh.
 pub fn build(name: &str) -> Result<()> {
@@ -133,7 +162,7 @@ fn path(name: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// `target/PROFILE`, from `target/PROFILE/figures` or `target/PROFILE/deps/e2e-0123456789abcdef`.
+/// `target/PROFILE`, from `target/PROFILE/compare` or `target/PROFILE/deps/e2e-0123456789abcdef`.
 fn profile_dir() -> Result<PathBuf> {
     let own = std::env::current_exe()?;
     let dir = own.ancestors().skip(1).find(|dir| dir.file_name() != Some(OsStr::new("deps")));

@@ -2,11 +2,12 @@
 //! measured against. A server could not read so, because a cold read stops its thread.
 
 use backscroll_secondary::read::block::Block;
-use backscroll_secondary::read::{Ended, Engine, Pause, ReadAt, ReadResult};
+use backscroll_secondary::read::{CacheUse, Ended, Engine, Pause, ReadAt, ReadResult, Started};
 use backscroll_shared::scan::Span;
 use std::future::{Future, Ready, ready};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use tokio::task::LocalSet;
 
 /// The engine that does nothing but read. Its depth is one, whatever the plan says: a read
@@ -39,10 +40,14 @@ pub struct InlineFile(OwnedFd);
 impl ReadAt for InlineFile {
     type Read = Ready<ReadResult>;
 
-    fn read_at(&self, mut block: Block, span: Span, done: usize) -> Ready<ReadResult> {
+    fn read_at(&self, mut block: Block, span: Span, done: usize, _: CacheUse) -> Started<Ready<ReadResult>> {
         let memory = &mut block.memory()[done..span.len];
         let read = rustix::io::pread(&self.0, memory, span.offset + done as u64);
-        ready(read.map(|len| (len, block)).map_err(io::Error::from))
+        Started::Done(read.map(|len| (len, block)).map_err(io::Error::from))
+    }
+
+    fn shared(&self) -> Option<Arc<OwnedFd>> {
+        None
     }
 
     fn size(&self) -> io::Result<u64> {

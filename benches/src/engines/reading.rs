@@ -21,6 +21,8 @@ const READS_TIME: Duration = Duration::from_secs(2);
 pub struct Reading {
     ramp: &'static [Stage],
     pool: Arc<Pool>,
+    /// Bytes of the file's beginning that are read, at most.
+    most: u64,
 }
 
 /// What is done with the blocks.
@@ -61,8 +63,16 @@ impl Reading {
     pub fn new(block_bytes: usize, depth: usize) -> Reading {
         // Plans live as long as the program; there are a few dozen of them.
         let ramp = Box::leak(Box::new([Stage { block_len: block_bytes, depth, until: u64::MAX }]));
-        // One more, for the block that the search has in hand.
-        Reading { ramp, pool: Pool::with_block_bytes(depth + 1, block_bytes) }
+        // One more, for the block that the search has in hand; and reading ahead leaves a
+        // quarter of a pool to others.
+        let blocks = (depth + 1) * 4 / 3 + 2;
+        Reading { ramp, pool: Pool::with_block_bytes(blocks, block_bytes), most: u64::MAX }
+    }
+
+    /// The same for the first `bytes` of a file alone.
+    #[must_use]
+    pub fn first(self, bytes: u64) -> Reading {
+        Reading { most: bytes, ..self }
     }
 
     /// Reads the whole file at `path` `passes` times, and says how long that took.
@@ -95,6 +105,7 @@ impl Reading {
         passes: u64,
     ) -> Result<Duration, ReadingError> {
         let size = u64::try_from(rustix::fs::fstat(file).map_err(io::Error::from)?.st_size).unwrap_or(0);
+        let size = size.min(self.most);
         let mut spent = Duration::ZERO;
         for _ in 0..passes {
             if cache == Cache::Cold {
@@ -102,13 +113,14 @@ impl Reading {
             }
             let began = Instant::now();
             let plan = ReadPlan::with_ramp(size, self.ramp, PAGE);
-            let mut readahead = Readahead::new(engine.adopt(file.try_clone()?), plan, Arc::clone(&self.pool));
+            let mut readahead =
+                Readahead::new(engine.adopt(file.try_clone()?), plan, Arc::clone(&self.pool), Arc::default());
             match using {
                 Use::Search(keywords) => {
                     black_box(search::from_file(readahead, size, keywords).await?);
                 }
                 Use::Drop => {
-                    while let Some((_, block)) = readahead.next().await? {
+                    while let Some((_, block, _)) = readahead.next().await? {
                         black_box(block.as_ref().first());
                     }
                 }
@@ -145,7 +157,7 @@ mod tests {
     use crate::corpus;
     use backscroll_secondary::read::probe::probe;
     use backscroll_secondary::read::threads::Threads;
-    use backscroll_secondary::read::uring::Uring;
+    use backscroll_secondary::read::uring::{RingAlone, Uring};
 
     /// Every record of a file, by one engine.
     fn tally<E: Engine>(engine: E, path: &Path, reading: &Reading) -> Tally {
@@ -154,7 +166,8 @@ mod tests {
         let mut tally = None;
         let ended = engine.block_on(async {
             let plan = ReadPlan::with_ramp(size, reading.ramp, PAGE);
-            let readahead = Readahead::new(engine.adopt(file), plan, Arc::clone(&reading.pool));
+            let readahead =
+                Readahead::new(engine.adopt(file), plan, Arc::clone(&reading.pool), Arc::default());
             tally = search::from_file(readahead, size, &[b"ERROR"]).await.ok();
             reading.wait_for_reads().await
         });
@@ -175,6 +188,7 @@ mod tests {
             assert_eq!(tally(Threads, &path, &reading), expected);
             if probe().is_ok() {
                 assert_eq!(tally(Uring, &path, &reading), expected);
+                assert_eq!(tally(RingAlone, &path, &reading), expected);
             }
         }
     }

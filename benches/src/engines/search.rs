@@ -49,7 +49,7 @@ pub async fn from_file<F: ReadAt>(
     let mut search = search(keywords, size);
     let mut tally = Tally::default();
     while advance(&mut search, &mut tally) {
-        let Some((span, block)) = readahead.next().await? else { break };
+        let Some((span, block, _)) = readahead.next().await? else { break };
         search.feed(span, block);
     }
     Ok(tally)
@@ -69,6 +69,7 @@ fn advance<B: AsRef<[u8]>>(search: &mut Search<B>, tally: &mut Tally) -> bool {
                 tally.lines += record.lines;
                 tally.bytes += black_box(record.bytes).len() as u64;
             }
+            Step::Working => {}
             Step::NeedBlock => return true,
             // Nothing is ever given back here.
             Step::NeedAgain(_) | Step::Done => return false,

@@ -1,0 +1,169 @@
+//! `cargo compare`: every figure of the project, measured here and now, side by side with
+//! what people use instead.
+//!
+//! ```text
+//! rows/*  ──►  stats    ──►  report  ──►  Markdown, JSON
+//! one each     medians,       tables  ──►  plots: SVG
+//!   │          ratios
+//!   └► bench: logs and servers · process: CPU time · cold, throttle: the disk
+//!      nginx, pool, inline, engines: what is compared with
+//! ```
+//!
+//! Whatever loads a server, and whatever is timed from its start, runs in a process of its
+//! own: a subcommand of the same program.
+
+#![expect(clippy::disallowed_methods, reason = "no ring thread comes here")]
+
+pub mod bench;
+pub mod cold;
+pub mod inline;
+pub mod machine;
+pub mod nginx;
+pub mod plots;
+pub mod pool;
+pub mod process;
+pub mod report;
+pub mod rows;
+pub mod stats;
+pub mod stop;
+pub mod throttle;
+
+use crate::load;
+use crate::program;
+use anyhow::{Context as _, Result, bail};
+use bench::Bench;
+use clap::{Parser, Subcommand, ValueEnum as _};
+use machine::Machine;
+use report::{Results, Row};
+use rows::RowName;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Backscroll side by side with what people use instead
+#[derive(Debug, Parser)]
+#[command(name = "cargo compare --")]
+pub struct Args {
+    /// Fewer and shorter runs: three minutes at most
+    #[arg(long)]
+    quick: bool,
+    /// This row only (repeatable); nothing is written unless --out is given
+    #[arg(long, value_name = "ROW")]
+    only: Vec<RowName>,
+    /// Where the results go [default: benches/results]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Where the logs are made, 1.1 GiB that go at the end [default: the system's temporary
+    /// folder]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    #[command(subcommand)]
+    part: Option<Part>,
+}
+
+/// What runs in a process of its own.
+#[derive(Debug, Subcommand)]
+enum Part {
+    #[command(hide = true)]
+    Load(load::Options),
+    #[command(hide = true)]
+    SlowClients(load::slow::Options),
+    #[command(hide = true)]
+    PoolServer(pool::Options),
+    /// Counts a keyword in a file, from its end to its start
+    #[command(hide = true)]
+    CountBackwards { file: PathBuf, keyword: String },
+}
+
+/// The program.
+pub fn main() -> Result<()> {
+    let args = Args::parse_from(program::arguments());
+    match args.part {
+        Some(Part::Load(options)) => println!("{}", serde_json::to_string(&load::run(&options)?)?),
+        Some(Part::SlowClients(options)) => {
+            println!("{}", serde_json::to_string(&load::slow::run(&options)?)?);
+        }
+        Some(Part::PoolServer(options)) => pool::serve(options)?,
+        Some(Part::CountBackwards { file, keyword }) => {
+            println!("{}", inline::count_backwards(&file, keyword.as_bytes())?);
+        }
+        None => return compare(&args),
+    }
+    Ok(())
+}
+
+fn compare(args: &Args) -> Result<()> {
+    let began = Instant::now();
+    stop::watch()?;
+    program::raise_file_limit();
+    let bench = Bench::start(args.quick, args.dir.as_deref())?;
+    for tool in bench.machine.tools.iter().filter(|tool| tool.version.is_none()) {
+        eprintln!("{} is not installed: its rows are left out", tool.name);
+    }
+    let mut results = Results {
+        date: jiff::Zoned::now().date().to_string(),
+        quick: args.quick,
+        machine: Machine::clone(&bench.machine),
+        rows: Vec::new(),
+        plots: Vec::new(),
+        nginx_config: None,
+    };
+    let mut failed = 0;
+    for row in RowName::value_variants() {
+        if args.only.is_empty() || args.only.contains(row) {
+            failed += usize::from(!measure(*row, &bench, &mut results)?);
+        }
+    }
+    drop(bench);
+    let quick = if args.quick { "-quick" } else { "" };
+    let prefix = format!("{}-{}{quick}", results.date, results.machine.slug());
+    print!("{}", results.markdown(&prefix));
+    if args.only.is_empty() || args.out.is_some() {
+        let out = args.out.clone().unwrap_or_else(results_dir);
+        write(&results, &out, &prefix)?;
+        eprintln!("written: {prefix}.md, its JSON and its plots, in {}", out.display());
+    }
+    eprintln!("{:.0} s in all", began.elapsed().as_secs_f64());
+    if failed > 0 {
+        bail!("{failed} rows failed: the table says why");
+    }
+    Ok(())
+}
+
+/// Measures one row. One that fails is not to lose the others: it is said in its place.
+fn measure(row: RowName, bench: &Bench, results: &mut Results) -> Result<bool> {
+    let before = results.rows.len();
+    let began = Instant::now();
+    let outcome = row.measure(bench, results);
+    stop::go_on()?;
+    if let Err(error) = &outcome {
+        eprintln!("\n{}: {error:#}", row.name());
+        let mut failed = Row::new("A row that failed", "");
+        failed.note(format!("**failed**: {error:#}"));
+        results.rows.push(failed);
+    }
+    for added in &mut results.rows[before..] {
+        added.name = row.name();
+    }
+    eprintln!("{}: {:.0} s", row.name(), began.elapsed().as_secs_f64());
+    Ok(outcome.is_ok())
+}
+
+/// `benches/results`, wherever cargo was called.
+fn results_dir() -> PathBuf {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| "benches".into(), PathBuf::from);
+    package.join("results")
+}
+
+fn write(results: &Results, out: &Path, prefix: &str) -> Result<()> {
+    let written = || {
+        std::fs::create_dir_all(out)?;
+        std::fs::write(out.join(format!("{prefix}.md")), results.markdown(prefix))?;
+        let json = serde_json::to_string_pretty(results)?;
+        std::fs::write(out.join(format!("{prefix}.json")), json + "\n")?;
+        for plot in &results.plots {
+            plot.draw(&out.join(format!("{prefix}-{}.svg", plot.name)))?;
+        }
+        anyhow::Ok(())
+    };
+    written().with_context(|| format!("{}: give another folder with --out", out.display()))
+}

@@ -1,0 +1,64 @@
+//! The rows, by theme. Each measures its variants in turn and adds itself to the results.
+
+mod dump;
+mod latency;
+mod memory;
+mod mixed;
+mod primary;
+mod requests;
+mod scan;
+mod sweep;
+mod throttled;
+
+use super::bench::Bench;
+use super::report::Results;
+use anyhow::Result;
+use clap::ValueEnum;
+
+/// One row of the comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RowName {
+    /// A keyword that is not there, through 1 GiB in the page cache
+    ScanWarm,
+    /// The same from the disk
+    ScanCold,
+    /// All of 1 GiB, the newest line first
+    Dump,
+    /// Requests a second for the newest 20 lines, by connections
+    Requests,
+    /// How long the newest 20 lines take, by size of the file
+    Latency,
+    /// Small requests while deep scans run, in the page cache
+    MixedWarm,
+    /// Small requests while deep scans wait for a slow disk
+    MixedCold,
+    /// Resident memory, and threads
+    Memory,
+    /// Through the primary
+    Primary,
+    /// Read engines and block sizes, without HTTP
+    Sweep,
+}
+
+impl RowName {
+    /// Its name on the command line.
+    pub fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// Measures it.
+    pub fn measure(self, bench: &Bench, results: &mut Results) -> Result<()> {
+        match self {
+            RowName::ScanWarm => scan::warm(bench, results),
+            RowName::ScanCold => scan::cold(bench, results),
+            RowName::Dump => dump::dump(bench, results),
+            RowName::Requests => requests::requests(bench, results),
+            RowName::Latency => latency::latency(bench, results),
+            RowName::MixedWarm => mixed::mixed(bench, results),
+            RowName::MixedCold => throttled::throttled(bench, results),
+            RowName::Memory => memory::memory(bench, results),
+            RowName::Primary => primary::primary(bench, results),
+            RowName::Sweep => sweep::sweep(bench, results),
+        }
+    }
+}

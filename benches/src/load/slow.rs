@@ -1,0 +1,99 @@
+//! Clients that hardly read: a byte a second each, from answers that do not end soon.
+
+use super::connection::Request;
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
+
+/// How long one client may take to connect.
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+
+/// Clients that read one byte a second each
+#[derive(Debug, Clone, clap::Args)]
+pub struct Options {
+    /// What they ask for
+    #[arg(long, value_name = "URL")]
+    pub url: String,
+    /// How many
+    #[arg(long, default_value_t = 1000, value_name = "C")]
+    pub clients: u32,
+    /// How long, in seconds
+    #[arg(long, default_value_t = 10.0, value_name = "S")]
+    pub seconds: f64,
+}
+
+/// What became of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Connected, and still read from at the end.
+    pub reading: u32,
+    /// Cut before the end.
+    pub cut: u32,
+    /// Never connected, or never answered.
+    pub refused: u32,
+    /// Bytes that all of them have read.
+    pub bytes: u64,
+}
+
+/// Runs them, on one thread.
+pub fn run(options: &Options) -> Result<Report> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let request = Request::get(&options.url)?;
+        let deadline = Instant::now() + Duration::from_secs_f64(options.seconds);
+        let mut clients = JoinSet::new();
+        for _ in 0..options.clients {
+            clients.spawn(client(request.clone(), deadline));
+        }
+        let mut report = Report::default();
+        while let Some(done) = clients.join_next().await {
+            match done.context("a slow client of the load tool failed")? {
+                End { bytes: 0, .. } => report.refused += 1,
+                End { bytes, cut } => {
+                    report.bytes += bytes;
+                    *if cut { &mut report.cut } else { &mut report.reading } += 1;
+                }
+            }
+        }
+        Ok(report)
+    })
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct End {
+    bytes: u64,
+    cut: bool,
+}
+
+/// What an answer that is one begins with.
+const OK: &[u8] = b"HTTP/1.1 200";
+
+async fn client(request: Request, deadline: Instant) -> End {
+    let mut end = End::default();
+    let connect = async {
+        let mut socket = TcpStream::connect(request.address).await?;
+        socket.write_all(&request.head).await?;
+        // Looked at, not read: a refusal is no answer.
+        let mut status = [0; OK.len()];
+        let len = socket.peek(&mut status).await?;
+        std::io::Result::Ok((&status[..len] == OK).then_some(socket))
+    };
+    let Ok(Ok(Some(mut socket))) = timeout(CONNECT_TIME, connect).await else { return end };
+    let mut tick = interval(Duration::from_secs(1));
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while timeout_at(deadline, tick.tick()).await.is_ok() {
+        match timeout_at(deadline, socket.read_u8()).await {
+            Ok(Ok(_)) => end.bytes += 1,
+            Ok(Err(_)) => {
+                end.cut = true;
+                return end;
+            }
+            Err(_) => return end,
+        }
+    }
+    end
+}
