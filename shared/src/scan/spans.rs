@@ -14,9 +14,15 @@ use super::search::{Limits, Record, Step};
 use memchr::{memchr, memrchr};
 use std::collections::VecDeque;
 
-/// Bytes that are searched at once. A block of line feeds yields a record a byte: a piece
-/// keeps both the time between two turns and what waits to be delivered small.
-const PIECE: usize = if cfg!(test) { 5 } else { 4 << 10 };
+/// Bytes that are searched at once, between two turns.
+const PIECE: usize = if cfg!(test) { 5 } else { 16 << 10 };
+
+/// The same, after a piece that was full of records. A block of line feeds yields a record a
+/// byte, each of which is copied.
+const DENSE_PIECE: usize = if cfg!(test) { 3 } else { 2 << 10 };
+
+/// Records from which on a piece was full of them.
+const DENSE: usize = if cfg!(test) { 2 } else { 32 };
 
 /// A block, consumed in pieces from its end.
 #[derive(Debug)]
@@ -27,12 +33,13 @@ pub(super) struct SpanSearch<B> {
     span: Span,
     /// Bytes of the block that are still to be searched.
     left: usize,
+    is_dense: bool,
 }
 
 impl<B: AsRef<[u8]>> SpanSearch<B> {
     pub(super) fn new(keyword: &[u8], size: u64, limits: Limits) -> SpanSearch<B> {
         let span = Span { offset: size, len: 0 };
-        SpanSearch { spans: Spans::new(keyword, size, limits), block: None, span, left: 0 }
+        SpanSearch { spans: Spans::new(keyword, size, limits), block: None, span, left: 0, is_dense: false }
     }
 
     pub(super) fn feed(&mut self, span: Span, block: B) {
@@ -62,10 +69,11 @@ impl<B: AsRef<[u8]>> SpanSearch<B> {
             return if self.spans.base == 0 { Step::Done } else { Step::NeedBlock };
         }
         let Some(block) = &self.block else { return Step::NeedAgain(self.span) };
-        let from = self.left.saturating_sub(PIECE);
+        let from = self.left.saturating_sub(if self.is_dense { DENSE_PIECE } else { PIECE });
         let piece = &block.as_ref()[from..self.left];
         self.spans.feed(Span { offset: self.span.offset + from as u64, len: piece.len() }, piece);
         self.left = from;
+        self.is_dense = self.spans.ready.len() >= DENSE;
         Step::Working
     }
 }
