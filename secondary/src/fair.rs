@@ -91,7 +91,7 @@ mod tests {
     use crate::read::block::Pool;
     use crate::read::threads::Threads;
     use crate::read::uring::Uring;
-    use crate::read::{CacheUse, Ended, ReadAt as _, Started};
+    use crate::read::{CacheUse, Ended, ReadAt as _};
     use backscroll_shared::scan::Span;
     use std::cell::Cell;
     use std::rc::Rc;
@@ -113,8 +113,7 @@ mod tests {
             let pool = Pool::new(1);
             let file = engine.adopt(tempfile::tempfile().unwrap().into());
             let block = pool.acquire().await.unwrap();
-            let started = file.read_at(block, Span { offset: 0, len: 4096 }, 0, CacheUse::Keep);
-            let Started::UnderWay(read) = started else { panic!("there is nothing to be had at once") };
+            let read = file.read_at(block, Span { offset: 0, len: 4096 }, 0, CacheUse::Keep);
             let (len, _) = read.await.unwrap();
             assert_eq!(len, 0, "the file is empty");
             done.set(true);

@@ -2,40 +2,58 @@
 //! it has been sent: fresh memory costs a page fault for each of its pages, and an allocator
 //! that gives it back to the system in between makes that happen for every frame.
 
-use backscroll_shared::limits::FRAME_BYTES;
 use bytes::Bytes;
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// Bytes that a frame collects before it leaves, give or take one record. A thousand clients
+/// that do not read hold up to two each: one half sent, and the next.
+const SMALL: usize = 16 << 10;
+
+/// The same once a client has taken [`FULL_FROM`] bytes: large enough that the system calls
+/// do not count.
+const FULL: usize = 128 << 10;
+
+/// More than what the kernel takes for a client that reads nothing: its receive buffer, and
+/// the unsent bytes that `limits::UNSENT_BYTES` allows.
+const FULL_FROM: u64 = 8 << 20;
 
 /// Room that a frame begins with: what most tail requests fill.
 const START: usize = 8 << 10;
 
-/// Room of a full frame: it is full once it has passed [`FRAME_BYTES`], by one record.
-const FULL: usize = FRAME_BYTES + START;
-
-/// Frames that one thread keeps; about 4.5 MiB.
-const KEPT: usize = 64;
+/// Full frames that one thread keeps; about 4 MiB.
+const KEPT: usize = 32;
 
 /// The frames of one thread.
 #[derive(Debug, Clone, Default)]
 pub struct Frames(Arc<Mutex<Vec<Vec<u8>>>>);
 
+/// How large the frames are for a client that has taken `delivered` bytes of its answer.
+pub fn target(delivered: u64) -> usize {
+    if delivered < FULL_FROM { SMALL } else { FULL }
+}
+
 impl Frames {
-    /// Makes room for the next record: in two steps, so that a short answer is a small
-    /// allocation. Larger records than fit make a frame of their own size.
-    pub fn make_room(&self, frame: &mut Vec<u8>) {
+    /// Makes room for the next record, in a frame that is to collect `target` bytes: in two
+    /// steps, so that a short answer is a small allocation. A record that is larger makes a
+    /// frame of its own size.
+    pub fn make_room(&self, frame: &mut Vec<u8>, target: usize) {
         if frame.capacity() == 0 {
             frame.reserve_exact(START);
         } else if frame.capacity() == START && frame.len() > START / 2 {
-            let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let mut full = kept.unwrap_or_else(|| Vec::with_capacity(FULL));
-            full.extend_from_slice(frame);
-            *frame = full;
+            if target == FULL {
+                let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                let mut full = kept.unwrap_or_else(|| Vec::with_capacity(FULL + START));
+                full.extend_from_slice(frame);
+                *frame = full;
+            } else {
+                frame.reserve_exact(target + START - frame.len());
+            }
         }
     }
 
     /// The frame as it is sent.
     pub fn seal(&self, frame: Vec<u8>) -> Bytes {
-        if frame.capacity() == FULL {
+        if frame.capacity() == FULL + START {
             Bytes::from_owner(Sealed { frame, frames: self.clone() })
         } else {
             Bytes::from(frame)
@@ -70,28 +88,30 @@ impl Drop for Sealed {
 mod tests {
     use super::*;
 
+    fn filled(frames: &Frames, byte: u8, len: usize, delivered: u64) -> Vec<u8> {
+        let mut frame = Vec::new();
+        for _ in 0..len {
+            frames.make_room(&mut frame, target(delivered));
+            frame.push(byte);
+        }
+        frame
+    }
+
     #[test]
     fn a_full_frame_is_used_again_and_others_are_not() {
         let frames = Frames::default();
-        let mut frame = Vec::new();
-        for _ in 0..FRAME_BYTES {
-            frames.make_room(&mut frame);
-            frame.push(b'x');
-        }
+        let frame = filled(&frames, b'x', FULL, FULL_FROM);
         let at = frame.as_ptr();
         let sealed = frames.seal(frame);
-        assert!(sealed.len() == FRAME_BYTES && sealed.iter().all(|b| *b == b'x'));
+        assert!(sealed.len() == FULL && sealed.iter().all(|b| *b == b'x'));
         drop(sealed);
-        let mut small = Vec::new();
-        frames.make_room(&mut small);
-        small.extend_from_slice(&[b'y'; START / 2 + 1]);
-        assert_ne!(small.as_ptr(), at);
-        frames.make_room(&mut small);
-        assert_eq!(small.as_ptr(), at, "the one that was sent");
-        assert_eq!(&frames.seal(small)[..], &[b'y'; START / 2 + 1]);
-        let mut large = Vec::new();
-        frames.make_room(&mut large);
-        large.resize(1 << 20, b'z');
+        let small = filled(&frames, b'y', SMALL, 0);
+        assert!(small.capacity() <= SMALL + START && small.as_ptr() != at);
+        assert_eq!(&frames.seal(small)[..], &[b'y'; SMALL]);
+        let again = filled(&frames, b'z', START, FULL_FROM);
+        assert_eq!(again.as_ptr(), at, "the one that was sent");
+        assert_eq!(&frames.seal(again)[..], &[b'z'; START]);
+        let large = filled(&frames, b'l', 1 << 20, FULL_FROM);
         assert_eq!(frames.seal(large).len(), 1 << 20);
     }
 }

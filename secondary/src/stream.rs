@@ -1,11 +1,10 @@
 //! One answer of `/logs` as a body: readahead, scan and encoding, pulled by the client.
 
-use crate::frame::Frames;
+use crate::frame::{self, Frames};
 use crate::read::admission::{self, Admission};
 use crate::read::block::Block;
 use crate::read::readahead::BLOCK_WAIT;
 use crate::read::{Engine, Fed, ReadAt, ReadFailure, Readahead};
-use backscroll_shared::limits;
 use backscroll_shared::query::FileName;
 use backscroll_shared::scan::{Search, Step};
 use backscroll_shared::wire::problem::{Code, Problem};
@@ -70,6 +69,8 @@ pub struct LogStream<E: Engine> {
     worked_since: Instant,
     /// When the last frame was handed out; None before the first.
     handed_out: Option<Instant>,
+    /// Bytes handed out.
+    delivered: u64,
     /// Held from the first large line or record on until the client has it.
     large: Option<OwnedSemaphorePermit>,
 }
@@ -107,6 +108,7 @@ impl<E: Engine> LogStream<E> {
             phase: Phase::Searching,
             worked_since: Instant::now(),
             handed_out: None,
+            delivered: 0,
             large: None,
         }
     }
@@ -129,6 +131,7 @@ impl<E: Engine> LogStream<E> {
         self.fill().await;
         if !self.frame.is_empty() {
             self.handed_out = Some(Instant::now());
+            self.delivered += self.frame.len() as u64;
             if !keeps_up {
                 // It may be long until it takes the next one.
                 self.park();
@@ -168,7 +171,12 @@ impl<E: Engine> LogStream<E> {
             self.large = None;
         }
         self.take_turns().await;
-        while matches!(self.phase, Phase::Searching) && self.frame.len() < limits::FRAME_BYTES {
+        let target = frame::target(self.delivered);
+        while matches!(self.phase, Phase::Searching) && self.frame.len() < target {
+            self.context.frames.make_room(&mut self.frame, target);
+            if self.ending.format == Format::Text && self.search.take_lines(&mut self.frame, target) {
+                continue;
+            }
             match self.search.step() {
                 Step::Record(record) => {
                     if record.bytes.len() > admission::LARGE_BYTES && self.large.is_none() {
@@ -177,7 +185,6 @@ impl<E: Engine> LogStream<E> {
                             return self.fail(&ReadFailure::Starved);
                         }
                     }
-                    self.context.frames.make_room(&mut self.frame);
                     self.encoder.encode(&record, &mut self.frame);
                 }
                 Step::Done => self.end(self.verdict()),

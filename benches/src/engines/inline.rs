@@ -2,7 +2,7 @@
 //! measured against. A server could not read so, because a cold read stops its thread.
 
 use backscroll_secondary::read::block::Block;
-use backscroll_secondary::read::{CacheUse, Ended, Engine, Pause, ReadAt, ReadResult, Started};
+use backscroll_secondary::read::{CacheUse, Ended, Engine, Pause, ReadAt, ReadResult};
 use backscroll_shared::scan::Span;
 use std::future::{Future, Ready, ready};
 use std::io;
@@ -40,10 +40,16 @@ pub struct InlineFile(OwnedFd);
 impl ReadAt for InlineFile {
     type Read = Ready<ReadResult>;
 
-    fn read_at(&self, mut block: Block, span: Span, done: usize, _: CacheUse) -> Started<Ready<ReadResult>> {
+    fn read_cached(&self, block: &mut Block, span: Span, done: usize) -> Option<usize> {
+        let memory = &mut block.memory()[done..span.len];
+        rustix::io::pread(&self.0, memory, span.offset + done as u64).ok().filter(|len| *len > 0)
+    }
+
+    /// Comes here with what has failed, to say why.
+    fn read_at(&self, mut block: Block, span: Span, done: usize, _: CacheUse) -> Ready<ReadResult> {
         let memory = &mut block.memory()[done..span.len];
         let read = rustix::io::pread(&self.0, memory, span.offset + done as u64);
-        Started::Done(read.map(|len| (len, block)).map_err(io::Error::from))
+        ready(read.map(|len| (len, block)).map_err(io::Error::from))
     }
 
     fn shared(&self) -> Option<Arc<OwnedFd>> {

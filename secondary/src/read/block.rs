@@ -6,18 +6,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Bytes of a block: the largest read of the ramp.
-pub const BLOCK_BYTES: usize = 256 << 10;
+pub const BLOCK_BYTES: usize = 512 << 10;
 
-/// Blocks of one thread: 32 MiB. The deep scans that have a pass hold up to 16 and the one in
-/// hand each; the rest is for tails, which need one or two.
-pub const BLOCKS: usize = 128;
+/// Blocks of one thread: 32 MiB, were all of them filled. The deep scans that have a pass hold
+/// up to 8 and the one in hand each; the rest is for tails, which fill a small part of one.
+pub const BLOCKS: usize = 64;
 
 /// The blocks of one thread. They are mapped when first needed and kept: a fresh mapping
-/// costs a page fault for each of its 64 pages.
+/// costs a page fault for each of its pages.
+///
+/// A block that waits for the disk needs a place as well, of which there are fewer: however
+/// many scans wait for a slow disk, what is in the page cache finds a block.
 #[derive(Debug)]
 pub struct Pool {
     free: Mutex<Vec<MmapMut>>,
     permits: Arc<Semaphore>,
+    cold: Arc<Semaphore>,
     capacity: usize,
     block_bytes: usize,
 }
@@ -31,7 +35,8 @@ impl Pool {
     /// A pool whose blocks have `block_bytes` bytes: benchmarks compare block sizes.
     pub fn with_block_bytes(capacity: usize, block_bytes: usize) -> Arc<Pool> {
         let permits = Arc::new(Semaphore::new(capacity));
-        Arc::new(Pool { free: Mutex::default(), permits, capacity, block_bytes })
+        let cold = Arc::new(Semaphore::new((capacity - capacity / 4).max(1)));
+        Arc::new(Pool { free: Mutex::default(), permits, cold, capacity, block_bytes })
     }
 
     /// A block, once there is one. First come, first served.
@@ -43,6 +48,11 @@ impl Pool {
     /// A block, if there is one now.
     pub fn try_acquire(self: &Arc<Pool>) -> Option<io::Result<Block>> {
         self.permits.clone().try_acquire_owned().ok().map(|permit| self.block(permit))
+    }
+
+    /// A place for a block that waits for the disk, once there is one.
+    pub(super) async fn cold_place(&self) -> OwnedSemaphorePermit {
+        self.cold.clone().acquire_owned().await.expect("the semaphore is never closed")
     }
 
     /// Whether a quarter of the blocks is left: reading ahead stops short of it, so that
@@ -64,7 +74,7 @@ impl Pool {
             // quarter of the speed.
             None => MmapMut::map_anon(self.block_bytes)?,
         };
-        Ok(Block { map: Some(map), len: 0, pool: Arc::clone(self), _permit: permit })
+        Ok(Block { map: Some(map), len: 0, pool: Arc::clone(self), _permit: permit, cold: None })
     }
 }
 
@@ -77,9 +87,28 @@ pub struct Block {
     len: usize,
     pool: Arc<Pool>,
     _permit: OwnedSemaphorePermit,
+    cold: Option<OwnedSemaphorePermit>,
 }
 
 impl Block {
+    /// Takes a place among those that wait for the disk, if there is one now.
+    pub(super) fn take_cold_place(&mut self) -> bool {
+        if self.cold.is_none() {
+            self.cold = self.pool.cold.clone().try_acquire_owned().ok();
+        }
+        self.cold.is_some()
+    }
+
+    /// Takes over a place that was waited for.
+    pub(super) fn put_in_cold_place(&mut self, place: OwnedSemaphorePermit) {
+        self.cold = Some(place);
+    }
+
+    /// It has been read.
+    pub(super) fn leave_cold_place(&mut self) {
+        self.cold = None;
+    }
+
     /// All of the block's memory. It does not move while the block lives.
     pub fn memory(&mut self) -> &mut [u8] {
         self.map.as_mut().expect("present until dropped")
@@ -122,6 +151,18 @@ mod tests {
         drop(first);
         assert_eq!(pool.in_use(), 0);
         assert_eq!(pool.try_acquire().unwrap().unwrap().memory().as_ptr().addr(), at);
+    }
+
+    #[test]
+    fn blocks_that_wait_for_the_disk_leave_some_to_those_that_need_not() {
+        let pool = Pool::new(4);
+        let mut blocks: Vec<Block> = (0..4).map(|_| pool.try_acquire().unwrap().unwrap()).collect();
+        let waiting = blocks.iter_mut().filter_map(|block| block.take_cold_place().then_some(())).count();
+        assert_eq!(waiting, 3);
+        blocks[0].leave_cold_place();
+        assert!(blocks[3].take_cold_place());
+        drop(blocks);
+        assert!(pool.try_acquire().unwrap().unwrap().take_cold_place());
     }
 
     #[test]

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 /// Blocks of a run: long enough that handing it over does not count.
-pub const RUN_BLOCKS: usize = 4;
+pub const RUN_BLOCKS: usize = 2;
 
 /// Runs that a helper has waiting: one that it works on, one that is next.
 pub const RUNS_AHEAD: usize = 2;

@@ -31,15 +31,6 @@ pub use readahead::{Fed, ReadFailure, Readahead};
 /// its pool.
 pub type ReadResult = io::Result<(usize, Block)>;
 
-/// A read that has been begun.
-#[derive(Debug)]
-pub enum Started<R> {
-    /// The page cache had it.
-    Done(ReadResult),
-    /// It has to be waited for.
-    UnderWay(R),
-}
-
 /// What becomes of the page cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CacheUse {
@@ -55,9 +46,13 @@ pub trait ReadAt: 'static {
     /// the descriptor live until the kernel is done with both.
     type Read: Future<Output = ReadResult> + Unpin + 'static;
 
-    /// Starts to fill the block from `done` on, up to `span.len`, with the file's bytes
-    /// from `span.offset + done` on.
-    fn read_at(&self, block: Block, span: Span, done: usize, cache: CacheUse) -> Started<Self::Read>;
+    /// Fills the block from `done` on, up to `span.len`, with the file's bytes from
+    /// `span.offset + done` on, as far as they are there at once. Says how many came; nothing
+    /// where they have to be waited for.
+    fn read_cached(&self, block: &mut Block, span: Span, done: usize) -> Option<usize>;
+
+    /// Starts to do the same, however long it takes.
+    fn read_at(&self, block: Block, span: Span, done: usize, cache: CacheUse) -> Self::Read;
 
     /// The file's size now, in bytes.
     fn size(&self) -> io::Result<u64>;

@@ -8,7 +8,7 @@
 use super::admission::{Admission, DEEP_FROM, Pass};
 use super::block::{Block, Pool};
 use super::crew::{Examined, Help, RUN_BLOCKS};
-use super::{CacheUse, ReadAt, ReadResult, Started};
+use super::{CacheUse, ReadAt, ReadResult};
 use backscroll_shared::scan::{Hits, ReadPlan, Span};
 use std::collections::VecDeque;
 use std::future::{Future as _, poll_fn};
@@ -201,7 +201,12 @@ impl<F: ReadAt> Readahead<F> {
             // Out of blocks, or of memory, it goes on with less.
             let Some(Ok(block)) = self.pool.try_acquire() else { return };
             let slot = self.queue.back_mut().expect("planned above");
-            slot.begin(&self.file, block, self.plan.planned());
+            if let Err(mut block) = slot.read_cached(&self.file, block) {
+                if !block.take_cold_place() {
+                    return;
+                }
+                slot.read(&self.file, block, self.plan.planned());
+            }
         }
     }
 
@@ -258,9 +263,7 @@ impl<F: ReadAt> Readahead<F> {
         loop {
             let slot = self.queue.front().expect("the callers have filled the queue");
             if matches!(slot.state, State::Planned) {
-                let block = self.wait_for_block().await?;
-                let slot = self.queue.front_mut().expect("it stays in the queue");
-                self.is_cold = slot.begin(&self.file, block, self.plan.planned());
+                self.begin_front().await?;
             }
             self.wait_for_front().await?;
             let slot = self.queue.front_mut().expect("it stays in the queue");
@@ -277,11 +280,16 @@ impl<F: ReadAt> Readahead<F> {
                     slot.done += len;
                     if slot.done >= span.len {
                         block.set_len(span.len);
+                        block.leave_cold_place();
                         self.queue.pop_front();
                         self.block_wait = BLOCK_WAIT;
                         return Ok((span, block, None));
                     }
-                    self.is_cold |= slot.begin(&self.file, block, self.plan.planned());
+                    // It holds bytes, so it goes on whether there is a cold place or not.
+                    if let Err(block) = slot.read_cached(&self.file, block) {
+                        self.is_cold = true;
+                        slot.read(&self.file, block, self.plan.planned());
+                    }
                 }
                 State::Read(Err(error)) if is_transient(&error) && slot.retries < RETRIES => {
                     // The failed read has given its block back, and with it what an earlier,
@@ -293,6 +301,29 @@ impl<F: ReadAt> Readahead<F> {
                 State::Planned | State::Reading(_) | State::Lent(_) | State::LentToo => {}
             }
         }
+    }
+
+    /// Begins to read what is wanted next, once there is a block for it, and a place where it
+    /// has to wait for the disk.
+    async fn begin_front(&mut self) -> Result<(), ReadFailure> {
+        let block = self.wait_for_block().await?;
+        let slot = self.queue.front_mut().expect("the callers have filled the queue");
+        let Err(mut block) = slot.read_cached(&self.file, block) else {
+            self.is_cold = false;
+            return Ok(());
+        };
+        self.is_cold = true;
+        if !block.take_cold_place() {
+            drop(block);
+            self.waited = true;
+            let place = timeout(self.block_wait, self.pool.cold_place()).await;
+            let place = place.map_err(|_| ReadFailure::Starved)?;
+            block = self.wait_for_block().await?;
+            block.put_in_cold_place(place);
+        }
+        let slot = self.queue.front_mut().expect("it stays in the queue");
+        slot.read(&self.file, block, self.plan.planned());
+        Ok(())
     }
 
     /// Waits until the front slot is no longer somebody else's business.
@@ -342,19 +373,21 @@ impl<R> Slot<R> {
         Slot { span, state: State::Planned, done: 0, retries: 0 }
     }
 
-    /// Begins to read, or goes on. Says whether it has to wait for the disk.
-    fn begin<F: ReadAt<Read = R>>(&mut self, file: &F, block: Block, planned: u64) -> bool {
-        let cache = if planned > CACHED_BYTES { CacheUse::LeaveAsFound } else { CacheUse::Keep };
-        match file.read_at(block, self.span, self.done, cache) {
-            Started::Done(result) => {
-                self.state = State::Read(result);
-                false
+    /// Reads, or goes on, as far as it need not wait. Gives the block back where it must.
+    fn read_cached<F: ReadAt<Read = R>>(&mut self, file: &F, mut block: Block) -> Result<(), Block> {
+        match file.read_cached(&mut block, self.span, self.done) {
+            Some(len) => {
+                self.state = State::Read(Ok((len, block)));
+                Ok(())
             }
-            Started::UnderWay(read) => {
-                self.state = State::Reading(read);
-                true
-            }
+            None => Err(block),
         }
+    }
+
+    /// Begins to read, or to go on, however long it takes.
+    fn read<F: ReadAt<Read = R>>(&mut self, file: &F, block: Block, planned: u64) {
+        let cache = if planned > CACHED_BYTES { CacheUse::LeaveAsFound } else { CacheUse::Keep };
+        self.state = State::Reading(file.read_at(block, self.span, self.done, cache));
     }
 }
 

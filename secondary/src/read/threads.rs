@@ -2,7 +2,7 @@
 
 use super::block::Block;
 use super::uring::RWF_DONTCACHE;
-use super::{CacheUse, Ended, Engine, Pause, ReadAt, ReadResult, Started};
+use super::{CacheUse, Ended, Engine, Pause, ReadAt, ReadResult};
 use backscroll_shared::scan::Span;
 use rustix::io::{Errno, ReadWriteFlags, pread, preadv2};
 use std::future::Future;
@@ -59,14 +59,19 @@ pub struct PooledFile(Arc<OwnedFd>);
 impl ReadAt for PooledFile {
     type Read = PooledRead;
 
-    fn read_at(&self, mut block: Block, span: Span, done: usize, cache: CacheUse) -> Started<PooledRead> {
+    /// All of it is the pool's business.
+    fn read_cached(&self, _: &mut Block, _: Span, _: usize) -> Option<usize> {
+        None
+    }
+
+    fn read_at(&self, mut block: Block, span: Span, done: usize, cache: CacheUse) -> PooledRead {
         let file = Arc::clone(&self.0);
         #[expect(clippy::disallowed_methods, reason = "this engine is the thread pool")]
-        Started::UnderWay(PooledRead(tokio::task::spawn_blocking(move || {
+        PooledRead(tokio::task::spawn_blocking(move || {
             let memory = &mut block.memory()[done..span.len];
             let len = read_now(&file, memory, span.offset + done as u64, cache)?;
             Ok((len, block))
-        })))
+        }))
     }
 
     /// Its reads run beside the scan as it is.

@@ -16,7 +16,7 @@
 //!   and waits for it.)
 
 use super::block::Block;
-use super::{CacheUse, Ended, Engine, Pause, ReadAt, ReadResult, Started};
+use super::{CacheUse, Ended, Engine, Pause, ReadAt, ReadResult};
 use backscroll_shared::scan::Span;
 use io_uring::{cqueue, opcode, types};
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
@@ -141,25 +141,30 @@ impl UringFile {
 impl ReadAt for UringFile {
     type Read = UringRead;
 
-    fn read_at(&self, mut block: Block, span: Span, done: usize, cache: CacheUse) -> Started<UringRead> {
-        let memory = &mut block.memory()[done..span.len];
-        let offset = span.offset + done as u64;
-        if self.can_nowait.get() {
-            match preadv2(&*self.fd, &mut [IoSliceMut::new(memory)], offset, ReadWriteFlags::NOWAIT) {
-                Ok(len) if len > 0 => return Started::Done(Ok((len, block))),
-                Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => self.can_nowait.set(false),
-                // It would have to wait, or something is wrong: the ring finds out.
-                _ => {}
-            }
+    fn read_cached(&self, block: &mut Block, span: Span, done: usize) -> Option<usize> {
+        if !self.can_nowait.get() {
+            return None;
         }
+        match read_nowait(&self.fd, block, span, done) {
+            Ok(len) if len > 0 => Some(len),
+            Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => {
+                self.can_nowait.set(false);
+                None
+            }
+            // It would have to wait, or something is wrong: the ring finds out.
+            _ => None,
+        }
+    }
+
+    fn read_at(&self, block: Block, span: Span, done: usize, cache: CacheUse) -> UringRead {
         let can_dontcache = cache == CacheUse::LeaveAsFound && self.can_dontcache.get();
-        Started::UnderWay(UringRead {
-            read: submit(&self.fd, block, offset, done, span.len, can_dontcache),
+        UringRead {
+            read: submit(&self.fd, block, span, done, can_dontcache),
             file: self.clone(),
             span,
             done,
             can_dontcache,
-        })
+        }
     }
 
     fn size(&self) -> io::Result<u64> {
@@ -176,9 +181,7 @@ impl ReadAt for UringFile {
 pub(super) fn read_cached(fd: &OwnedFd, block: &mut Block, span: Span) -> bool {
     let mut done = 0;
     while done < span.len {
-        let memory = &mut block.memory()[done..span.len];
-        let offset = span.offset + done as u64;
-        match preadv2(fd, &mut [IoSliceMut::new(memory)], offset, ReadWriteFlags::NOWAIT) {
+        match read_nowait(fd, block, span, done) {
             Ok(len) if len > 0 => done += len,
             _ => return false,
         }
@@ -187,19 +190,23 @@ pub(super) fn read_cached(fd: &OwnedFd, block: &mut Block, span: Span) -> bool {
     true
 }
 
+fn read_nowait(fd: &OwnedFd, block: &mut Block, span: Span, done: usize) -> Result<usize, Errno> {
+    let memory = &mut block.memory()[done..span.len];
+    preadv2(fd, &mut [IoSliceMut::new(memory)], span.offset + done as u64, ReadWriteFlags::NOWAIT)
+}
+
 fn submit(
     fd: &Arc<OwnedFd>,
     mut block: Block,
-    offset: u64,
-    from: usize,
-    to: usize,
+    span: Span,
+    done: usize,
     dontcache: bool,
 ) -> InFlightOneshot<Reading, IntoResult> {
-    let memory = &mut block.memory()[from..to];
+    let memory = &mut block.memory()[done..span.len];
     let len = u32::try_from(memory.len()).expect("a block is far smaller than 4 GiB");
     let flags = if dontcache { RWF_DONTCACHE.cast_signed() } else { 0 };
     let entry = opcode::Read::new(types::Fd(fd.as_raw_fd()), memory.as_mut_ptr(), len)
-        .offset(offset)
+        .offset(span.offset + done as u64)
         .rw_flags(flags)
         .build();
     READS.set(READS.get() + 1);
@@ -237,8 +244,7 @@ impl Future for UringRead {
                 Err((error, block)) if this.can_dontcache && is_refused_flag(&error) => {
                     this.file.can_dontcache.set(false);
                     this.can_dontcache = false;
-                    let offset = this.span.offset + this.done as u64;
-                    this.read = submit(&this.file.fd, block, offset, this.done, this.span.len, false);
+                    this.read = submit(&this.file.fd, block, this.span, this.done, false);
                     continue;
                 }
                 Err((error, _)) => Err(error),

@@ -2,7 +2,7 @@
 
 use backscroll_secondary::frame::Frames;
 use backscroll_secondary::read::block::{Block, Pool};
-use backscroll_secondary::read::{CacheUse, Ended, Engine, Pause, ReadAt, ReadResult, Readahead, Started};
+use backscroll_secondary::read::{CacheUse, Ended, Engine, Pause, ReadAt, ReadResult, Readahead};
 use backscroll_secondary::stream::{Context, Ending, LogStream};
 use backscroll_shared::query::FileName;
 use backscroll_shared::scan::{Limits, ReadPlan, Search, Span};
@@ -29,16 +29,20 @@ const LINE: &[u8] = b"a line of the log\n";
 impl ReadAt for FaultyFile {
     type Read = Ready<ReadResult>;
 
-    fn read_at(&self, mut block: Block, span: Span, done: usize, _: CacheUse) -> Started<Ready<ReadResult>> {
+    fn read_cached(&self, _: &mut Block, _: Span, _: usize) -> Option<usize> {
+        None
+    }
+
+    fn read_at(&self, mut block: Block, span: Span, done: usize, _: CacheUse) -> Ready<ReadResult> {
         if span.offset < self.0.bad {
-            return Started::UnderWay(ready(Err(io::Error::from_raw_os_error(self.0.errno))));
+            return ready(Err(io::Error::from_raw_os_error(self.0.errno)));
         }
         // Short reads on purpose: a third of what was asked for, at least a byte.
         let len = ((span.len - done) / 3).max(1);
         for (i, byte) in block.memory()[done..done + len].iter_mut().enumerate() {
             *byte = LINE[usize::try_from(span.offset + (done + i) as u64).unwrap() % LINE.len()];
         }
-        Started::UnderWay(ready(Ok((len, block))))
+        ready(Ok((len, block)))
     }
 
     fn shared(&self) -> Option<Arc<OwnedFd>> {
@@ -165,16 +169,20 @@ fn a_read_that_is_tried_again_survives_being_given_up_while_it_waits_for_a_block
     impl ReadAt for Interrupted {
         type Read = std::pin::Pin<Box<dyn Future<Output = ReadResult>>>;
 
-        fn read_at(&self, mut block: Block, span: Span, done: usize, _: CacheUse) -> Started<Self::Read> {
+        fn read_cached(&self, _: &mut Block, _: Span, _: usize) -> Option<usize> {
+            None
+        }
+
+        fn read_at(&self, mut block: Block, span: Span, done: usize, _: CacheUse) -> Self::Read {
             if !self.0.replace(true) {
-                return Started::UnderWay(Box::pin(async {
+                return Box::pin(async {
                     pending_once().await;
                     drop(block);
                     Err(io::Error::from_raw_os_error(4))
-                }));
+                });
             }
             block.memory()[done..span.len].fill(b'x');
-            Started::Done(Ok((span.len - done, block)))
+            Box::pin(ready(Ok((span.len - done, block))))
         }
 
         fn shared(&self) -> Option<Arc<OwnedFd>> {

@@ -6,7 +6,7 @@ use super::matcher::{Found, LineMatcher};
 use super::open_line::OpenLine;
 use super::plan::Span;
 use super::search::{Limits, Record, Step};
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memrchr, memrchr_iter};
 use std::sync::Arc;
 
 /// Bytes of a block that are looked through in one go where there are many keywords: each
@@ -146,6 +146,36 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
                 }
             }
         }
+    }
+
+    /// Lines of the region, where every line is a record: how many were appended to `out`.
+    pub(super) fn take_lines(&mut self, out: &mut Vec<u8>, full: usize, most: u64) -> u64 {
+        let (Phase::Region { start, end: Some(mut end) }, Some(block)) = (self.phase, &self.block) else {
+            return 0;
+        };
+        if !self.matcher.matches_all() {
+            return 0;
+        }
+        self.open.clear();
+        let block = block.as_ref();
+        let mut left = Some(end);
+        let mut taken = 0;
+        let mut feeds = memrchr_iter(b'\n', &block[start..end]);
+        while taken < most && out.len() < full {
+            let feed = feeds.next().map(|feed| start + feed);
+            let line = &block[feed.map_or(start, |feed| feed + 1)..end];
+            if line.len() > self.limit {
+                break;
+            }
+            out.extend_from_slice(line);
+            out.push(b'\n');
+            taken += 1;
+            left = feed;
+            let Some(feed) = feed else { break };
+            end = feed;
+        }
+        self.phase = Phase::Region { start, end: left };
+        taken
     }
 
     /// Completes the line cut by the block's newer edge, if its beginning lies in here.

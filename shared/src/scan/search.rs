@@ -168,6 +168,17 @@ impl<B: AsRef<[u8]>> Search<B> {
         step
     }
 
+    /// Goes on by as many records as can be had in one go, as text: each a line, ended by a
+    /// line feed, appended to `out` until that has `full` bytes. It is [`Search::step`]
+    /// without the way there and back for each line; false where only `step` can go on.
+    pub fn take_lines(&mut self, out: &mut Vec<u8>, full: usize) -> bool {
+        let Mode::Lines(lines) = &mut self.mode else { return false };
+        let taken = lines.take_lines(out, full, self.remaining.unwrap_or(u64::MAX));
+        self.remaining = self.remaining.map(|n| n - taken);
+        self.summary.lines += taken;
+        taken > 0
+    }
+
     /// What has been done so far.
     pub fn summary(&self) -> Summary {
         Summary { bytes_scanned: self.size - self.reached, ..self.summary }

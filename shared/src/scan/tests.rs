@@ -160,6 +160,44 @@ proptest! {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn lines_taken_in_one_go_are_those_that_come_one_by_one(
+        file in content(), n in prop::option::of(0u64..9), line in 1usize..40, full in 1usize..50,
+    ) {
+        let limits = Limits { line, record: 60 };
+        let expected = oracle(&file, &[], n, limits);
+        for block_len in 1..=17 {
+            let mut search: Search<&[u8]> = Search::new(vec![], n, file.len() as u64, limits);
+            let mut plan = ReadPlan::with_ramp(file.len() as u64, blocks(block_len), 1);
+            let mut out = Vec::new();
+            loop {
+                let room = out.len() + full;
+                if search.take_lines(&mut out, room) {
+                    continue;
+                }
+                match search.step() {
+                    Step::Record(record) => {
+                        out.extend_from_slice(record.bytes);
+                        out.push(b'\n');
+                    }
+                    Step::NeedBlock => {
+                        let span = plan.next_span().unwrap();
+                        search.feed(span, &file[usize::try_from(span.offset).unwrap()..][..span.len]);
+                    }
+                    Step::Working | Step::NeedAgain(_) => {}
+                    Step::Done => break,
+                }
+            }
+            let text: Vec<u8> = expected.iter().flat_map(|record| [&record.1[..], b"\n"].concat()).collect();
+            prop_assert_eq!(out, text);
+            prop_assert_eq!(search.summary().lines, expected.len() as u64);
+        }
+    }
+}
+
+proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
@@ -249,7 +287,7 @@ fn the_plan_covers_every_byte_once_and_begins_reads_at_pages() {
             let span = plan.next_span().unwrap();
             assert_eq!(span.end(), end);
             assert_eq!(span.offset % 4096, 0);
-            assert!((1..=16).contains(&depth) && span.len <= 256 << 10);
+            assert!((1..=16).contains(&depth) && span.len <= 512 << 10);
             end = span.offset;
             blocks += 1;
         }
