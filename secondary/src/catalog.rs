@@ -9,7 +9,7 @@
 
 use backscroll_shared::query::FileName;
 use backscroll_shared::wire::problem::{Code, Problem};
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fcntl_setfl, fstat, openat2};
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -23,7 +23,7 @@ pub struct Catalog {
 /// A log file, opened.
 #[derive(Debug)]
 pub struct LogFile {
-    /// Its descriptor, for reading.
+    /// Its descriptor, for reading; non-blocking, which the ring does not want.
     pub file: OwnedFd,
     /// Its size when it was opened. Bytes past it are never read.
     pub size: u64,
@@ -65,9 +65,6 @@ impl Catalog {
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(not_found(name));
         }
-        // Left set, it makes io_uring answer EAGAIN where a file system cannot promise not
-        // to wait, instead of waiting.
-        fcntl_setfl(&file, OFlags::empty()).map_err(|errno| problem(name, errno))?;
         Ok(LogFile { file, size: u64::try_from(stat.st_size).unwrap_or(0) })
     }
 

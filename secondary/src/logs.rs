@@ -61,6 +61,10 @@ pub(crate) async fn logs<E: Engine, B>(
     if let Ok(primed) = tokio::time::timeout(FIRST_RECORD_WAIT, answer.prime()).await {
         primed?;
     }
+    if let Some(whole) = answer.take_whole() {
+        *response.body_mut() = AnswerBody::from(whole);
+        return Ok(response);
+    }
     let answer = Rc::new(Mutex::new(answer));
     *connection.stream.borrow_mut() = Rc::downgrade(&answer);
     *response.body_mut() = AnswerBody::Frames(Box::pin(stream::unfold(answer, |answer| async move {

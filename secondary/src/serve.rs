@@ -146,7 +146,8 @@ pub(crate) async fn serve<E: Engine + Unpin>(engine: E, host: Arc<Host>, inlet: 
                     tracing::error!(%error, "a connection ended in a panic");
                 }
             }
-            _ = sweep.tick() => look_after(&mut connections.borrow_mut()),
+            // An idle server sleeps.
+            _ = sweep.tick(), if !connections.borrow().is_empty() => look_after(&mut connections.borrow_mut()),
             changed = stage.changed() => {
                 sockets.close();
                 let stage = *stage.borrow_and_update();

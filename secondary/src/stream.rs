@@ -71,6 +71,8 @@ pub struct LogStream<E: Engine> {
     handed_out: Option<Instant>,
     /// Bytes handed out.
     delivered: u64,
+    /// Blocks read, those that were read again included.
+    blocks: u64,
     /// Held from the first large line or record on until the client has it.
     large: Option<OwnedSemaphorePermit>,
 }
@@ -109,6 +111,7 @@ impl<E: Engine> LogStream<E> {
             worked_since: Instant::now(),
             handed_out: None,
             delivered: 0,
+            blocks: 0,
             large: None,
         }
     }
@@ -122,6 +125,22 @@ impl<E: Engine> LogStream<E> {
                 Err(Problem::new(code_of(&failure.code), failure.detail.clone()))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// All of the answer, where it is complete, lies in its first frame, and its client reads
+    /// no trailers: then its length is known, and no stream is needed.
+    pub fn take_whole(&mut self) -> Option<Bytes> {
+        match &self.phase {
+            Phase::Ended(verdict) if verdict.error.is_none() && !self.ending.trailers => {
+                let mut whole = std::mem::take(&mut self.frame);
+                if self.ending.format == Format::Ndjson && !self.ending.relay {
+                    whole.extend_from_slice(&ndjson::end(verdict));
+                }
+                self.phase = Phase::Over;
+                Some(self.context.frames.seal(whole))
+            }
+            _ => None,
         }
     }
 
@@ -213,6 +232,7 @@ impl<E: Engine> LogStream<E> {
     }
 
     fn feed(&mut self, (span, block, hits): Fed) {
+        self.blocks += 1;
         match hits {
             Some(hits) => self.search.feed_examined(span, block, hits),
             None => self.search.feed(span, block),
@@ -239,9 +259,13 @@ impl<E: Engine> LogStream<E> {
     }
 
     /// The verdict once the records are out: complete, unless the file has become shorter
-    /// than it was, so that some of them may have been somebody else's bytes.
+    /// than it was, so that some of them may have been somebody else's bytes. One block alone
+    /// is that of the file's end, which was there when it was read.
     fn verdict(&self) -> Verdict {
         let verdict = self.tally(Status::Complete);
+        if self.blocks <= 1 {
+            return verdict;
+        }
         match self.readahead.file().size() {
             Ok(now) if now < self.size => self.failed(&ReadFailure::Shrunk { offset: now }),
             _ => verdict,

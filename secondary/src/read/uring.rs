@@ -19,6 +19,7 @@ use super::block::Block;
 use super::{CacheUse, Ended, Engine, Pause, ReadAt, ReadResult};
 use backscroll_shared::scan::Span;
 use io_uring::{cqueue, opcode, types};
+use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use std::cell::Cell;
 use std::future::Future;
@@ -52,7 +53,7 @@ impl Engine for Uring {
     const NAME: &'static str = "uring";
 
     fn adopt(self, file: OwnedFd) -> UringFile {
-        UringFile { fd: Arc::new(file), can_nowait: Cell::new(true), can_dontcache: Rc::new(Cell::new(true)) }
+        UringFile::new(file, true)
     }
 
     fn pause(self) -> Pause {
@@ -122,6 +123,8 @@ pub(super) const RWF_DONTCACHE: u32 = 0x80;
 #[derive(Debug, Clone)]
 pub struct UringFile {
     fd: Arc<OwnedFd>,
+    /// Whether `O_NONBLOCK` may still be set.
+    is_nonblocking: Cell<bool>,
     /// Whether its file system can read without waiting.
     can_nowait: Cell<bool>,
     /// Whether it can leave the page cache as it was. Shared with the reads that find out.
@@ -132,6 +135,7 @@ impl UringFile {
     fn new(fd: OwnedFd, can_nowait: bool) -> UringFile {
         UringFile {
             fd: Arc::new(fd),
+            is_nonblocking: Cell::new(true),
             can_nowait: Cell::new(can_nowait),
             can_dontcache: Rc::new(Cell::new(true)),
         }
@@ -157,6 +161,13 @@ impl ReadAt for UringFile {
     }
 
     fn read_at(&self, block: Block, span: Span, done: usize, cache: CacheUse) -> UringRead {
+        // Left set, it makes io_uring answer EAGAIN where a file system cannot promise not to
+        // wait, instead of waiting. What the page cache has needs no such call.
+        if self.is_nonblocking.replace(false)
+            && let Err(error) = fcntl_setfl(&*self.fd, OFlags::empty())
+        {
+            tracing::warn!(%error, "a file stays non-blocking");
+        }
         let can_dontcache = cache == CacheUse::LeaveAsFound && self.can_dontcache.get();
         UringRead {
             read: submit(&self.fd, block, span, done, can_dontcache),

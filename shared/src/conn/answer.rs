@@ -22,6 +22,15 @@ use tokio::time::{Sleep, sleep};
 /// to send it.
 const RESET_GRACE: Duration = Duration::from_millis(200);
 
+/// Bytes that wait for a client, beyond which nothing more is asked of the body until they
+/// have been written. hyper would go on up to the size of its buffers, which heads of
+/// requests need to be large: a thousand clients that do not read would hold it each.
+const WAITING_BYTES: usize = 32 << 10;
+
+/// Bytes after which a client is trusted to read: more than the kernel takes for one that
+/// does not. From here on hyper decides, and nothing stops to wait.
+const TRUSTED_FROM: u64 = 8 << 20;
+
 /// The body of an answer, on its way to a [`super::Watched`] socket.
 #[derive(Debug)]
 pub struct Answer<B: Body> {
@@ -31,6 +40,12 @@ pub struct Answer<B: Body> {
     ends_by_closing: bool,
     failing: Option<Failing<B::Error>>,
     ended: bool,
+    /// Bytes of the body so far.
+    bytes: u64,
+    /// Of these, those that may not have been written yet, and how often all was written
+    /// before them.
+    waiting: usize,
+    flushes: u64,
 }
 
 #[derive(Debug)]
@@ -49,7 +64,24 @@ impl<B: Body> Answer<B> {
         if ends_by_closing {
             watch.ends_by_closing.store(true, Relaxed);
         }
-        Answer { body, watch, ends_by_closing, failing: None, ended: false }
+        Answer { body, watch, ends_by_closing, failing: None, ended: false, bytes: 0, waiting: 0, flushes: 0 }
+    }
+}
+
+impl<B: Body> Answer<B> {
+    /// Ready once little waits for the client.
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.waiting < WAITING_BYTES || self.bytes >= TRUSTED_FROM {
+            return Poll::Ready(());
+        }
+        self.watch.flushed.register(cx.waker());
+        let flushes = self.watch.flushes.load(Relaxed);
+        if flushes == self.flushes {
+            return Poll::Pending;
+        }
+        self.flushes = flushes;
+        self.waiting = 0;
+        Poll::Ready(())
     }
 }
 
@@ -73,6 +105,7 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = &mut *self;
         if this.failing.is_none() {
+            ready!(this.poll_room(cx));
             match ready!(Pin::new(&mut this.body).poll_frame(cx)) {
                 Some(Err(error)) => {
                     let flushes = this.watch.flushes.load(Relaxed);
@@ -81,7 +114,12 @@ where
                     // again where that brings nothing to write: it must come once more.
                     cx.waker().wake_by_ref();
                 }
-                Some(frame) => return Poll::Ready(Some(frame)),
+                Some(Ok(frame)) => {
+                    let len = frame.data_ref().map_or(0, Bytes::len);
+                    this.bytes += len as u64;
+                    this.waiting += len;
+                    return Poll::Ready(Some(Ok(frame)));
+                }
                 None => {
                     this.ended = true;
                     return Poll::Ready(None);
