@@ -14,8 +14,13 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::{Body, Frame};
 use std::collections::{BTreeMap, VecDeque};
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+
+/// Bytes that are taken from a host before the answer begins, where they have come already:
+/// an answer that is no longer is sent in one piece.
+const PRIMED_BYTES: usize = 64 << 10;
 
 /// What the client asked for, as far as it shapes the answer.
 #[derive(Debug, Clone)]
@@ -78,6 +83,34 @@ impl Relay {
         }
     }
 
+    /// Goes on until there is something to send, and as far as more has come already. May be
+    /// dropped and called again.
+    pub async fn prime(&mut self) {
+        poll_fn(|cx| self.poll_ahead(cx)).await;
+    }
+
+    fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.upstream.is_some() && self.ready.iter().map(Bytes::len).sum::<usize>() < PRIMED_BYTES {
+            if self.poll_upstream(cx).is_pending() {
+                return if self.ready.is_empty() { Poll::Pending } else { Poll::Ready(()) };
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// All of the answer, where it has come and ends properly without trailers: then its
+    /// length is known.
+    pub fn take_whole(&mut self) -> Option<Bytes> {
+        if self.upstream.is_some() || !matches!(self.last, Last::End) {
+            return None;
+        }
+        let pieces = std::mem::take(&mut self.ready);
+        Some(match pieces.len() {
+            1 => pieces.into_iter().next().unwrap_or_default(),
+            _ => pieces.into_iter().flatten().collect(),
+        })
+    }
+
     /// Takes a piece. False where a line grows past every record that a secondary sends.
     fn take(&mut self, mut piece: Bytes) -> bool {
         if let Some(at) = memchr::memrchr(b'\n', &piece) {
@@ -95,6 +128,31 @@ impl Relay {
         // Copied, so that the tail of a line does not keep the whole piece alive.
         self.held.extend_from_slice(&piece);
         true
+    }
+
+    /// Takes what the host sends next.
+    fn poll_upstream(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(upstream) = &mut self.upstream else { return Poll::Ready(()) };
+        match ready!(Pin::new(upstream).poll_frame(cx)) {
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(piece) => {
+                    if !self.take(piece) {
+                        let detail = format!(
+                            "host {} sent a line longer than any record: see what listens at its URL",
+                            self.wish.host
+                        );
+                        self.end(Some((Code::UpstreamUnreachable, detail)));
+                    }
+                }
+                Err(frame) => self.trailers = frame.into_trailers().ok(),
+            },
+            Some(Err(error)) => {
+                let broken = self.broken(&error);
+                self.end(Some(broken));
+            }
+            None => self.end(None),
+        }
+        Poll::Ready(())
     }
 
     /// The host has ended, or is given up: what is said of it, and how the answer ends.
@@ -174,32 +232,14 @@ impl Body for Relay {
             if let Some(data) = this.ready.pop_front() {
                 return Poll::Ready(Some(Ok(Frame::data(data))));
             }
-            let Some(upstream) = &mut this.upstream else {
+            if this.upstream.is_none() {
                 return Poll::Ready(match std::mem::replace(&mut this.last, Last::End) {
                     Last::Trailers(fields) => Some(Ok(Frame::trailers(fields))),
                     Last::Cut => Some(Err(Incomplete)),
                     Last::End => None,
                 });
-            };
-            match ready!(Pin::new(upstream).poll_frame(cx)) {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(piece) => {
-                        if !this.take(piece) {
-                            let detail = format!(
-                                "host {} sent a line longer than any record: see what listens at its URL",
-                                this.wish.host
-                            );
-                            this.end(Some((Code::UpstreamUnreachable, detail)));
-                        }
-                    }
-                    Err(frame) => this.trailers = frame.into_trailers().ok(),
-                },
-                Some(Err(error)) => {
-                    let broken = this.broken(&error);
-                    this.end(Some(broken));
-                }
-                None => this.end(None),
             }
+            ready!(this.poll_upstream(cx));
         }
     }
 }

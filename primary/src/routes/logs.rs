@@ -13,6 +13,12 @@ use backscroll_shared::wire::{accept, headers};
 use http::request::Parts;
 use http::{Method, header};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long the answer waits for what a host sends after its head. A secondary sends that
+/// with its first record, or a second after it was asked.
+const PRIME_TIME: Duration = Duration::from_millis(10);
 
 /// Answers `/logs`.
 pub async fn logs(State(app): State<Arc<App>>, request: Parts) -> Response {
@@ -33,7 +39,10 @@ async fn answer(app: &App, request: &Parts) -> Result<Response, Problem> {
         headless()
     } else {
         let wish = Wish { host: host.name.clone(), format, on_error: query.on_error, trailers };
-        Body::new(Relay::new(wish, pieces))
+        let mut relay = Relay::new(wish, pieces);
+        // Where the host's head came before its first record, the client gets it now.
+        let _ = timeout(PRIME_TIME, relay.prime()).await;
+        relay.take_whole().map_or_else(|| Body::new(relay), Body::from)
     };
     let mut response = Response::new(body);
     headers::streaming(response.headers_mut(), format.content_type());
