@@ -7,7 +7,7 @@
 //!           client                      confined   a read engine                the client
 //! ```
 //!
-//! [`run`] starts the ring threads; everything to the right of `serve` happens on one of
+//! [`mod@run`] starts the ring threads; everything to the right of `serve` happens on one of
 //! them, and nothing there blocks. The client's reading speed is the only pump: when it
 //! stops reading, the disk is no longer read.
 
