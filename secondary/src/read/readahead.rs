@@ -218,7 +218,10 @@ impl<F: ReadAt> Readahead<F> {
         }
         let most = help.runs_ahead();
         let mut lent = self.queue.iter().filter(|slot| matches!(slot.state, State::Lent(_))).count();
-        while lent < most && self.pool.has_room() {
+        // Where a helper takes none, as one that has left does, what was planned for it stays
+        // here: without a bound the queue would grow with every block that is taken out.
+        let bound = 2 * RUN_BLOCKS * most;
+        while lent < most && self.queue.len() <= bound && self.pool.has_room() {
             if !(0..RUN_BLOCKS).all(|_| self.plan_one()) || !self.lend_run() {
                 return;
             }
@@ -396,3 +399,41 @@ fn is_transient(error: &io::Error) -> bool {
 }
 
 const _: () = assert!(DEEP_FROM <= HELPED_FROM, "help is for scans that hold a pass");
+
+#[cfg(test)]
+mod tests {
+    use super::super::crew::{Crew, RUNS_AHEAD};
+    use super::super::uring::Uring;
+    use super::super::{Ended, Engine as _};
+    use super::*;
+    use backscroll_shared::scan::{Limits, Search};
+
+    #[test]
+    fn helpers_that_have_left_do_not_make_the_queue_grow() {
+        const SIZE: usize = 64 << 20;
+        let mut file = tempfile::tempfile().unwrap();
+        // Written, and so in the page cache: what is cold is handed to nobody.
+        std::io::Write::write_all(&mut file, &vec![b'x'; SIZE]).unwrap();
+        let ended = Uring.block_on(async {
+            let admissions: Vec<Arc<Admission>> = vec![Arc::default(), Arc::default()];
+            let (crew, runs) = Crew::new(&admissions);
+            drop(runs);
+            let search: Search<Block> = Search::new(vec![b"y".to_vec()], None, 1, Limits::default());
+            let file = Uring.adopt(file.into());
+            let fd = file.shared().unwrap();
+            let help = Help::new(Arc::new(crew), 0, fd, search.examiner().unwrap());
+            let plan = ReadPlan::new(SIZE as u64);
+            let pool = Pool::new(32);
+            let mut readahead =
+                Readahead::new(file, plan, pool, Arc::clone(&admissions[0])).with_help(Some(help));
+            let mut longest = 0;
+            while readahead.next().await.unwrap().is_some() {
+                longest = longest.max(readahead.queue.len());
+            }
+            assert!(longest > RUN_BLOCKS, "runs were offered: {longest}");
+            assert!(longest <= 2 * RUN_BLOCKS * (RUNS_AHEAD + 1), "{longest}");
+            Ended::Clean
+        });
+        assert_eq!(ended.unwrap(), Ended::Clean);
+    }
+}
