@@ -64,8 +64,7 @@ impl Fleet {
         let config = backscroll_primary::Config::try_from(args).map_err(anyhow::Error::msg)?;
         servers.push(Server::start("primary", move |stopped| {
             front.set_nonblocking(true)?;
-            let runtime =
-                tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async move {
                 let listener = tokio::net::TcpListener::from_std(front)?;
                 let shutdown = async move {

@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::fleet::Fleet;
 use crate::routes::{files, health, hosts, index, logs};
-use crate::upstream::Upstream;
+use crate::upstream::{Times, Upstream};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
@@ -15,25 +15,39 @@ use backscroll_shared::wire::headers;
 use backscroll_shared::wire::problem::{Code, Problem, check_head};
 use std::sync::Arc;
 
-/// What every request may look at.
+/// What the threads have in common.
 #[derive(Debug)]
-pub struct App {
+pub struct Shared {
     /// Who is out there.
     pub fleet: Fleet,
-    /// How they are asked.
-    pub upstream: Upstream,
     /// The name of the host that this runs on.
     pub hostname: String,
 }
 
-impl App {
+impl Shared {
     /// The state of a server that was configured so.
-    pub fn new(config: Config) -> Result<Arc<App>, reqwest::Error> {
-        Ok(Arc::new(App {
+    pub fn new(config: Config) -> Shared {
+        Shared {
             fleet: config.fleet,
-            upstream: Upstream::new(config.times)?,
             hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-        }))
+        }
+    }
+}
+
+/// What every request may look at.
+#[derive(Debug)]
+pub struct App {
+    /// What the threads have in common.
+    pub shared: Arc<Shared>,
+    /// How the hosts are asked: over connections of this thread's own, so that no answer
+    /// has to wake another thread.
+    pub upstream: Upstream,
+}
+
+impl App {
+    /// The state of one thread.
+    pub fn new(shared: Arc<Shared>, times: Times) -> Result<Arc<App>, reqwest::Error> {
+        Ok(Arc::new(App { shared, upstream: Upstream::new(times)? }))
     }
 }
 

@@ -5,10 +5,15 @@ use crate::upstream::Times;
 use backscroll_shared::telemetry::logs::LogArgs;
 use clap::Parser;
 use std::net::SocketAddr;
+use std::num::NonZero;
 
 /// Connections at once. Each costs some tens of KiB and one descriptor, and one more to
 /// its host: within the usual limits of a service.
 pub const CONNECTIONS: usize = 4096;
+
+/// Threads at most, of which there is one a core: each has connections of its own to every
+/// host.
+const THREADS: NonZero<usize> = NonZero::new(8).expect("8 is not 0");
 
 /// The raw arguments.
 #[derive(Debug, Clone, Parser)]
@@ -43,6 +48,8 @@ pub struct Config {
     pub times: Times,
     /// Connections at once.
     pub connections: usize,
+    /// Threads that serve them.
+    pub threads: NonZero<usize>,
 }
 
 impl TryFrom<Args> for Config {
@@ -58,6 +65,7 @@ impl TryFrom<Args> for Config {
             log: args.log,
             times: Times::default(),
             connections: CONNECTIONS,
+            threads: std::thread::available_parallelism().map_or(NonZero::<usize>::MIN, |n| n.min(THREADS)),
         })
     }
 }

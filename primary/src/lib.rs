@@ -8,8 +8,8 @@
 //! ```
 //!
 //! Each arrow is one room: [`fleet`], [`upstream`], [`relay`]. [`mod@run`] accepts
-//! connections and lets them end, [`connection`] serves one of them, [`app`] and [`routes`]
-//! hold the endpoints, [`config`] what was asked for on the command line.
+//! connections for a [`worker`] on each core, [`connection`] serves one of them, [`app`] and
+//! [`routes`] hold the endpoints, [`config`] what was asked for on the command line.
 //!
 //! One host is passed through so far; several at once are the next step.
 
@@ -23,6 +23,7 @@ pub mod relay;
 pub mod routes;
 pub mod run;
 pub mod upstream;
+pub mod worker;
 
 pub use config::{Args, Config};
 pub use run::run;

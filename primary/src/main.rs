@@ -24,9 +24,9 @@ fn main() -> ExitCode {
     };
     // A connection and the one to its host.
     config.connections = descriptors::connections(config.connections, 2);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return leave(1, &format!("no threads to run on: {error}")),
+        Err(error) => return leave(1, &format!("no runtime to accept on: {error}")),
     };
     match runtime.block_on(serve(config)) {
         Ok(()) => ExitCode::SUCCESS,

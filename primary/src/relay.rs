@@ -22,6 +22,10 @@ use std::task::{Context, Poll, ready};
 /// an answer that is no longer is sent in one piece.
 const PRIMED_BYTES: usize = 64 << 10;
 
+/// Turns that the other tasks of the thread get for the next piece of what has come: the
+/// connection's own task hands it over.
+const GATHERING_TURNS: usize = 2;
+
 /// What the client asked for, as far as it shapes the answer.
 #[derive(Debug, Clone)]
 pub struct Wish {
@@ -83,19 +87,36 @@ impl Relay {
         }
     }
 
-    /// Goes on until there is something to send, and as far as more has come already. May be
-    /// dropped and called again.
-    pub async fn prime(&mut self) {
-        poll_fn(|cx| self.poll_ahead(cx)).await;
+    /// Waits for something to send. May be dropped and called again.
+    pub async fn begin(&mut self) {
+        poll_fn(|cx| {
+            while self.upstream.is_some() && self.ready.is_empty() {
+                ready!(self.poll_upstream(cx));
+            }
+            Poll::Ready(())
+        })
+        .await;
     }
 
-    fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while self.upstream.is_some() && self.ready.iter().map(Bytes::len).sum::<usize>() < PRIMED_BYTES {
-            if self.poll_upstream(cx).is_pending() {
-                return if self.ready.is_empty() { Poll::Pending } else { Poll::Ready(()) };
+    /// Goes on as far as more has come already. It waits for nothing but for the other tasks
+    /// of this thread: a timer around it would only wake the thread once more.
+    pub async fn gather(&mut self) {
+        let mut turns = 0;
+        poll_fn(|cx| {
+            while self.upstream.is_some() && self.ready.iter().map(Bytes::len).sum::<usize>() < PRIMED_BYTES {
+                if self.poll_upstream(cx).is_ready() {
+                    turns = 0;
+                } else if turns == GATHERING_TURNS {
+                    break;
+                } else {
+                    turns += 1;
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
             }
-        }
-        Poll::Ready(())
+            Poll::Ready(())
+        })
+        .await;
     }
 
     /// All of the answer, where it has come and ends properly without trailers: then its

@@ -25,7 +25,7 @@ async fn answer(app: &App, request: &Parts) -> Result<Response, Problem> {
         ListFormat::Text => TEXT,
         ListFormat::Json => JSON,
     };
-    let host = app.fleet.one(&query.hostnames)?;
+    let host = app.shared.fleet.one(&query.hostnames)?;
     let target = match &query.glob {
         Some(glob) => format!("/files?glob={}", percent_encode(glob, NON_ALPHANUMERIC)),
         None => "/files".to_owned(),

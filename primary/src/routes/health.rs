@@ -32,10 +32,10 @@ pub async fn readyz(State(app): State<Arc<App>>, request: Parts) -> Response {
         return told(Err(problem));
     }
     let reason =
-        app.fleet.is_empty().then_some("the fleet is empty: name its hosts with --secondary NAME=URL");
+        app.shared.fleet.is_empty().then_some("the fleet is empty: name its hosts with --secondary NAME=URL");
     let state = Readiness {
         ready: reason.is_none(),
-        hostname: &app.hostname,
+        hostname: &app.shared.hostname,
         version: VERSION,
         io_engine: None,
         reason,

@@ -43,7 +43,7 @@ pub async fn hosts(State(app): State<Arc<App>>, request: Parts) -> Response {
 async fn answer(app: &App, request: &Parts) -> Result<Response, Problem> {
     no_parameters(request.uri.query())?;
     let format = accept::list_format(&request.headers)?;
-    let probes: Vec<_> = app.fleet.hosts().map(|host| probed(app, host)).collect();
+    let probes: Vec<_> = app.shared.fleet.hosts().map(|host| probed(app, host)).collect();
     let rows: Vec<Row<'_>> = stream::iter(probes).buffered(PROBES).collect().await;
     Ok(match format {
         ListFormat::Json => {

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 /// How long the answer waits for what a host sends after its head. A secondary sends that
 /// with its first record, or a second after it was asked.
-const PRIME_TIME: Duration = Duration::from_millis(10);
+const BEGIN_TIME: Duration = Duration::from_millis(10);
 
 /// Answers `/logs`.
 pub async fn logs(State(app): State<Arc<App>>, request: Parts) -> Response {
@@ -28,7 +28,7 @@ pub async fn logs(State(app): State<Arc<App>>, request: Parts) -> Response {
 async fn answer(app: &App, request: &Parts) -> Result<Response, Problem> {
     let query = LogQuery::parse(request.uri.query().unwrap_or_default(), Audience::Primary)?;
     let format = accept::log_format(&request.headers)?;
-    let host = app.fleet.one(&query.hostnames)?;
+    let host = app.shared.fleet.one(&query.hostnames)?;
     let target = format!("/logs?{}", query.for_secondary());
     let pieces = match app.upstream.ask(host, &request.method, &target, format.content_type()).await? {
         Answer::Refused(response) => return Ok(response),
@@ -41,7 +41,9 @@ async fn answer(app: &App, request: &Parts) -> Result<Response, Problem> {
         let wish = Wish { host: host.name.clone(), format, on_error: query.on_error, trailers };
         let mut relay = Relay::new(wish, pieces);
         // Where the host's head came before its first record, the client gets it now.
-        let _ = timeout(PRIME_TIME, relay.prime()).await;
+        if timeout(BEGIN_TIME, relay.begin()).await.is_ok() {
+            relay.gather().await;
+        }
         relay.take_whole().map_or_else(|| Body::new(relay), Body::from)
     };
     let mut response = Response::new(body);

@@ -1,0 +1,168 @@
+//! One thread and its connections.
+
+use crate::app::{App, router};
+use crate::connection;
+use crate::run::Error;
+use backscroll_shared::conn::Watch;
+use backscroll_shared::limits;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+/// How often connections are looked at.
+const SWEEP_TIME: Duration = Duration::from_secs(1);
+
+/// A connection that was accepted.
+#[derive(Debug)]
+pub struct Work {
+    /// Its socket, which no runtime has yet.
+    pub stream: std::net::TcpStream,
+    /// Counts it.
+    pub place: Place,
+}
+
+/// One of a thread's connections, until it is dropped.
+#[derive(Debug)]
+pub struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    /// One more for `worker`.
+    pub fn taken(worker: &Worker) -> Place {
+        worker.load.fetch_add(1, Relaxed);
+        Place(Arc::clone(&worker.load))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+/// A thread that serves connections.
+#[derive(Debug)]
+pub struct Worker {
+    queue: mpsc::Sender<Work>,
+    load: Arc<AtomicUsize>,
+    ended: oneshot::Receiver<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Worker {
+    /// Starts the `index`th thread, which has at most `most` connections.
+    pub fn start(
+        index: usize,
+        app: Arc<App>,
+        most: usize,
+        stopping: watch::Receiver<bool>,
+    ) -> Result<Worker, Error> {
+        let (queue, work) = mpsc::channel(most.max(1));
+        let (end, ended) = oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = std::thread::Builder::new().name(format!("primary-{index}")).spawn(move || {
+            // Dropped when the thread ends, however it ends.
+            let _end: oneshot::Sender<()> = end;
+            runtime.block_on(serve(app, work, stopping));
+            // A name that is being looked up is waited for by nobody.
+            runtime.shutdown_background();
+        })?;
+        Ok(Worker { queue, load: Arc::default(), ended, thread })
+    }
+
+    /// How many connections it has.
+    pub fn load(&self) -> usize {
+        self.load.load(Relaxed)
+    }
+
+    /// Gives it a connection. False where the thread is gone: its queue has room for as many
+    /// connections as there may be.
+    #[must_use]
+    pub fn give(&self, work: Work) -> bool {
+        self.queue.try_send(work).is_ok()
+    }
+
+    /// Waits until the thread, which was told to stop, has ended.
+    pub async fn ended(self) -> Result<(), Error> {
+        drop(self.queue);
+        // What is sent is nothing: that the other end is gone is the message.
+        let _ = self.ended.await;
+        // It has nothing left to do but to end.
+        self.thread.join().map_err(|_| Error::Panicked)
+    }
+}
+
+async fn serve(app: Arc<App>, mut work: mpsc::Receiver<Work>, mut stopping: watch::Receiver<bool>) {
+    let router = router(app);
+    let mut open = Open::default();
+    let mut sweep = interval(SWEEP_TIME);
+    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            // Its result holds a lock, and is dropped here.
+            () = async { drop(stopping.wait_for(|stop| *stop).await) } => break,
+            Some(done) = open.tasks.join_next_with_id() => open.closed(done),
+            _ = sweep.tick() => open.cut_overdue(),
+            given = work.recv() => match given {
+                Some(Work { stream, place }) => match TcpStream::from_std(stream) {
+                    Ok(stream) => {
+                        let watch = Watch::new();
+                        let served = connection::serve(stream, router.clone(), watch.clone(), stopping.clone());
+                        open.add(watch, place, served);
+                    }
+                    Err(error) => tracing::error!(%error, "a socket could not be taken"),
+                },
+                None => break,
+            },
+        }
+    }
+    let drained = async { while open.tasks.join_next().await.is_some() {} };
+    if timeout(limits::DRAIN_TIME, drained).await.is_err() {
+        tracing::warn!(connections = open.tasks.len(), "answers in flight are cut");
+        open.tasks.shutdown().await;
+    }
+}
+
+/// The open connections.
+#[derive(Default)]
+struct Open {
+    tasks: JoinSet<()>,
+    watched: HashMap<Id, (Arc<Watch>, AbortHandle)>,
+}
+
+impl Open {
+    fn add(&mut self, watch: Arc<Watch>, place: Place, served: impl Future<Output = ()> + Send + 'static) {
+        let handle = self.tasks.spawn(async move {
+            let _place = place;
+            served.await;
+        });
+        self.watched.insert(handle.id(), (watch, handle));
+    }
+
+    fn closed(&mut self, done: Result<(Id, ()), JoinError>) {
+        let id = match done {
+            Ok((id, ())) => id,
+            Err(error) => {
+                if error.is_panic() {
+                    tracing::error!(%error, "a connection's task panicked");
+                }
+                error.id()
+            }
+        };
+        self.watched.remove(&id);
+    }
+
+    fn cut_overdue(&self) {
+        for (watch, handle) in self.watched.values() {
+            if let Some(why) = watch.overdue() {
+                tracing::debug!(?why, "connection cut");
+                handle.abort();
+            }
+        }
+    }
+}
