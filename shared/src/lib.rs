@@ -11,7 +11,7 @@
 //!
 //! - [`query`]: what is asked for; to and from a query string, in bytes.
 //! - [`scan`]: blocks in, newest first; records out. No clock, no runtime.
-//! - [`time`]: the time that a line carries.
+//! - [`time`]: the time that a line carries, in whatever form.
 //! - [`wire`]: what travels: text, NDJSON, the verdict, problems.
 //! - [`conn`]: how long a peer may take over a connection.
 //! - [`cli`], [`telemetry`], [`descriptors`]: flags, logs and limits that both programs share.

@@ -8,6 +8,7 @@ pub mod text;
 pub mod verdict;
 
 use crate::scan::Record;
+use crate::time::LineTime;
 
 /// How the records of an answer are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,11 +47,11 @@ impl Encoder {
         }
     }
 
-    /// Appends one record.
-    pub fn encode(&self, record: &Record<'_>, out: &mut Vec<u8>) {
+    /// Appends one record, with the time that it carries where the format tells times.
+    pub fn encode(&self, record: &Record<'_>, time: Option<LineTime>, out: &mut Vec<u8>) {
         match self {
             Encoder::Text => text::encode(record, out),
-            Encoder::Ndjson(encoder) => encoder.encode(record, out),
+            Encoder::Ndjson(encoder) => encoder.encode(record, time, out),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Records as JSON, an object a line.
 
 use crate::scan::Record;
-use crate::time;
+use crate::time::LineTime;
 use crate::wire::verdict::Verdict;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -23,13 +23,13 @@ impl Encoder {
         Encoder { prefix }
     }
 
-    /// Appends one record as one line.
-    pub fn encode(&self, record: &Record<'_>, out: &mut Vec<u8>) {
+    /// Appends one record, and the time that it carries, as one line.
+    pub fn encode(&self, record: &Record<'_>, time: Option<LineTime>, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.prefix);
         out.extend_from_slice(itoa::Buffer::new().format(record.offset).as_bytes());
-        if let Some(at) = time::of_line(record.bytes) {
+        if let Some(time) = time {
             out.extend_from_slice(b",\"time\":\"");
-            out.extend_from_slice(at.as_bytes());
+            time.push_rfc3339(out);
             out.push(b'"');
         }
         push_bytes("line", record.bytes, out);
@@ -67,17 +67,17 @@ fn push_bytes(name: &str, bytes: &[u8], out: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
-    fn encoded(bytes: &[u8]) -> serde_json::Value {
+    fn encoded(bytes: &[u8], time: Option<LineTime>) -> serde_json::Value {
         let mut out = Vec::new();
         let record = Record { offset: 7, bytes, lines: 1, truncated_lines: 0 };
-        Encoder::new("h", b"a.log").encode(&record, &mut out);
+        Encoder::new("h", b"a.log").encode(&record, time, &mut out);
         assert_eq!(memchr::memchr(b'\n', &out), Some(out.len() - 1), "one object, one line");
         serde_json::from_slice(&out).unwrap()
     }
 
     #[test]
     fn a_record_is_one_object() {
-        let object = encoded("tab\t \"quoted\" \u{1b}[31m é\nnext".as_bytes());
+        let object = encoded("tab\t \"quoted\" \u{1b}[31m é\nnext".as_bytes(), None);
         assert_eq!(object["host"], "h");
         assert_eq!(object["file"], "a.log");
         assert_eq!(object["offset"], 7);
@@ -87,13 +87,14 @@ mod tests {
 
     #[test]
     fn a_line_that_is_not_utf8_is_base64() {
-        let object = encoded(b"\xff\xfe");
+        let object = encoded(b"\xff\xfe", None);
         assert_eq!(object["line_base64"], "//4=");
         assert!(object.get("line").is_none());
     }
 
     #[test]
     fn the_time_that_a_line_carries_is_told() {
-        assert_eq!(encoded(b"2024-11-05T10:11:12.5Z up")["time"], "2024-11-05T10:11:12.5Z");
+        let time = LineTime { nanos: 1_730_801_472_500_000_000, offset_minutes: 120 };
+        assert_eq!(encoded(b"up", Some(time))["time"], "2024-11-05T12:11:12.5+02:00");
     }
 }
