@@ -27,6 +27,8 @@ pub struct LogFile {
     pub file: OwnedFd,
     /// Its size when it was opened. Bytes past it are never read.
     pub size: u64,
+    /// When it was last written, in seconds since 1970.
+    pub modified_seconds: i64,
 }
 
 const RESOLVE: ResolveFlags =
@@ -65,7 +67,7 @@ impl Catalog {
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(not_found(name));
         }
-        Ok(LogFile { file, size: u64::try_from(stat.st_size).unwrap_or(0) })
+        Ok(LogFile { file, size: u64::try_from(stat.st_size).unwrap_or(0), modified_seconds: stat.st_mtime })
     }
 
     /// Opens a directory below the log directory; `.` is that itself.

@@ -55,7 +55,7 @@ pub(crate) async fn logs<E: Engine, B>(
     let context = thread.context();
     let readahead =
         Readahead::new(file, plan, thread.pool.clone(), context.admission.clone()).with_help(help);
-    let encoder = Encoder::new(format, &host, query.filename.as_bytes());
+    let encoder = Encoder::new(format, &host, query.filename.as_bytes(), log.modified_seconds);
     let ending = Ending { format, trailers, relay: relay.is_some() };
     let mut answer = LogStream::new(context, query.filename, log.size, search, readahead, encoder, ending);
     if let Ok(primed) = tokio::time::timeout(FIRST_RECORD_WAIT, answer.prime()).await {

@@ -87,7 +87,7 @@ fn answer(bad: u64, errno: i32, format: Format, trailers: bool) -> Outcome {
                 Readahead::new(FaultyFile(engine), ReadPlan::new(SIZE), Pool::new(8), Arc::default());
             let search = Search::new(Vec::new(), None, SIZE, Limits::default());
             let name = FileName::parse(b"app.log".to_vec()).unwrap();
-            let encoder = Encoder::new(format, "here", name.as_bytes());
+            let encoder = Encoder::new(format, "here", name.as_bytes(), 0);
             let ending = Ending { format, trailers, relay: false };
             let context = Context {
                 engine,

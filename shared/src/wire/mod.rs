@@ -8,7 +8,7 @@ pub mod text;
 pub mod verdict;
 
 use crate::scan::Record;
-use crate::time::LineTime;
+use crate::time::LineTimes;
 
 /// How the records of an answer are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,24 +34,27 @@ impl Format {
 pub enum Encoder {
     /// Lines as they stand.
     Text,
-    /// An object a record.
-    Ndjson(ndjson::Encoder),
+    /// An object a record, and what finds its time.
+    Ndjson(ndjson::Encoder, LineTimes),
 }
 
 impl Encoder {
-    /// An encoder for the records of `file` on `host`.
-    pub fn new(format: Format, host: &str, file: &[u8]) -> Encoder {
+    /// An encoder for the records, newest first, of `file` on `host`, which was last written
+    /// `modified_seconds` after 1970.
+    pub fn new(format: Format, host: &str, file: &[u8], modified_seconds: i64) -> Encoder {
         match format {
             Format::Text => Encoder::Text,
-            Format::Ndjson => Encoder::Ndjson(ndjson::Encoder::new(host, file)),
+            Format::Ndjson => {
+                Encoder::Ndjson(ndjson::Encoder::new(host, file), LineTimes::new(modified_seconds))
+            }
         }
     }
 
-    /// Appends one record, with the time that it carries where the format tells times.
-    pub fn encode(&self, record: &Record<'_>, time: Option<LineTime>, out: &mut Vec<u8>) {
+    /// Appends one record.
+    pub fn encode(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
         match self {
             Encoder::Text => text::encode(record, out),
-            Encoder::Ndjson(encoder) => encoder.encode(record, time, out),
+            Encoder::Ndjson(encoder, times) => encoder.encode(record, times.of(record.bytes), out),
         }
     }
 }
