@@ -6,6 +6,7 @@ use backscroll_shared::telemetry::logs::LogArgs;
 use clap::Parser;
 use std::net::SocketAddr;
 use std::num::NonZero;
+use std::time::Duration;
 
 /// Connections at once. Each costs some tens of KiB and one descriptor, and one more to
 /// its host: within the usual limits of a service.
@@ -30,6 +31,9 @@ pub struct Args {
     /// repeatable
     #[arg(long, env = "BACKSCROLL_SECONDARIES", value_delimiter = ',', value_name = "NAME=URL")]
     pub secondary: Vec<String>,
+    /// Seconds that a request may take, all that the hosts do for it included
+    #[arg(long, env = "BACKSCROLL_REQUEST_TIMEOUT", default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub request_timeout: u64,
     /// The program's own log
     #[command(flatten)]
     pub log: LogArgs,
@@ -63,7 +67,7 @@ impl TryFrom<Args> for Config {
             listen: args.listen,
             fleet: Fleet::new(hosts.map(host).collect::<Result<Vec<_>, _>>()?)?,
             log: args.log,
-            times: Times::default(),
+            times: Times { request: Duration::from_secs(args.request_timeout), ..Times::default() },
             connections: CONNECTIONS,
             threads: std::thread::available_parallelism().map_or(NonZero::<usize>::MIN, |n| n.min(THREADS)),
         })

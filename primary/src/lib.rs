@@ -18,8 +18,10 @@
 pub mod app;
 pub mod config;
 pub mod connection;
+pub mod fanout;
 pub mod fleet;
 pub mod relay;
+pub mod retries;
 pub mod routes;
 pub mod run;
 pub mod upstream;

@@ -232,6 +232,12 @@ impl Relay {
                 Code::UpstreamUnreachable,
                 format!("the connection to host {name} broke: records are missing; ask again"),
             ),
+            Broken::Late => (
+                Code::UpstreamTimeout,
+                format!(
+                    "host {name} had not ended when the time for the request was over: records are missing; ask for less, or start the primary with a longer --request-timeout"
+                ),
+            ),
             Broken::Idle(time) => (
                 Code::UpstreamTimeout,
                 format!("host {name} sent nothing for {time:?}: records are missing; ask again"),

@@ -1,6 +1,7 @@
 //! One request to one secondary.
 
 use crate::fleet::Host;
+use crate::retries::Retries;
 use crate::routes::headless;
 use axum::body::Body;
 use backscroll_shared::wire::headers;
@@ -10,9 +11,10 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt as _, Limited};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 /// How long a host may take.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +26,8 @@ pub struct Times {
     /// Between two pieces of its answer: a rare keyword in a large file is looked for that
     /// long before the next match.
     pub idle: Duration,
+    /// For a whole request, its retry and all that the host does for it included.
+    pub request: Duration,
     /// To answer `/readyz` for `/hosts`, all in all.
     pub probe: Duration,
 }
@@ -34,6 +38,7 @@ impl Default for Times {
             connect: Duration::from_secs(1),
             head: Duration::from_secs(10),
             idle: Duration::from_mins(5),
+            request: Duration::from_mins(5),
             probe: Duration::from_secs(2),
         }
     }
@@ -58,6 +63,7 @@ const PASSED: [http::HeaderName; 3] = [header::CONTENT_TYPE, header::RETRY_AFTER
 pub struct Upstream {
     client: reqwest::Client,
     times: Times,
+    retries: Arc<Retries>,
 }
 
 /// What a host answered before the first byte of its body.
@@ -81,29 +87,34 @@ impl Upstream {
             .pool_idle_timeout(POOL_IDLE_TIME)
             .tcp_nodelay(true)
             .build()?;
-        Ok(Upstream { client, times })
+        Ok(Upstream { client, times, retries: Arc::default() })
     }
 
-    /// Asks `host` for `target` (path and query), whose 200 is of the type `content_type`.
+    /// Asks `host` for `target` (path and query), whose 200 is of the type `content_type` and
+    /// is to have ended by the `deadline`, which the host is told.
     pub async fn ask(
         &self,
         host: &Host,
         method: &Method,
         target: &str,
         content_type: &str,
+        deadline: Instant,
     ) -> Result<Answer, Problem> {
         let mut fields = HeaderMap::new();
         fields.insert(header::ACCEPT, headers::value(essence(content_type)));
         fields.insert(header::TE, HeaderValue::from_static("trailers"));
         fields.insert(headers::RELAY, headers::value(&host.name));
-        let response = self.send(host, method, target, fields).await?;
+        let remaining = deadline.saturating_duration_since(Instant::now());
+        let remaining_ms = u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX);
+        fields.insert(headers::REMAINING, HeaderValue::from(remaining_ms));
+        let response = self.send(host, method, target, fields, remaining.min(self.times.head)).await?;
         let status = response.status();
         if status == StatusCode::OK {
             let given = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
             if !given.is_some_and(|given| essence(given).eq_ignore_ascii_case(essence(content_type))) {
                 return Err(no_secondary(host, &format!("its answer is of the type {given:?}")));
             }
-            return Ok(Answer::Streaming(self.pieces(response)));
+            return Ok(Answer::Streaming(self.pieces(response, Some(deadline))));
         }
         if !STATUSES.contains(&status.as_u16()) {
             return Err(no_secondary(host, &format!("it answered with status {}", status.as_u16())));
@@ -119,9 +130,10 @@ impl Upstream {
     /// The status and the body of `/readyz`; nothing where the host cannot be reached.
     pub async fn probe(&self, host: &Host) -> Option<(StatusCode, Bytes)> {
         let probed = async {
-            let response = self.send(host, &Method::GET, "/readyz", HeaderMap::new()).await.ok()?;
+            let response =
+                self.send(host, &Method::GET, "/readyz", HeaderMap::new(), self.times.probe).await.ok()?;
             let status = response.status();
-            small(self.pieces(response)).await.map(|body| (status, body))
+            small(self.pieces(response, None)).await.map(|body| (status, body))
         };
         timeout(self.times.probe, probed).await.ok().flatten()
     }
@@ -132,10 +144,22 @@ impl Upstream {
         method: &Method,
         target: &str,
         fields: HeaderMap,
+        head: Duration,
     ) -> Result<reqwest::Response, Problem> {
         let url = format!("{}{target}", host.url);
-        let sent = self.client.request(method.clone(), url).headers(fields).send();
-        match timeout(self.times.head, sent).await {
+        let ask = || self.client.request(method.clone(), &url).headers(fields.clone()).send();
+        self.retries.earn();
+        let sent = async {
+            match ask().await {
+                // Not where the host took its time: it has enough to do.
+                Err(error) if !error.is_timeout() && self.retries.spend() => {
+                    tracing::debug!(host = host.name, error = %Causes(&error), "asked once more");
+                    ask().await
+                }
+                sent => sent,
+            }
+        };
+        match timeout(head, sent).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) if error.is_timeout() => {
                 tracing::warn!(host = host.name, error = %Causes(&error), "host did not accept in time");
@@ -153,20 +177,20 @@ impl Upstream {
             }
             Err(_) => {
                 tracing::warn!(host = host.name, "host did not answer in time");
-                Err(timed_out(host, &format!("answer within {:?}", self.times.head)))
+                Err(timed_out(host, &format!("answer within {head:?}")))
             }
         }
     }
 
-    fn pieces(&self, response: reqwest::Response) -> Pieces {
+    fn pieces(&self, response: reqwest::Response, deadline: Option<Instant>) -> Pieces {
         let body = http::Response::<reqwest::Body>::from(response).into_body();
-        Pieces { body, idle: self.times.idle, waiting: None }
+        Pieces { body, idle: self.times.idle, deadline, waiting: None }
     }
 
     async fn refusal(&self, host: &Host, response: reqwest::Response) -> Result<Response<Body>, Problem> {
         let status = response.status();
         let fields = response.headers().clone();
-        let body = timeout(self.times.head, small(self.pieces(response))).await.ok().flatten();
+        let body = timeout(self.times.head, small(self.pieces(response, None))).await.ok().flatten();
         let body = body.ok_or_else(|| no_secondary(host, "its problem is too long or was cut off"))?;
         let mut passed = Response::new(Body::from(body));
         *passed.status_mut() = status;
@@ -224,6 +248,9 @@ pub enum Broken {
     /// Nothing came for too long.
     #[error("the host sent nothing for {0:?}")]
     Idle(Duration),
+    /// The time for the request was over.
+    #[error("the host had not ended when the time for the request was over")]
+    Late,
 }
 
 /// A host's body as it comes: its data, then its trailers. Dropping it closes the
@@ -232,6 +259,7 @@ pub enum Broken {
 pub struct Pieces {
     body: reqwest::Body,
     idle: Duration,
+    deadline: Option<Instant>,
     /// Runs only while the host is waited for: a client that does not read is not the
     /// host's fault.
     waiting: Option<Pin<Box<Sleep>>>,
@@ -250,9 +278,15 @@ impl http_body::Body for Pieces {
             this.waiting = None;
             return Poll::Ready(frame.map(|frame| frame.map_err(Broken::Connection)));
         }
-        let idle = this.idle;
-        let waiting = this.waiting.get_or_insert_with(|| Box::pin(sleep(idle)));
-        waiting.as_mut().poll(cx).map(|()| Some(Err(Broken::Idle(idle))))
+        let (idle, deadline) = (this.idle, this.deadline);
+        let waiting = this.waiting.get_or_insert_with(|| {
+            let until = Instant::now() + idle;
+            Box::pin(sleep_until(deadline.map_or(until, |deadline| deadline.min(until))))
+        });
+        waiting.as_mut().poll(cx).map(|()| {
+            let is_late = deadline.is_some_and(|deadline| deadline <= Instant::now());
+            Some(Err(if is_late { Broken::Late } else { Broken::Idle(idle) }))
+        })
     }
 
     fn is_end_stream(&self) -> bool {

@@ -1,19 +1,20 @@
 //! `GET /logs`: the newest records of one file.
 
+use crate::framing::Framing;
 use crate::read::crew::Help;
 use crate::read::{Engine, ReadAt as _, Readahead};
 use crate::routes::Reply;
 use crate::serve::{AnswerBody, Connection, RingThread};
-use crate::stream::{Ending, LogStream};
+use crate::stream::{Encoding, Ending, LogStream};
 use backscroll_shared::query::{Audience, LogQuery};
 use backscroll_shared::scan::{Limits, ReadPlan, Search};
-use backscroll_shared::wire::{Encoder, accept, headers};
+use backscroll_shared::wire::{Encoder, Format, accept, headers};
 use bytes::Bytes;
 use futures_util::stream;
 use http::{Method, Request, Response, header};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 /// How long the status line waits for the first record. An error that comes up before is
@@ -27,11 +28,15 @@ pub(crate) async fn logs<E: Engine, B>(
     request: &Request<B>,
 ) -> Reply {
     let query = LogQuery::parse(request.uri().query().unwrap_or(""), Audience::Secondary)?;
-    let format = accept::log_format(request.headers())?;
-    let log = thread.host.catalog.open_file(&query.filename)?;
-
     // A primary calls its hosts by names of its own.
     let relay = request.headers().get(headers::RELAY).map(|name| String::from_utf8_lossy(name.as_bytes()));
+    let format = match relay {
+        Some(_) => accept::relay_format(request.headers())?,
+        None => accept::log_format(request.headers())?,
+    };
+    let deadline = headers::remaining(request.headers()).and_then(|time| Instant::now().checked_add(time));
+    let log = thread.host.catalog.open_file(&query.filename)?;
+
     let host = relay.as_deref().unwrap_or(&thread.host.config.hostname).to_owned();
     let trailers = headers::wants_trailers(request.version(), request.headers());
     let mut response = Response::new(AnswerBody::from(Bytes::new()));
@@ -55,9 +60,13 @@ pub(crate) async fn logs<E: Engine, B>(
     let context = thread.context();
     let readahead =
         Readahead::new(file, plan, thread.pool.clone(), context.admission.clone()).with_help(help);
-    let encoder = Encoder::new(format, &host, query.filename.as_bytes(), log.modified_seconds);
-    let ending = Ending { format, trailers, relay: relay.is_some() };
-    let mut answer = LogStream::new(context, query.filename, log.size, search, readahead, encoder, ending);
+    let encoding = if format == Format::Frames {
+        Encoding::Framed(Box::new(Framing::new(log.modified_seconds)))
+    } else {
+        Encoding::Plain(Encoder::new(format, &host, query.filename.as_bytes(), log.modified_seconds))
+    };
+    let ending = Ending { format, trailers, relay: relay.is_some(), deadline };
+    let mut answer = LogStream::new(context, query.filename, log.size, search, readahead, encoding, ending);
     if let Ok(primed) = tokio::time::timeout(FIRST_RECORD_WAIT, answer.prime()).await {
         primed?;
     }

@@ -1,6 +1,8 @@
 //! One answer of `/logs` as a body: readahead, scan and encoding, pulled by the client.
 
 use crate::frame::{self, Frames};
+use crate::framing::Framing;
+use crate::lookback::look_back;
 use crate::read::admission::{self, Admission};
 use crate::read::block::Block;
 use crate::read::readahead::BLOCK_WAIT;
@@ -35,6 +37,17 @@ pub struct Ending {
     pub trailers: bool,
     /// The client is a primary, which writes the last NDJSON object itself.
     pub relay: bool,
+    /// When it ends as an incomplete one, if it has not ended by then.
+    pub deadline: Option<Instant>,
+}
+
+/// How the records are written.
+#[derive(Debug)]
+pub enum Encoding {
+    /// For the one who asks.
+    Plain(Encoder),
+    /// For a primary that merges them.
+    Framed(Box<Framing>),
 }
 
 /// The answer is incomplete, and is cut so that nobody takes it for complete.
@@ -62,8 +75,9 @@ pub struct LogStream<E: Engine> {
     size: u64,
     search: Search<Block>,
     readahead: Readahead<E::File>,
-    encoder: Encoder,
+    encoding: Encoding,
     ending: Ending,
+    is_overdue: bool,
     frame: Vec<u8>,
     phase: Phase,
     worked_since: Instant,
@@ -95,7 +109,7 @@ impl<E: Engine> LogStream<E> {
         size: u64,
         search: Search<Block>,
         readahead: Readahead<E::File>,
-        encoder: Encoder,
+        encoding: Encoding,
         ending: Ending,
     ) -> LogStream<E> {
         LogStream {
@@ -104,8 +118,9 @@ impl<E: Engine> LogStream<E> {
             size,
             search,
             readahead,
-            encoder,
+            encoding,
             ending,
+            is_overdue: false,
             frame: Vec::new(),
             phase: Phase::Searching,
             worked_since: Instant::now(),
@@ -179,6 +194,10 @@ impl<E: Engine> LogStream<E> {
         if self.ending.trailers {
             return Some(Ok(Frame::trailers(verdict.to_trailers())));
         }
+        if let Encoding::Framed(_) = self.encoding {
+            // The last frame has said it.
+            return None;
+        }
         let failure = verdict.error.as_ref()?;
         Some(Err(Incomplete(failure.detail.clone())))
     }
@@ -193,6 +212,9 @@ impl<E: Engine> LogStream<E> {
         let target = frame::target(self.delivered);
         while matches!(self.phase, Phase::Searching) && self.frame.len() < target {
             self.context.frames.make_room(&mut self.frame, target);
+            if let Err(failure) = self.settle().await {
+                return self.fail(&failure);
+            }
             if self.ending.format == Format::Text && self.search.take_lines(&mut self.frame, target) {
                 continue;
             }
@@ -204,7 +226,10 @@ impl<E: Engine> LogStream<E> {
                             return self.fail(&ReadFailure::Starved);
                         }
                     }
-                    self.encoder.encode(&record, &mut self.frame);
+                    match &mut self.encoding {
+                        Encoding::Plain(encoder) => encoder.encode(&record, &mut self.frame),
+                        Encoding::Framed(framing) => framing.record(&record, &mut self.frame),
+                    }
                 }
                 Step::Done => self.end(self.verdict()),
                 Step::Working | Step::NeedBlock | Step::NeedAgain(_) if !self.frame.is_empty() => return,
@@ -215,7 +240,12 @@ impl<E: Engine> LogStream<E> {
                         return self.fail(&failure);
                     }
                     match self.readahead.next().await {
-                        Ok(Some(fed)) => self.feed(fed),
+                        Ok(Some(fed)) => {
+                            if let Encoding::Framed(framing) = &mut self.encoding {
+                                framing.next_block(fed.1.as_ref(), &mut self.frame);
+                            }
+                            self.feed(fed);
+                        }
                         Ok(None) => self.end(self.verdict()),
                         Err(failure) => self.fail(&failure),
                     }
@@ -225,10 +255,27 @@ impl<E: Engine> LogStream<E> {
                     Err(failure) => self.fail(&failure),
                 },
             }
-            if self.context.giving_up.get() && matches!(self.phase, Phase::Searching) {
+            if !matches!(self.phase, Phase::Searching) {
+                continue;
+            }
+            if self.context.giving_up.get() {
                 self.end(self.cut_short(Code::Draining.as_str(), "this secondary stops"));
+            } else if self.is_overdue {
+                self.end(self.cut_short(DEADLINE, "the time for this request is over"));
             }
         }
+    }
+
+    /// Writes the record whose time had to be looked for in the lines before it, if there is
+    /// one. No block of the search is held meanwhile.
+    async fn settle(&mut self) -> Result<(), ReadFailure> {
+        let Encoding::Framed(framing) = &mut self.encoding else { return Ok(()) };
+        let Some(offset) = framing.pending() else { return Ok(()) };
+        self.readahead.park();
+        self.search.release();
+        look_back(&self.readahead, framing.stamps(), offset).await?;
+        framing.settle(&mut self.frame);
+        Ok(())
     }
 
     fn feed(&mut self, (span, block, hits): Fed) {
@@ -256,6 +303,7 @@ impl<E: Engine> LogStream<E> {
         } else if self.worked_since.elapsed() >= TURN {
             self.worked_since = Instant::now();
         }
+        self.is_overdue = self.ending.deadline.is_some_and(|deadline| Instant::now() >= deadline);
     }
 
     /// The verdict once the records are out: complete, unless the file has become shorter
@@ -280,6 +328,9 @@ impl<E: Engine> LogStream<E> {
     /// The records are out; what is left of the answer needs no block.
     fn end(&mut self, verdict: Verdict) {
         self.park();
+        if let Encoding::Framed(_) = self.encoding {
+            Framing::end(&verdict, &mut self.frame);
+        }
         self.phase = Phase::Ended(verdict);
     }
 
@@ -308,9 +359,15 @@ impl<E: Engine> LogStream<E> {
     }
 }
 
+/// The verdict's code where the time that the primary gave is over.
+const DEADLINE: &str = Code::UpstreamTimeout.as_str();
+
 /// The verdict's code for a file that was truncated while it was read.
 const FILE_SHRUNK: &str = "file_shrunk";
 
 fn code_of(code: &str) -> Code {
-    if code == Code::Overloaded.as_str() { Code::Overloaded } else { Code::IoError }
+    [Code::Overloaded, Code::UpstreamTimeout]
+        .into_iter()
+        .find(|known| known.as_str() == code)
+        .unwrap_or(Code::IoError)
 }

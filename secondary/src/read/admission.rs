@@ -97,6 +97,11 @@ impl Pass {
         Pass { admission, held: None }
     }
 
+    /// Who gives the passes.
+    pub fn admission(&self) -> Arc<Admission> {
+        Arc::clone(&self.admission)
+    }
+
     /// Whether `len` bytes may be read now, after `planned` others.
     pub fn spend(&mut self, planned: u64, len: usize) -> bool {
         if planned < DEEP_FROM {

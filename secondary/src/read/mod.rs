@@ -41,7 +41,7 @@ pub enum CacheUse {
 }
 
 /// A file that is read at positions, into blocks that the read owns while it lasts.
-pub trait ReadAt: 'static {
+pub trait ReadAt: Clone + 'static {
     /// A read under way. Dropping it gives up the result, never the memory: the block and
     /// the descriptor live until the kernel is done with both.
     type Read: Future<Output = ReadResult> + Unpin + 'static;

@@ -127,6 +127,16 @@ impl<F: ReadAt> Readahead<F> {
         }
     }
 
+    /// Reads the same file as another plan says, without help.
+    #[must_use]
+    pub fn of_same_file(&self, plan: ReadPlan) -> Readahead<F> {
+        let admission = self.pass.admission();
+        Readahead {
+            block_wait: BLOCK_WAIT,
+            ..Readahead::new(self.file.clone(), plan, self.pool.clone(), admission)
+        }
+    }
+
     /// Lets other threads help.
     #[must_use]
     pub fn with_help(self, help: Option<Help>) -> Readahead<F> {

@@ -3,7 +3,7 @@
 use backscroll_secondary::frame::Frames;
 use backscroll_secondary::read::block::{Block, Pool};
 use backscroll_secondary::read::{CacheUse, Ended, Engine, Pause, ReadAt, ReadResult, Readahead};
-use backscroll_secondary::stream::{Context, Ending, LogStream};
+use backscroll_secondary::stream::{Context, Encoding, Ending, LogStream};
 use backscroll_shared::query::FileName;
 use backscroll_shared::scan::{Limits, ReadPlan, Search, Span};
 use backscroll_shared::wire::{Encoder, Format};
@@ -21,6 +21,7 @@ struct Faulty {
     errno: i32,
 }
 
+#[derive(Clone)]
 struct FaultyFile(Faulty);
 
 const SIZE: u64 = 2 << 20;
@@ -87,15 +88,15 @@ fn answer(bad: u64, errno: i32, format: Format, trailers: bool) -> Outcome {
                 Readahead::new(FaultyFile(engine), ReadPlan::new(SIZE), Pool::new(8), Arc::default());
             let search = Search::new(Vec::new(), None, SIZE, Limits::default());
             let name = FileName::parse(b"app.log".to_vec()).unwrap();
-            let encoder = Encoder::new(format, "here", name.as_bytes(), 0);
-            let ending = Ending { format, trailers, relay: false };
+            let encoding = Encoding::Plain(Encoder::new(format, "here", name.as_bytes(), 0));
+            let ending = Ending { format, trailers, relay: false, deadline: None };
             let context = Context {
                 engine,
                 admission: Arc::default(),
                 frames: Frames::default(),
                 giving_up: Rc::default(),
             };
-            let mut stream = LogStream::new(context, name, SIZE, search, readahead, encoder, ending);
+            let mut stream = LogStream::new(context, name, SIZE, search, readahead, encoding, ending);
             if let Err(problem) = stream.prime().await {
                 outcome.problem = Some(problem.code().status().as_u16());
                 return Ended::Clean;
@@ -164,6 +165,7 @@ fn a_failure_after_it_is_told_in_each_format() {
 #[test]
 fn a_read_that_is_tried_again_survives_being_given_up_while_it_waits_for_a_block() {
     /// Waits, then fails with EINTR; from the second read on it reads at once.
+    #[derive(Clone)]
     struct Interrupted(std::cell::Cell<bool>);
 
     impl ReadAt for Interrupted {

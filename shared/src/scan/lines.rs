@@ -113,12 +113,8 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
                 }
                 Phase::Seam => {
                     if self.cross_seam() {
-                        return Step::Record(record(
-                            self.open_offset,
-                            self.open.head(),
-                            self.open.len(),
-                            self.limit,
-                        ));
+                        let line = (self.open.head(), self.open.len());
+                        return Step::Record(record(self.open_offset, line, self.older(), self.limit));
                     }
                 }
                 Phase::Region { start, end } => {
@@ -126,12 +122,8 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
                     if let Some((line, end)) = self.next_in_region(start, end) {
                         let offset = self.span.offset + line as u64;
                         let block = self.block.as_ref().expect("checked above").as_ref();
-                        return Step::Record(record(
-                            offset,
-                            &block[line..end],
-                            (end - line) as u64,
-                            self.limit,
-                        ));
+                        let (bytes, older) = (&block[line..end], &block[..line]);
+                        return Step::Record(record(offset, (bytes, bytes.len() as u64), older, self.limit));
                     }
                     if matches!(self.phase, Phase::Region { .. }) {
                         return Step::Working;
@@ -240,6 +232,13 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         self.hits.pop().map(|(from, to)| (from as usize, to as usize))
     }
 
+    /// What is at hand before the open line.
+    fn older(&self) -> &[u8] {
+        let block = self.block.as_ref().map_or(&[][..], AsRef::as_ref);
+        let before = usize::try_from(self.open_offset.saturating_sub(self.span.offset));
+        before.ok().and_then(|before| block.get(..before)).unwrap_or(&[])
+    }
+
     fn grow_open_line(&mut self, from: usize, to: usize) {
         let block = self.block.as_ref().expect("in a block").as_ref();
         let piece = &block[from..to];
@@ -261,11 +260,13 @@ fn piece_start(matcher: &LineMatcher, block: &[u8], start: usize, end: usize) ->
     }
 }
 
-fn record(offset: u64, head: &[u8], len: u64, limit: usize) -> Record<'_> {
+/// The record of a line, of which the beginning and the length are given.
+fn record<'a>(offset: u64, (head, len): (&'a [u8], u64), older: &'a [u8], limit: usize) -> Record<'a> {
     Record {
         offset,
         bytes: &head[..head.len().min(limit)],
         lines: 1,
         truncated_lines: u64::from(len > limit as u64),
+        older,
     }
 }

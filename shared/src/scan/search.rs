@@ -33,6 +33,8 @@ pub struct Record<'a> {
     pub lines: u64,
     /// Lines in it that were cut at the line limit.
     pub truncated_lines: u64,
+    /// The bytes before it that are at hand: nothing, or up to the line feed before it.
+    pub older: &'a [u8],
 }
 
 /// What [`Search::step`] has come to.

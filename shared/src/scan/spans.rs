@@ -148,7 +148,7 @@ impl Spans {
     fn deliver(&mut self) -> Step<'_> {
         self.delivered = self.ready.pop_front().expect("the caller has looked");
         let OwnedRecord { offset, ref bytes, lines, truncated_lines } = self.delivered;
-        Step::Record(Record { offset, bytes, lines, truncated_lines })
+        Step::Record(Record { offset, bytes, lines, truncated_lines, older: &[] })
     }
 
     /// Searches the piece before the last one. What it yields is copied out, and no more

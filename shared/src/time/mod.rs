@@ -24,9 +24,12 @@ mod fields;
 mod prefix;
 mod rfc3339;
 mod search;
+mod stamps;
 mod text;
 mod years;
 mod zone;
+
+pub use stamps::{Known, LOOK_BACK_BYTES, Stamp, Stamps};
 
 use jiff::tz::TimeZone;
 use search::Raw;

@@ -1,7 +1,7 @@
 //! Which format a client takes (RFC 9110, section 12.5.1).
 
-use super::Format;
 use super::problem::{Code, Problem};
+use super::{Format, frames};
 use headers_accept::Accept;
 use http::{HeaderMap, header};
 use mediatype::MediaTypeBuf;
@@ -10,6 +10,12 @@ use std::str::FromStr as _;
 /// The format of `/logs`; text where the client does not care.
 pub fn log_format(map: &HeaderMap) -> Result<Format, Problem> {
     negotiate(map, &[("text/plain", Format::Text), ("application/x-ndjson", Format::Ndjson)])
+}
+
+/// The format of `/logs` for a primary, which may ask for frames by their name.
+pub fn relay_format(map: &HeaderMap) -> Result<Format, Problem> {
+    let frames = |value: &http::HeaderValue| value.as_bytes() == frames::CONTENT_TYPE.as_bytes();
+    if map.get(header::ACCEPT).is_some_and(frames) { Ok(Format::Frames) } else { log_format(map) }
 }
 
 /// The format of a listing.

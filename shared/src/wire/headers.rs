@@ -1,6 +1,7 @@
 //! The header and trailer fields of the contract.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
+use std::time::Duration;
 
 /// How the answer ended.
 pub const LOG_STATUS: HeaderName = HeaderName::from_static("log-status");
@@ -24,6 +25,15 @@ pub const TRAILER_NAMES: HeaderValue = HeaderValue::from_static(
 /// which the records then carry. It reads the verdict from the trailers and writes the last
 /// NDJSON object itself, so the secondary leaves it out.
 pub const RELAY: HeaderName = HeaderName::from_static("backscroll-relay");
+
+/// Private between primary and secondary: the milliseconds that are left for the request.
+pub const REMAINING: HeaderName = HeaderName::from_static("backscroll-remaining-ms");
+
+/// How much time is left for the request, where whoever asks has said so.
+pub fn remaining(map: &HeaderMap) -> Option<Duration> {
+    let text = map.get(REMAINING)?.to_str().ok()?;
+    text.parse().ok().map(Duration::from_millis)
+}
 
 /// The fields of every answer of `/logs`.
 pub fn streaming(map: &mut HeaderMap, content_type: &'static str) {

@@ -1,6 +1,7 @@
 //! What travels: records as text or NDJSON, the verdict on an answer, problems.
 
 pub mod accept;
+pub mod frames;
 pub mod headers;
 pub mod ndjson;
 pub mod problem;
@@ -17,6 +18,8 @@ pub enum Format {
     Text,
     /// `application/x-ndjson`: an object a record, and the verdict as the last one.
     Ndjson,
+    /// Frames for a primary that merges the records of several hosts.
+    Frames,
 }
 
 impl Format {
@@ -25,6 +28,7 @@ impl Format {
         match self {
             Format::Text => "text/plain; charset=utf-8",
             Format::Ndjson => "application/x-ndjson",
+            Format::Frames => frames::CONTENT_TYPE,
         }
     }
 }
@@ -40,10 +44,10 @@ pub enum Encoder {
 
 impl Encoder {
     /// An encoder for the records, newest first, of `file` on `host`, which was last written
-    /// `modified_seconds` after 1970.
+    /// `modified_seconds` after 1970. Frames have one of their own, [`frames::Encoder`].
     pub fn new(format: Format, host: &str, file: &[u8], modified_seconds: i64) -> Encoder {
         match format {
-            Format::Text => Encoder::Text,
+            Format::Text | Format::Frames => Encoder::Text,
             Format::Ndjson => {
                 Encoder::Ndjson(ndjson::Encoder::new(host, file), LineTimes::new(modified_seconds))
             }

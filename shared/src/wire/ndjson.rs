@@ -69,7 +69,7 @@ mod tests {
 
     fn encoded(bytes: &[u8], time: Option<LineTime>) -> serde_json::Value {
         let mut out = Vec::new();
-        let record = Record { offset: 7, bytes, lines: 1, truncated_lines: 0 };
+        let record = Record { offset: 7, bytes, lines: 1, truncated_lines: 0, older: &[] };
         Encoder::new("h", b"a.log").encode(&record, time, &mut out);
         assert_eq!(memchr::memchr(b'\n', &out), Some(out.len() - 1), "one object, one line");
         serde_json::from_slice(&out).unwrap()

@@ -45,7 +45,7 @@ pub enum Code {
 
 impl Code {
     /// The word on the wire.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Code::BadRequest => "bad_request",
             Code::BadParameter => "bad_parameter",

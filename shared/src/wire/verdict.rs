@@ -2,12 +2,12 @@
 
 use super::headers;
 use http::{HeaderMap, HeaderValue};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// How an answer ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Every record that was asked for was delivered.
     Complete,
@@ -15,6 +15,10 @@ pub enum Status {
     Partial,
     /// Records are missing.
     Failed,
+    /// Of a host: it did not answer, or not end, in time.
+    Timeout,
+    /// Of a host: it has no such file.
+    NotFound,
 }
 
 impl Status {
@@ -24,16 +28,19 @@ impl Status {
             Status::Complete => "complete",
             Status::Partial => "partial",
             Status::Failed => "failed",
+            Status::Timeout => "timeout",
+            Status::NotFound => "not_found",
         }
     }
 
     fn parse(text: &str) -> Option<Status> {
+        // Those of a whole answer: the others are told of a host among several.
         [Status::Complete, Status::Partial, Status::Failed].into_iter().find(|s| s.as_str() == text)
     }
 }
 
 /// Why records are missing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// A stable word, such as `io_error`.
     pub code: String,
@@ -42,7 +49,7 @@ pub struct Failure {
 }
 
 /// What is said of an answer once it has ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
     /// How it ended.
     pub status: Status,
@@ -53,10 +60,10 @@ pub struct Verdict {
     /// Lines delivered that were cut at the line limit.
     pub truncated_lines: u64,
     /// Why it is incomplete, where it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
     /// From the primary: the verdict on each host.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub hosts: BTreeMap<String, Verdict>,
 }
 
@@ -78,6 +85,11 @@ impl Verdict {
         Verdict { error: Some(Failure { code: code.to_owned(), detail }), ..Verdict::new(Status::Failed) }
     }
 
+    /// Whether records of this host are missing.
+    pub fn is_failure(&self) -> bool {
+        !matches!(self.status, Status::Complete | Status::NotFound)
+    }
+
     /// The trailer fields. Those announced by [`headers::TRAILER_NAMES`], and no others.
     pub fn to_trailers(&self) -> HeaderMap {
         let mut map = HeaderMap::new();
@@ -88,14 +100,9 @@ impl Verdict {
         if let Some(error) = &self.error {
             map.insert(headers::LOG_ERROR, headers::value(&format!("{}: {}", error.code, error.detail)));
         }
-        let failed: Vec<&str> = self
-            .hosts
-            .iter()
-            .filter(|(_, v)| v.status != Status::Complete)
-            .map(|(name, _)| name.as_str())
-            .collect();
+        let failed = hosts_failed(&self.hosts);
         if !failed.is_empty() {
-            map.insert(headers::LOG_HOSTS_FAILED, headers::value(&failed.join(",")));
+            map.insert(headers::LOG_HOSTS_FAILED, headers::value(&failed));
         }
         map
     }
@@ -118,6 +125,30 @@ impl Verdict {
             hosts: BTreeMap::new(),
         })
     }
+}
+
+/// Bytes of the names in `Log-Hosts-Failed`: clients limit the headers that they take.
+const NAMES_BYTES: usize = 8 << 10;
+
+/// The value of `Log-Hosts-Failed`: the names of the hosts whose records are missing,
+/// comma-separated, as far as there is room; then `+N` for the N others. Empty where there
+/// are none.
+pub fn hosts_failed(hosts: &BTreeMap<String, Verdict>) -> String {
+    let mut names = String::new();
+    let mut left = 0_u64;
+    for (name, _) in hosts.iter().filter(|(_, host)| host.is_failure()) {
+        if left > 0 || names.len() + name.len() > NAMES_BYTES {
+            left += 1;
+            continue;
+        }
+        names.push_str(if names.is_empty() { "" } else { "," });
+        names.push_str(name);
+    }
+    if left > 0 {
+        names.push_str(",+");
+        names.push_str(itoa::Buffer::new().format(left));
+    }
+    names
 }
 
 #[cfg(test)]

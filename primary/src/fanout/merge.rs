@@ -1,0 +1,113 @@
+//! Which of many streams, each newest first, has the newest item. Pure: no host, no clock.
+//!
+//! A stream that is waited for holds back every item that may come after what it still has:
+//! it is known to have nothing newer than its last item, or than a mark that it gave since.
+//! What comes out depends on what the streams hold, never on which of them was faster.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap};
+
+/// A place in the order: newest first, and among equals the stream with the lowest number.
+/// The one that comes first is the greatest.
+type Rank = (i64, Reverse<usize>);
+
+/// Merges streams that are numbered from 0.
+#[derive(Debug)]
+pub struct Merge<T> {
+    heads: BinaryHeap<Head<T>>,
+    /// The earliest place that a stream's next item can have, of those that are waited for.
+    awaited: BTreeSet<Rank>,
+    /// The key of each stream's last item or mark.
+    last: Vec<Option<i64>>,
+}
+
+#[derive(Debug)]
+struct Head<T> {
+    rank: Rank,
+    item: T,
+}
+
+impl<T> PartialEq for Head<T> {
+    fn eq(&self, other: &Head<T>) -> bool {
+        self.rank == other.rank
+    }
+}
+
+impl<T> Eq for Head<T> {}
+
+impl<T> PartialOrd for Head<T> {
+    fn partial_cmp(&self, other: &Head<T>) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T> Ord for Head<T> {
+    fn cmp(&self, other: &Head<T>) -> std::cmp::Ordering {
+        self.rank.cmp(&other.rank)
+    }
+}
+
+impl<T> Merge<T> {
+    /// Merges `streams` streams, all of which are waited for.
+    pub fn new(streams: usize) -> Merge<T> {
+        let mut merge =
+            Merge { heads: BinaryHeap::new(), awaited: BTreeSet::new(), last: vec![None; streams] };
+        for stream in 0..streams {
+            merge.awaited.insert(merge.bound(stream));
+        }
+        merge
+    }
+
+    /// The next item of a stream that was waited for. Without a key of its own it stays with
+    /// the one before; where there is none before it comes after all that have one. A stream
+    /// never goes back to something newer: its own order is kept.
+    pub fn offer(&mut self, stream: usize, key: Option<i64>, item: T) {
+        self.awaited.remove(&self.bound(stream));
+        if let Some(key) = key {
+            self.lower(stream, key);
+        }
+        let key = self.last[stream].unwrap_or(i64::MIN);
+        self.heads.push(Head { rank: (key, Reverse(stream)), item });
+    }
+
+    /// A stream that is waited for has nothing newer than this.
+    pub fn mark(&mut self, stream: usize, key: i64) {
+        self.awaited.remove(&self.bound(stream));
+        self.lower(stream, key);
+        self.awaited.insert(self.bound(stream));
+    }
+
+    /// A stream that was waited for has ended.
+    pub fn over(&mut self, stream: usize) {
+        self.awaited.remove(&self.bound(stream));
+    }
+
+    /// The newest item and its stream, which is waited for from then on; None where a stream
+    /// that is waited for may have a newer one, or where nothing is left.
+    pub fn pop(&mut self) -> Option<(usize, T)> {
+        let head = self.heads.peek()?;
+        if self.awaited.last().is_some_and(|awaited| *awaited > head.rank) {
+            return None;
+        }
+        let Head { rank: (_, Reverse(stream)), item } = self.heads.pop()?;
+        self.awaited.insert(self.bound(stream));
+        Some((stream, item))
+    }
+
+    /// Whether every stream has ended and every item is out.
+    pub fn is_over(&self) -> bool {
+        self.heads.is_empty() && self.awaited.is_empty()
+    }
+
+    fn bound(&self, stream: usize) -> Rank {
+        (self.last[stream].unwrap_or(i64::MAX), Reverse(stream))
+    }
+
+    fn lower(&mut self, stream: usize, key: i64) {
+        let last = &mut self.last[stream];
+        *last = Some(last.map_or(key, |last| last.min(key)));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,309 @@
+//! Several hosts' records as one answer, newest first.
+//!
+//! ```text
+//! hosts ──► source × N ──► merge ──► write ──► body
+//!           one question,  newest    text or   pulled by
+//!           frames, one    of all    NDJSON    the client
+//!           piece held               verdict
+//! ```
+//!
+//! A host is read on only once what it has sent is out, so each holds at most one piece of
+//! its answer here, and the client's reading is the only pump. Once `n` records are out
+//! every host is dropped, which stops its reading.
+
+pub mod merge;
+pub mod source;
+pub mod verdict;
+pub mod write;
+
+use crate::fleet::Host;
+use crate::relay::Incomplete;
+use crate::upstream::Upstream;
+use backscroll_shared::query::{LogQuery, OnError};
+use backscroll_shared::wire::problem::{Code, Problem};
+use backscroll_shared::wire::verdict::{Status, Verdict, hosts_failed};
+use backscroll_shared::wire::{Format, frames::Framed, ndjson};
+use bytes::Bytes;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
+use http::Method;
+use http_body::Frame;
+use merge::Merge;
+use source::{Event, Question, Source, verdict_of};
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout, timeout_at};
+use write::Writer;
+
+/// Hosts that are asked at once by one request: a burst that a switch and a connection
+/// tracker take, and few enough rounds that some hosts which hang do not hold up the rest.
+const ASKED_AT_ONCE: usize = 256;
+
+/// Bytes that are collected before they leave, give or take one record.
+const CHUNK_BYTES: usize = 32 << 10;
+
+/// How long the answer's head waits for the first record once every host has begun to
+/// answer: whoever asked is to know that it is being worked on.
+const FIRST_RECORD_WAIT: Duration = Duration::from_secs(1);
+
+/// How often it is looked at whether they have.
+const LOOK_TIME: Duration = Duration::from_millis(100);
+
+type Pull = Pin<Box<dyn Future<Output = (Box<Source>, Event)> + Send>>;
+
+/// What the client asked for, as far as it shapes the answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Wish {
+    /// How the records are written.
+    pub format: Format,
+    /// What becomes of an answer that is incomplete.
+    pub on_error: OnError,
+    /// Whether the client reads the verdict from trailers.
+    pub trailers: bool,
+    /// Records at most.
+    pub n: Option<u64>,
+    /// When the answer is to have ended.
+    pub deadline: Instant,
+}
+
+/// One answer of several hosts.
+pub struct Fanout {
+    wish: Wish,
+    file: String,
+    writer: Writer,
+    merge: Merge<(Box<Source>, Framed)>,
+    pulls: FuturesUnordered<Pull>,
+    question: Arc<Question>,
+    names: Vec<String>,
+    /// What each host has delivered, and its verdict once it has ended.
+    verdicts: BTreeMap<String, Verdict>,
+    delivered: Vec<Delivered>,
+    out: Vec<u8>,
+    records: u64,
+    state: State,
+}
+
+/// What a host has delivered.
+#[derive(Debug, Clone, Copy, Default)]
+struct Delivered {
+    lines: u64,
+    truncated_lines: u64,
+}
+
+#[derive(Debug)]
+enum State {
+    Merging,
+    /// The records are out.
+    Ended(Verdict),
+    Over,
+}
+
+impl Fanout {
+    /// Asks `hosts`.
+    pub fn new(
+        upstream: &Upstream,
+        hosts: Vec<Arc<Host>>,
+        method: Method,
+        query: &LogQuery,
+        wish: Wish,
+    ) -> Fanout {
+        let file = query.filename.to_string();
+        let question = Arc::new(Question {
+            method,
+            target: format!("/logs?{}", query.for_secondary()),
+            deadline: wish.deadline,
+            places: Semaphore::new(ASKED_AT_ONCE),
+            silent: AtomicUsize::new(hosts.len()),
+        });
+        let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
+        let writer = Writer::new(wish.format, &hosts, query.filename.as_bytes());
+        let merge = Merge::new(hosts.len());
+        let pulls = FuturesUnordered::new();
+        for (index, host) in hosts.into_iter().enumerate() {
+            let source = Source::new(index, host, Arc::clone(&question), upstream.clone());
+            pulls.push(Box::pin(Box::new(source).pull()) as Pull);
+        }
+        Fanout {
+            wish,
+            file,
+            writer,
+            merge,
+            pulls,
+            question,
+            delivered: vec![Delivered::default(); names.len()],
+            names,
+            verdicts: BTreeMap::new(),
+            out: Vec::new(),
+            records: 0,
+            state: State::Merging,
+        }
+    }
+
+    /// Goes on until there is something to send, or until every host has begun to answer and
+    /// the first record has been waited for. What is known to be wrong then is a problem with
+    /// a status of its own.
+    pub async fn prime(&mut self) -> Result<(), Problem> {
+        let mut waited = Duration::ZERO;
+        while waited < FIRST_RECORD_WAIT && timeout(LOOK_TIME, self.fill()).await.is_err() {
+            if self.question.silent.load(Relaxed) == 0 {
+                waited += LOOK_TIME;
+            }
+        }
+        if self.records > 0 && self.wish.on_error != OnError::Fail {
+            return Ok(());
+        }
+        let is_over = !matches!(self.state, State::Merging);
+        let is_doomed =
+            self.wish.on_error == OnError::Fail && self.verdicts.values().any(Verdict::is_failure);
+        if !(is_over || is_doomed) {
+            return Ok(());
+        }
+        verdict::problem(&self.verdicts, self.wish.on_error, &self.file).map_or(Ok(()), Err)
+    }
+
+    /// The hosts that are known to have failed, for `Log-Hosts-Failed`; empty where none is.
+    pub fn failed_so_far(&self) -> String {
+        hosts_failed(&self.verdicts)
+    }
+
+    /// All of the answer, where it has ended, as it should, and its client reads no trailers:
+    /// then its length is known.
+    pub fn take_whole(&mut self) -> Option<Bytes> {
+        let State::Ended(verdict) = &self.state else { return None };
+        if self.wish.trailers || self.is_cut(verdict) {
+            return None;
+        }
+        self.state = State::Over;
+        Some(std::mem::take(&mut self.out).into())
+    }
+
+    /// The next piece of the body. May be dropped and called again.
+    pub async fn next_frame(&mut self) -> Option<Result<Frame<Bytes>, Incomplete>> {
+        self.fill().await;
+        if !self.out.is_empty() {
+            let data = std::mem::take(&mut self.out);
+            return Some(Ok(Frame::data(data.into())));
+        }
+        let State::Ended(verdict) = std::mem::replace(&mut self.state, State::Over) else { return None };
+        if self.wish.trailers {
+            Some(Ok(Frame::trailers(verdict.to_trailers())))
+        } else {
+            self.is_cut(&verdict).then_some(Err(Incomplete))
+        }
+    }
+
+    fn is_cut(&self, verdict: &Verdict) -> bool {
+        verdict.status != Status::Complete && self.wish.on_error != OnError::Ignore
+    }
+
+    /// Works until there is something to send, or the records are out. What has been merged
+    /// leaves at once where the next record has to be waited for.
+    async fn fill(&mut self) {
+        while matches!(self.state, State::Merging) {
+            self.write_merged();
+            if !matches!(self.state, State::Merging) || self.out.len() >= CHUNK_BYTES {
+                return;
+            }
+            let pulled = if self.out.is_empty() {
+                timeout_at(self.wish.deadline, self.pulls.next()).await
+            } else {
+                match self.pulls.next().now_or_never() {
+                    Some(pulled) => Ok(pulled),
+                    None => return,
+                }
+            };
+            match pulled {
+                Ok(Some((source, event))) => self.take(source, event),
+                Ok(None) => self.end(),
+                Err(_) => self.out_of_time(),
+            }
+        }
+    }
+
+    /// Writes what nothing newer can come before.
+    fn write_merged(&mut self) {
+        while self.out.len() < CHUNK_BYTES {
+            if self.wish.n == Some(self.records) && !self.is_only_asking() {
+                return self.stop();
+            }
+            let Some((index, (mut source, framed))) = self.merge.pop() else { break };
+            self.writer.write(index, &framed, &mut self.out);
+            self.records += 1;
+            let delivered = &mut self.delivered[index];
+            delivered.lines += framed.lines;
+            delivered.truncated_lines += framed.truncated_lines;
+            match source.next_at_hand() {
+                Some(event) => self.take(source, event),
+                None => self.pulls.push(Box::pin(source.pull())),
+            }
+        }
+        if self.merge.is_over() {
+            self.end();
+        }
+    }
+
+    /// Whether no record is wanted at all: then each host says whether it has the file.
+    fn is_only_asking(&self) -> bool {
+        self.wish.n == Some(0)
+    }
+
+    fn take(&mut self, source: Box<Source>, event: Event) {
+        let index = source.index;
+        match event {
+            Event::Record(framed) => self.merge.offer(index, framed.stamp.map(|s| s.nanos), (source, framed)),
+            Event::Mark(nanos) => {
+                self.merge.mark(index, nanos);
+                self.pulls.push(Box::pin(source.pull()));
+            }
+            Event::Ended(verdict) => {
+                self.merge.over(index);
+                let is_last = verdict.is_failure() && self.wish.on_error == OnError::Fail;
+                self.verdicts.insert(source.name().to_owned(), verdict);
+                if is_last {
+                    self.end();
+                }
+            }
+        }
+    }
+
+    /// What was wanted is out. A host that is still read has delivered its part.
+    fn stop(&mut self) {
+        for name in &self.names {
+            self.verdicts.entry(name.clone()).or_insert_with(|| Verdict::new(Status::Complete));
+        }
+        self.end();
+    }
+
+    fn out_of_time(&mut self) {
+        let detail = "the time for this request is over: ask for less, or start the primary with a longer --request-timeout";
+        let late = verdict_of(&Problem::new(Code::UpstreamTimeout, detail));
+        for name in &self.names {
+            self.verdicts.entry(name.clone()).or_insert_with(|| {
+                tracing::warn!(host = name, "host did not end in time");
+                late.clone()
+            });
+        }
+        self.end();
+    }
+
+    /// The records are out, or are given up: every host that is still read is left.
+    fn end(&mut self) {
+        self.merge = Merge::new(0);
+        self.pulls = FuturesUnordered::new();
+        for (name, delivered) in self.names.iter().zip(&self.delivered) {
+            if let Some(verdict) = self.verdicts.get_mut(name) {
+                verdict.lines = delivered.lines;
+                verdict.truncated_lines = delivered.truncated_lines;
+            }
+        }
+        let verdict = verdict::overall(self.verdicts.clone(), self.wish.on_error);
+        if self.wish.format == Format::Ndjson {
+            self.out.extend_from_slice(&ndjson::end(&verdict));
+        }
+        self.state = State::Ended(verdict);
+    }
+}

@@ -1,0 +1,111 @@
+//! One verdict on an answer of several hosts.
+
+use backscroll_shared::query::OnError;
+use backscroll_shared::wire::problem::{Code, Problem};
+use backscroll_shared::wire::verdict::{Failure, Status, Verdict, hosts_failed};
+use std::collections::BTreeMap;
+
+/// Hosts that a text names; the others are counted.
+const NAMED: usize = 5;
+
+/// The verdict on the whole answer.
+pub fn overall(hosts: BTreeMap<String, Verdict>, on_error: OnError) -> Verdict {
+    let sum = |of: fn(&Verdict) -> u64| hosts.values().map(of).sum();
+    let lines = sum(|host| host.lines);
+    let (truncated_lines, bytes_scanned) = (sum(|host| host.truncated_lines), sum(|host| host.bytes_scanned));
+    let any_complete = hosts.values().any(|host| host.status == Status::Complete);
+    let error = failure(&hosts);
+    let status = match &error {
+        None => Status::Complete,
+        Some(_) if on_error == OnError::Fail || !(any_complete || lines > 0) => Status::Failed,
+        Some(_) => Status::Partial,
+    };
+    Verdict { status, lines, bytes_scanned, truncated_lines, error, hosts }
+}
+
+/// What is answered instead where nothing has been delivered yet: where no host has the
+/// file, where all that may have it failed, or where one failure is one too many.
+pub fn problem(hosts: &BTreeMap<String, Verdict>, on_error: OnError, file: &str) -> Option<Problem> {
+    if hosts.values().all(|host| host.status == Status::NotFound) {
+        let detail =
+            format!("none of {} hosts has a log file {file}: GET /files lists what there is", hosts.len());
+        return Some(Problem::new(Code::NotFound, detail));
+    }
+    let failure = failure(hosts)?;
+    if on_error != OnError::Fail && hosts.values().any(|host| host.status == Status::Complete) {
+        return None;
+    }
+    let mut failed = hosts.values().filter(|host| host.is_failure());
+    let code = if failed.all(|host| host.status == Status::Timeout) {
+        Code::UpstreamTimeout
+    } else {
+        Code::UpstreamUnreachable
+    };
+    Some(Problem::new(code, failure.detail).on_host(&hosts_failed(hosts)))
+}
+
+/// What failed, for a person, and the code of the first failure.
+fn failure(hosts: &BTreeMap<String, Verdict>) -> Option<Failure> {
+    let failed: Vec<_> = hosts.iter().filter(|(_, host)| host.is_failure()).collect();
+    let (_, first) = failed.first()?;
+    let code = |host: &Verdict| host.error.as_ref().map_or("unknown", |error| &error.code).to_owned();
+    let named: Vec<String> =
+        failed.iter().take(NAMED).map(|(name, host)| format!("{name} ({})", code(host))).collect();
+    let more = match failed.len() {
+        len if len > NAMED => format!(" and {} more", len - NAMED),
+        _ => String::new(),
+    };
+    let detail = format!(
+        "{} of {} hosts failed: {}{more}: their records are missing; ask again, or see GET /hosts",
+        failed.len(),
+        hosts.len(),
+        named.join(", ")
+    );
+    Some(Failure { code: code(first), detail })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hosts(all: &[(&str, Status)]) -> BTreeMap<String, Verdict> {
+        all.iter()
+            .map(|(name, status)| {
+                let verdict = match status {
+                    Status::Timeout => {
+                        Verdict { status: *status, ..Verdict::failed("upstream_timeout", "late".to_owned()) }
+                    }
+                    Status::Failed => Verdict::failed("io_error", "disk".to_owned()),
+                    other => Verdict::new(*other),
+                };
+                ((*name).to_owned(), verdict)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn hosts_without_the_file_do_not_make_an_answer_partial() {
+        let all = hosts(&[("a", Status::Complete), ("b", Status::NotFound)]);
+        assert!(problem(&all, OnError::Fail, "f").is_none());
+        assert_eq!(overall(all, OnError::Fail).status, Status::Complete);
+        let none = hosts(&[("a", Status::NotFound), ("b", Status::NotFound)]);
+        assert_eq!(problem(&none, OnError::Ignore, "f").unwrap().code(), Code::NotFound);
+    }
+
+    #[test]
+    fn a_failure_is_one_whatever_becomes_of_it() {
+        let some = hosts(&[("a", Status::Complete), ("b", Status::Failed), ("c", Status::Timeout)]);
+        for (on_error, status) in [
+            (OnError::Report, Status::Partial),
+            (OnError::Ignore, Status::Partial),
+            (OnError::Fail, Status::Failed),
+        ] {
+            assert_eq!(overall(some.clone(), on_error).status, status);
+        }
+        assert!(problem(&some, OnError::Report, "f").is_none());
+        assert_eq!(problem(&some, OnError::Fail, "f").unwrap().code(), Code::UpstreamUnreachable);
+        assert_eq!(hosts_failed(&some), "b,c");
+        let late = hosts(&[("a", Status::NotFound), ("b", Status::Timeout)]);
+        assert_eq!(problem(&late, OnError::Ignore, "f").unwrap().code(), Code::UpstreamTimeout);
+    }
+}

@@ -1,0 +1,173 @@
+//! Records for a primary that merges them: each with the time by which it is merged, and
+//! marks where none is found for long.
+
+use backscroll_shared::scan::Record;
+use backscroll_shared::time::{Known, LineTimes, Stamps};
+use backscroll_shared::wire::frames;
+use backscroll_shared::wire::verdict::Verdict;
+use std::time::{Duration, Instant};
+
+/// Bytes looked at without a record after which a mark is due: about a millisecond of a
+/// search in the page cache.
+const MARK_BYTES: u64 = 8 << 20;
+
+/// Time without a record after which one is due: a slow disk is not to hold up what the
+/// other hosts have.
+const MARK_TIME: Duration = Duration::from_millis(50);
+
+/// Writes the frames of one file.
+#[derive(Debug)]
+pub struct Framing {
+    encoder: frames::Encoder,
+    stamps: Stamps,
+    /// A record without a time, whose older lines have to be read first.
+    pending: Option<Pending>,
+    /// The newest time in the last block whose lines have been looked at.
+    newest: Option<i64>,
+    /// Bytes looked at since the last record or mark.
+    unmarked: u64,
+    marked: Instant,
+}
+
+#[derive(Debug)]
+struct Pending {
+    offset: u64,
+    bytes: Vec<u8>,
+    lines: u64,
+    truncated_lines: u64,
+}
+
+impl Framing {
+    /// For a file that was last written `modified_seconds` after 1970.
+    pub fn new(modified_seconds: i64) -> Framing {
+        Framing {
+            encoder: frames::Encoder::default(),
+            stamps: Stamps::new(LineTimes::new(modified_seconds)),
+            pending: None,
+            newest: None,
+            unmarked: 0,
+            marked: Instant::now(),
+        }
+    }
+
+    /// Appends a record, or keeps it where the lines before it have to be read for its time.
+    pub fn record(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
+        match self.stamps.of(record) {
+            Known::Stamp(stamp) => {
+                self.encoder.record(record, stamp, out);
+                self.rest();
+            }
+            Known::LookBack => {
+                let Record { offset, bytes, lines, truncated_lines, .. } = *record;
+                self.pending = Some(Pending { offset, bytes: bytes.to_vec(), lines, truncated_lines });
+            }
+        }
+    }
+
+    /// Where the record begins whose time has to be looked for before it, if there is one.
+    pub fn pending(&self) -> Option<u64> {
+        self.pending.as_ref().map(|pending| pending.offset)
+    }
+
+    /// What takes the lines before it.
+    pub fn stamps(&mut self) -> &mut Stamps {
+        &mut self.stamps
+    }
+
+    /// Appends the record that was kept, once the lines before it have been read.
+    pub fn settle(&mut self, out: &mut Vec<u8>) {
+        let Some(Pending { offset, bytes, lines, truncated_lines }) = self.pending.take() else { return };
+        let record = Record { offset, bytes: &bytes, lines, truncated_lines, older: &[] };
+        self.encoder.record(&record, self.stamps.inherited(offset), out);
+        self.rest();
+    }
+
+    /// Takes a block that the search is about to go through, all of the newer ones being
+    /// done. Appends a mark where one is due: what is left is no newer than the last block.
+    pub fn next_block(&mut self, block: &[u8], out: &mut Vec<u8>) {
+        if self.unmarked >= MARK_BYTES || (self.unmarked > 0 && self.marked.elapsed() >= MARK_TIME) {
+            if let Some(newest) = self.newest {
+                self.encoder.mark(newest, out);
+            }
+            self.rest();
+        }
+        self.unmarked += block.len() as u64;
+        self.newest = self.stamps.newest_of(block).or(self.newest);
+    }
+
+    /// Appends the verdict.
+    pub fn end(verdict: &Verdict, out: &mut Vec<u8>) {
+        frames::Encoder::end(verdict, out);
+    }
+
+    fn rest(&mut self) {
+        self.unmarked = 0;
+        self.marked = Instant::now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use backscroll_shared::wire::frames::{Decoder, Item};
+
+    const SECOND: i64 = 1_000_000_000;
+
+    fn items(bytes: Vec<u8>) -> Vec<Item> {
+        let mut decoder = Decoder::default();
+        decoder.push(bytes.into());
+        std::iter::from_fn(|| decoder.next_item().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_search_that_finds_nothing_for_long_says_how_far_it_is() {
+        let (mut framing, mut out) = (Framing::new(2_000_000_000), Vec::new());
+        let mut block = b"cut off\n1700000009 newest\n1700000001 older\n \n cut".to_vec();
+        block.resize(1 << 20, b'x');
+        block.extend_from_slice(b"\n1700000010 of this block\nand a trace\n");
+        for _ in 0..9 {
+            framing.next_block(&block, &mut out);
+        }
+        assert_eq!(items(out), [Item::Mark(1_700_000_010 * SECOND)]);
+    }
+
+    #[test]
+    fn a_record_without_a_time_waits_for_the_lines_before_it() {
+        let (mut framing, mut out) = (Framing::new(2_000_000_000), Vec::new());
+        let record = |offset, bytes, older| Record { offset, bytes, lines: 1, truncated_lines: 0, older };
+        framing.record(&record(90, b" at b", b"x"), &mut out);
+        assert!(out.is_empty() && framing.pending() == Some(90));
+        assert!(!framing.stamps().older_line(90, 80, b" at a"));
+        assert!(framing.stamps().older_line(90, 50, b"1700000009 died"));
+        framing.settle(&mut out);
+        // What lies between that line and the record needs no second look.
+        framing.record(&record(80, b" at a", b""), &mut out);
+        framing.record(&record(50, b"1700000009 died", b""), &mut out);
+        // Nor what follows a line at hand.
+        framing.record(&record(30, b" at c", b"cut\n1700000007 x\n\n"), &mut out);
+        let stamps: Vec<_> = items(out)
+            .into_iter()
+            .map(|item| match item {
+                Item::Record(framed) => framed.stamp.map(|stamp| (stamp.nanos / SECOND, stamp.own_offset)),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let at = |seconds, own| Some((seconds, own));
+        let (nine, seven) = (1_700_000_009, 1_700_000_007);
+        assert_eq!(stamps, [at(nine, None), at(nine, None), at(nine, Some(0)), at(seven, None)]);
+    }
+
+    #[test]
+    fn lines_without_any_time_are_looked_at_once() {
+        let (mut framing, mut out) = (Framing::new(2_000_000_000), Vec::new());
+        let record = |offset| Record { offset, bytes: b"x", lines: 1, truncated_lines: 0, older: b"y\n" };
+        framing.record(&record(1 << 30), &mut out);
+        assert_eq!(framing.pending(), Some(1 << 30));
+        assert!(!framing.stamps().older_line(1 << 30, (1 << 30) - 2, b"y"));
+        assert!(framing.stamps().older_line(1 << 30, (1 << 30) - (128 << 10), b"y"));
+        framing.settle(&mut out);
+        framing.record(&record((1 << 30) - 2), &mut out);
+        assert_eq!(framing.pending(), None);
+        assert!(items(out).iter().all(|item| matches!(item, Item::Record(framed) if framed.stamp.is_none())));
+    }
+}

@@ -1,0 +1,126 @@
+//! The time by which a record is merged with those of other hosts: its own, or that of the
+//! nearest older line that has one.
+
+use super::{LineTime, LineTimes};
+use crate::scan::Record;
+use memchr::memrchr;
+
+/// Bytes before a record in which an older line with a time is looked for. A stack trace is
+/// shorter; and a file without any time must not be read to its start for twenty lines.
+pub const LOOK_BACK_BYTES: u64 = 128 << 10;
+
+/// The time by which a record is merged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// Nanoseconds since 1970-01-01T00:00:00Z.
+    pub nanos: i64,
+    /// Minutes east of UTC, where the record carries the time itself; None where it has that
+    /// of an older line.
+    pub own_offset: Option<i16>,
+}
+
+impl Stamp {
+    /// The time that the record carries itself.
+    pub fn own(self) -> Option<LineTime> {
+        self.own_offset.map(|offset_minutes| LineTime { nanos: self.nanos, offset_minutes })
+    }
+}
+
+/// What is known of a record's time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// Its stamp; None where no older line within [`LOOK_BACK_BYTES`] carries a time.
+    Stamp(Option<Stamp>),
+    /// Nothing: the lines before it have to be read, newest first, each given to
+    /// [`Stamps::older_line`].
+    LookBack,
+}
+
+/// Finds the stamps of the records of one file, newest first.
+#[derive(Debug, Clone)]
+pub struct Stamps {
+    times: LineTimes,
+    /// The newest line with a time that is older than all records so far: where it begins.
+    older: Option<(u64, i64)>,
+    /// From here to the last record no line carries a time.
+    none_from: u64,
+}
+
+impl Stamps {
+    /// For a file whose times `times` finds.
+    pub fn new(times: LineTimes) -> Stamps {
+        Stamps { times, older: None, none_from: u64::MAX }
+    }
+
+    /// The stamp of the next newest record.
+    pub fn of(&mut self, record: &Record<'_>) -> Known {
+        if let Some(time) = self.times.of(record.bytes) {
+            return Known::Stamp(Some(Stamp { nanos: time.nanos, own_offset: Some(time.offset_minutes) }));
+        }
+        if self.searched(record.offset) || self.search(record.offset, record.older) {
+            return Known::Stamp(self.inherited(record.offset));
+        }
+        Known::LookBack
+    }
+
+    /// The stamp of a record at `offset` that has no time, after a look back.
+    pub fn inherited(&self, offset: u64) -> Option<Stamp> {
+        let (_, nanos) = self.older.filter(|(at, _)| *at < offset)?;
+        Some(Stamp { nanos, own_offset: None })
+    }
+
+    /// Takes a line that begins at `at`, on the way back from a record at `offset`. True once
+    /// the search is over.
+    pub fn older_line(&mut self, offset: u64, at: u64, line: &[u8]) -> bool {
+        self.none_from = at;
+        if let Some(time) = self.times.of(line) {
+            self.older = Some((at, time.nanos));
+            return true;
+        }
+        at == 0 || offset - at >= LOOK_BACK_BYTES
+    }
+
+    /// Nothing more is looked at for a record at `offset`: the lines before are too long.
+    pub fn give_up(&mut self, offset: u64) {
+        self.none_from = self.none_from.min(offset.saturating_sub(LOOK_BACK_BYTES));
+    }
+
+    /// The time of the newest whole line of a block, up to a few lines without one: no line
+    /// before that block is newer.
+    pub fn newest_of(&mut self, block: &[u8]) -> Option<i64> {
+        const LINES: usize = 16;
+        let mut end = memrchr(b'\n', block)?;
+        for _ in 0..LINES {
+            let feed = memrchr(b'\n', &block[..end])?;
+            if let Some(time) = self.times.of(&block[feed + 1..end]) {
+                return Some(time.nanos);
+            }
+            end = feed;
+        }
+        None
+    }
+
+    fn searched(&self, offset: u64) -> bool {
+        offset == 0 || self.older.is_some_and(|(at, _)| at < offset) || self.none_from < offset
+    }
+
+    /// Looks through the lines that lie before `offset` whole in `older`. True once the
+    /// search is over.
+    fn search(&mut self, offset: u64, older: &[u8]) -> bool {
+        let base = offset - older.len() as u64;
+        let Some(mut end) = older.len().checked_sub(1) else { return false };
+        loop {
+            let start = memrchr(b'\n', &older[..end]);
+            // The first one may begin before what is at hand.
+            if start.is_none() && base > 0 {
+                return false;
+            }
+            let from = start.map_or(0, |feed| feed + 1);
+            if self.older_line(offset, base + from as u64, &older[from..end]) {
+                return true;
+            }
+            let Some(feed) = start else { return true };
+            end = feed;
+        }
+    }
+}

@@ -1,0 +1,114 @@
+use super::*;
+use proptest::prelude::*;
+
+fn stamp() -> impl Strategy<Value = Option<Stamp>> {
+    proptest::option::of(
+        (any::<i64>(), proptest::option::of(-840i16..=840))
+            .prop_map(|(nanos, own_offset)| Stamp { nanos, own_offset }),
+    )
+}
+
+fn item() -> impl Strategy<Value = Item> {
+    let bytes = proptest::collection::vec(any::<u8>(), 0..200).prop_map(Bytes::from);
+    let counts = prop_oneof![Just((1u64, 0u64)), (0u64..9, 0u64..9)];
+    let record = (any::<u64>(), stamp(), counts, bytes).prop_map(
+        |(offset, stamp, (lines, truncated_lines), bytes)| {
+            Item::Record(Framed { offset, stamp, lines, truncated_lines, bytes })
+        },
+    );
+    prop_oneof![4 => record, 1 => any::<i64>().prop_map(Item::Mark)]
+}
+
+fn encoded(items: &[Item]) -> Vec<u8> {
+    let (mut encoder, mut out) = (Encoder::default(), Vec::new());
+    for item in items {
+        match item {
+            Item::Record(framed) => encoder.record(&framed.record(), framed.stamp, &mut out),
+            Item::Mark(nanos) => encoder.mark(*nanos, &mut out),
+            Item::End(verdict) => Encoder::end(verdict, &mut out),
+        }
+    }
+    out
+}
+
+/// Reads what comes in pieces of these sizes, over and over.
+fn decoded(bytes: &[u8], sizes: &[usize]) -> Result<(Vec<Item>, bool), Malformed> {
+    let mut decoder = Decoder::default();
+    let mut items = Vec::new();
+    let (mut rest, mut sizes) = (bytes, sizes.iter().cycle());
+    while !rest.is_empty() {
+        let (piece, after) = rest.split_at(rest.len().min(*sizes.next().unwrap()));
+        decoder.push(Bytes::copy_from_slice(piece));
+        while let Some(item) = decoder.next_item()? {
+            items.push(item);
+        }
+        rest = after;
+    }
+    Ok((items, decoder.is_over()))
+}
+
+proptest! {
+    #[test]
+    fn what_is_framed_comes_back_however_it_is_cut(
+        items in proptest::collection::vec(item(), 0..20),
+        sizes in proptest::collection::vec(1usize..40, 1..5),
+    ) {
+        let mut items = items;
+        items.push(Item::End(Verdict::failed("io_error", "a \"disk\"".to_owned())));
+        let bytes = encoded(&items);
+        prop_assert_eq!(decoded(&bytes, &sizes), Ok((items.clone(), true)));
+        // Cut anywhere before its end, it is not over.
+        let cut = bytes.len() - 1 - sizes[0] % bytes.len();
+        prop_assert!(!decoded(&bytes[..cut], &sizes).unwrap().1);
+    }
+
+    #[test]
+    fn noise_is_refused_or_waits_for_more_and_never_panics(
+        bytes in proptest::collection::vec(any::<u8>(), 0..300),
+        sizes in proptest::collection::vec(1usize..40, 1..5),
+    ) {
+        let _ = decoded(&bytes, &sizes);
+    }
+}
+
+#[test]
+fn frames_of_neighbours_are_small() {
+    let line = |offset, seconds: i64| {
+        Item::Record(Framed {
+            offset,
+            stamp: Some(Stamp {
+                nanos: 1_700_000_000_000_000_000 + seconds * 1_000_000_000,
+                own_offset: Some(0),
+            }),
+            lines: 1,
+            truncated_lines: 0,
+            bytes: Bytes::from_static(b"x"),
+        })
+    };
+    let one = encoded(&[line(1 << 40, 9)]).len();
+    let two = encoded(&[line(1 << 40, 9), line((1 << 40) - 100, 8)]).len();
+    assert!(two - one <= 11, "a tag, a length, an offset, a second, a zone: {}", two - one);
+}
+
+#[test]
+fn what_no_secondary_sends_is_refused_by_its_kind() {
+    assert_eq!(decoded(&[0x40], &[1]), Err(Malformed::Tag(0x40)));
+    assert_eq!(decoded(&[RECORD | OWN_TIME], &[1]), Err(Malformed::Tag(RECORD | OWN_TIME)));
+    assert_eq!(decoded(&[RECORD], &[1]), Ok((vec![], false)));
+    assert_eq!(decoded(&[&[MARK][..], &[0xFF; 11]].concat(), &[3]), Err(Malformed::Number));
+    let mut endless = vec![RECORD];
+    push(u64::MAX, &mut endless);
+    assert_eq!(decoded(&endless, &[100]), Err(Malformed::Length(u64::MAX)));
+    assert_eq!(decoded(&[END, 2, b'{', b'}'], &[100]), Err(Malformed::Verdict));
+    let mut after = encoded(&[Item::End(Verdict::new(crate::wire::verdict::Status::Complete))]);
+    after.push(MARK);
+    assert_eq!(decoded(&after, &[100]), Err(Malformed::AfterEnd));
+}
+
+#[test]
+fn a_long_record_in_small_pieces_is_not_copied_over_and_over() {
+    let bytes = Bytes::from(vec![b'x'; RECORD_BYTES]);
+    let item = Item::Record(Framed { offset: 0, stamp: None, lines: 2, truncated_lines: 0, bytes });
+    let whole = encoded(std::slice::from_ref(&item));
+    assert_eq!(decoded(&whole, &[16]).unwrap().0, [item]);
+}
