@@ -19,7 +19,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Shared {
     /// Who is out there.
-    pub fleet: Fleet,
+    pub fleet: Arc<Fleet>,
     /// The name of the host that this runs on.
     pub hostname: String,
 }
@@ -28,9 +28,16 @@ impl Shared {
     /// The state of a server that was configured so.
     pub fn new(config: Config) -> Shared {
         Shared {
-            fleet: config.fleet,
+            fleet: Arc::new(config.fleet),
             hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         }
+    }
+}
+
+impl Shared {
+    /// The fleet as it is now.
+    pub fn fleet(&self) -> Arc<Fleet> {
+        Arc::clone(&self.fleet)
     }
 }
 

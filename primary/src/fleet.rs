@@ -4,6 +4,7 @@
 use backscroll_shared::query::quoted;
 use backscroll_shared::wire::problem::{Code, Problem};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One host that has logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub struct Host {
 /// The hosts, by name. It does not change.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fleet {
-    hosts: BTreeMap<String, Host>,
+    hosts: BTreeMap<String, Arc<Host>>,
 }
 
 impl Fleet {
@@ -33,13 +34,13 @@ impl Fleet {
                     host.name, other.url, host.url
                 ));
             }
-            fleet.hosts.insert(host.name.clone(), host);
+            fleet.hosts.insert(host.name.clone(), Arc::new(host));
         }
         Ok(fleet)
     }
 
     /// The hosts, by name.
-    pub fn hosts(&self) -> impl Iterator<Item = &Host> {
+    pub fn hosts(&self) -> impl Iterator<Item = &Arc<Host>> {
         self.hosts.values()
     }
 
@@ -53,26 +54,17 @@ impl Fleet {
         self.hosts.is_empty()
     }
 
-    /// The one host that a request names, letter for letter.
-    pub fn one(&self, hostnames: &[String]) -> Result<&Host, Problem> {
-        let not_yet = |what: &str| {
-            Err(Problem::new(
-                Code::NotImplemented,
-                format!(
-                    "{what} is not built yet: name exactly one host, as in hostname=NAME; GET /hosts lists the names"
-                ),
-            ))
-        };
-        match hostnames {
-            [] => not_yet("asking the whole fleet"),
-            [name] if name.contains(['*', '?']) => not_yet("a hostname with wildcards"),
-            [name] => self.hosts.get(name).ok_or_else(|| {
-                Problem::new(
-                    Code::UnknownHost,
-                    format!("no host {} in the fleet: GET /hosts lists the names", quoted(name.as_bytes())),
-                )
-            }),
-            _ => not_yet("asking several hosts"),
+    /// The hosts that a request names.
+    pub fn select(&self, hostnames: &[String]) -> Result<Vec<Arc<Host>>, Problem> {
+        if hostnames.is_empty() || hostnames.iter().any(|name| name.ends_with('*')) {
+            return Ok(self.hosts().cloned().collect());
         }
+        let known = |name: &String| {
+            self.hosts
+                .get(name)
+                .cloned()
+                .ok_or_else(|| Problem::new(Code::UnknownHost, quoted(name.as_bytes())))
+        };
+        hostnames.iter().map(known).collect()
     }
 }

@@ -90,6 +90,11 @@ impl Upstream {
         Ok(Upstream { client, times, retries: Arc::default() })
     }
 
+    /// How long a host may take.
+    pub fn times(&self) -> Times {
+        self.times
+    }
+
     /// Asks `host` for `target` (path and query), whose 200 is of the type `content_type` and
     /// is to have ended by the `deadline`, which the host is told.
     pub async fn ask(

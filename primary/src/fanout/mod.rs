@@ -11,6 +11,7 @@
 //! its answer here, and the client's reading is the only pump. Once `n` records are out
 //! every host is dropped, which stops its reading.
 
+pub mod listing;
 pub mod merge;
 pub mod source;
 pub mod verdict;
@@ -19,6 +20,7 @@ pub mod write;
 use crate::fleet::Host;
 use crate::relay::Incomplete;
 use crate::upstream::Upstream;
+use axum::body::Body;
 use backscroll_shared::query::{LogQuery, OnError};
 use backscroll_shared::wire::problem::{Code, Problem};
 use backscroll_shared::wire::verdict::{Status, Verdict, hosts_failed};
@@ -28,6 +30,7 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
 use http::Method;
 use http_body::Frame;
+use http_body_util::StreamBody;
 use merge::Merge;
 use source::{Event, Question, Source, verdict_of};
 use std::collections::BTreeMap;
@@ -41,7 +44,7 @@ use write::Writer;
 
 /// Hosts that are asked at once by one request: a burst that a switch and a connection
 /// tracker take, and few enough rounds that some hosts which hang do not hold up the rest.
-const ASKED_AT_ONCE: usize = 256;
+pub const ASKED_AT_ONCE: usize = 256;
 
 /// Bytes that are collected before they leave, give or take one record.
 const CHUNK_BYTES: usize = 32 << 10;
@@ -179,6 +182,14 @@ impl Fanout {
         }
         self.state = State::Over;
         Some(std::mem::take(&mut self.out).into())
+    }
+
+    /// As the body of an answer.
+    pub fn into_body(self) -> Body {
+        let frames = futures_util::stream::unfold(self, |mut fanout| async move {
+            fanout.next_frame().await.map(|frame| (frame, fanout))
+        });
+        Body::new(StreamBody::new(Box::pin(frames)))
     }
 
     /// The next piece of the body. May be dropped and called again.

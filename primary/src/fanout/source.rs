@@ -210,7 +210,7 @@ async fn refusal(name: &str, status: u16, method: &Method, body: Body) -> Verdic
     if method == Method::HEAD && status == 404 {
         return Verdict::new(Status::NotFound);
     }
-    let body = Limited::new(body, PROBLEM_BYTES).collect().await.map(|body| body.to_bytes());
+    let body = Limited::new(body, PROBLEM_BYTES).collect().await.map(http_body_util::Collected::to_bytes);
     let refusal = body.ok().and_then(|body| serde_json::from_slice::<Refusal>(&body).ok());
     match refusal {
         Some(Refusal { code, .. }) if code == Code::NotFound.as_str() => Verdict::new(Status::NotFound),

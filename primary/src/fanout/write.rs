@@ -1,6 +1,7 @@
 //! Merged records as the client wants them.
 
 use crate::fleet::Host;
+use backscroll_shared::time::Stamp;
 use backscroll_shared::wire::frames::Framed;
 use backscroll_shared::wire::{Format, ndjson};
 use std::sync::Arc;
@@ -38,7 +39,7 @@ impl Writer {
                 }
             }
             Writer::Ndjson(encoders) => {
-                let time = framed.stamp.and_then(|stamp| stamp.own());
+                let time = framed.stamp.and_then(Stamp::own);
                 encoders[host].encode(&framed.record(), time, out);
             }
         }

@@ -1,18 +1,23 @@
-//! `GET /files`: one host's log files, passed through.
+//! `GET /files`: one host's log files passed through, or those of several.
 
 use super::{JSON, TEXT, headless, told};
 use crate::app::App;
+use crate::fanout::ASKED_AT_ONCE;
+use crate::fanout::listing::Listing;
 use crate::upstream::Answer;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use backscroll_shared::query::{Pair, host, pairs, unknown_parameter};
 use backscroll_shared::wire::accept::{self, ListFormat};
+use backscroll_shared::wire::headers;
 use backscroll_shared::wire::problem::{Code, Problem};
+use futures_util::{StreamExt as _, stream};
 use http::request::Parts;
 use http::{HeaderValue, Method, header};
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use std::sync::Arc;
+use tokio::time::Instant;
 
 /// Answers `/files`.
 pub async fn files(State(app): State<Arc<App>>, request: Parts) -> Response {
@@ -21,22 +26,47 @@ pub async fn files(State(app): State<Arc<App>>, request: Parts) -> Response {
 
 async fn answer(app: &App, request: &Parts) -> Result<Response, Problem> {
     let query = FileQuery::parse(request.uri.query().unwrap_or_default())?;
-    let content_type = match accept::list_format(&request.headers)? {
+    let format = accept::list_format(&request.headers)?;
+    let content_type = match format {
         ListFormat::Text => TEXT,
         ListFormat::Json => JSON,
     };
-    let host = app.shared.fleet.one(&query.hostnames)?;
+    let hosts = app.shared.fleet().select(&query.hostnames)?;
+    let deadline = Instant::now() + app.upstream.times().request;
     let target = match &query.glob {
         Some(glob) => format!("/files?glob={}", percent_encode(glob, NON_ALPHANUMERIC)),
         None => "/files".to_owned(),
     };
-    let body = match app.upstream.ask(host, &request.method, &target, content_type).await? {
-        Answer::Refused(response) => return Ok(response),
-        Answer::Streaming(_) if request.method == Method::HEAD => headless(),
-        // A host that breaks off fails the body, and so cuts the connection.
-        Answer::Streaming(pieces) => Body::new(pieces),
+    let method = &request.method;
+    let mut response = match (hosts.first(), &query.hostnames[..]) {
+        (Some(host), [name]) if *name == host.name => {
+            match app.upstream.ask(host, method, &target, content_type, deadline).await? {
+                Answer::Refused(response) => return Ok(response),
+                Answer::Streaming(_) if method == Method::HEAD => Response::new(headless()),
+                // A host that breaks off fails the body, and so cuts the connection.
+                Answer::Streaming(pieces) => Response::new(Body::new(pieces)),
+            }
+        }
+        _ => {
+            let asks = hosts.iter().map(|host| async {
+                (host.name.clone(), app.upstream.ask(host, method, &target, content_type, deadline).await)
+            });
+            let asks: Vec<_> = asks.collect();
+            let answers: Vec<_> = stream::iter(asks).buffered(ASKED_AT_ONCE).collect().await;
+            let trailers = headers::wants_trailers(request.version, &request.headers);
+            let listing = Listing::new(format, trailers, answers)?;
+            let failed = listing.failed_so_far();
+            let body = if method == Method::HEAD { headless() } else { listing.into_body() };
+            let mut response = Response::new(body);
+            if !failed.is_empty() {
+                response.headers_mut().insert(headers::LOG_HOSTS_FAILED, headers::value(&failed));
+            }
+            if trailers {
+                response.headers_mut().insert(header::TRAILER, headers::TRAILER_NAMES);
+            }
+            response
+        }
     };
-    let mut response = Response::new(body);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     Ok(response)
 }

@@ -1,20 +1,22 @@
-//! `GET /logs`: one host's records, passed through.
+//! `GET /logs`: one host's records passed through, or those of several merged.
 
 use super::{headless, told};
 use crate::app::App;
-use crate::relay::{Relay, Wish};
+use crate::fanout::{self, Fanout};
+use crate::fleet::Host;
+use crate::relay::{self, Relay};
 use crate::upstream::Answer;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use backscroll_shared::query::{Audience, LogQuery};
 use backscroll_shared::wire::problem::Problem;
-use backscroll_shared::wire::{accept, headers};
+use backscroll_shared::wire::{Format, accept, headers};
 use http::request::Parts;
 use http::{Method, header};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// How long the answer waits for what a host sends after its head. A secondary sends that
 /// with its first record, or a second after it was asked.
@@ -28,17 +30,41 @@ pub async fn logs(State(app): State<Arc<App>>, request: Parts) -> Response {
 async fn answer(app: &App, request: &Parts) -> Result<Response, Problem> {
     let query = LogQuery::parse(request.uri.query().unwrap_or_default(), Audience::Primary)?;
     let format = accept::log_format(&request.headers)?;
-    let host = app.shared.fleet.one(&query.hostnames)?;
+    let hosts = app.shared.fleet().select(&query.hostnames)?;
+    let deadline = Instant::now() + app.upstream.times().request;
+    let trailers = headers::wants_trailers(request.version, &request.headers);
+    let asked = Asked { query, format, trailers, deadline };
+    // Bare lines are for who asks one host by its whole name.
+    let mut response = match (hosts.first(), &asked.query.hostnames[..]) {
+        (Some(host), [name]) if *name == host.name => one(app, request, host, &asked).await?,
+        _ => several(app, request, hosts, &asked).await?,
+    };
+    if trailers && response.status().is_success() {
+        response.headers_mut().insert(header::TRAILER, headers::TRAILER_NAMES);
+    }
+    Ok(response)
+}
+
+struct Asked {
+    query: LogQuery,
+    format: Format,
+    trailers: bool,
+    deadline: Instant,
+}
+
+async fn one(app: &App, request: &Parts, host: &Host, asked: &Asked) -> Result<Response, Problem> {
+    let Asked { query, format, trailers, deadline } = asked;
     let target = format!("/logs?{}", query.for_secondary());
-    let pieces = match app.upstream.ask(host, &request.method, &target, format.content_type()).await? {
+    let answered = app.upstream.ask(host, &request.method, &target, format.content_type(), *deadline).await?;
+    let pieces = match answered {
         Answer::Refused(response) => return Ok(response),
         Answer::Streaming(pieces) => pieces,
     };
-    let trailers = headers::wants_trailers(request.version, &request.headers);
     let body = if request.method == Method::HEAD {
         headless()
     } else {
-        let wish = Wish { host: host.name.clone(), format, on_error: query.on_error, trailers };
+        let (host, on_error) = (host.name.clone(), query.on_error);
+        let wish = relay::Wish { host, format: *format, on_error, trailers: *trailers };
         let mut relay = Relay::new(wish, pieces);
         // Where the host's head came before its first record, the client gets it now.
         if timeout(BEGIN_TIME, relay.begin()).await.is_ok() {
@@ -46,10 +72,40 @@ async fn answer(app: &App, request: &Parts) -> Result<Response, Problem> {
         }
         relay.take_whole().map_or_else(|| Body::new(relay), Body::from)
     };
-    let mut response = Response::new(body);
-    headers::streaming(response.headers_mut(), format.content_type());
-    if trailers {
-        response.headers_mut().insert(header::TRAILER, headers::TRAILER_NAMES);
+    Ok(streaming(*format, body))
+}
+
+async fn several(
+    app: &App,
+    request: &Parts,
+    hosts: Vec<Arc<Host>>,
+    asked: &Asked,
+) -> Result<Response, Problem> {
+    let Asked { query, format, trailers, deadline } = asked;
+    let wish = fanout::Wish {
+        format: *format,
+        on_error: query.on_error,
+        trailers: *trailers,
+        n: query.n,
+        deadline: *deadline,
+    };
+    let mut fanout = Fanout::new(&app.upstream, hosts, request.method.clone(), query, wish);
+    fanout.prime().await?;
+    let failed = fanout.failed_so_far();
+    let body = if request.method == Method::HEAD {
+        headless()
+    } else {
+        fanout.take_whole().map_or_else(|| fanout.into_body(), Body::from)
+    };
+    let mut response = streaming(*format, body);
+    if !failed.is_empty() {
+        response.headers_mut().insert(headers::LOG_HOSTS_FAILED, headers::value(&failed));
     }
     Ok(response)
+}
+
+fn streaming(format: Format, body: Body) -> Response {
+    let mut response = Response::new(body);
+    headers::streaming(response.headers_mut(), format.content_type());
+    response
 }

@@ -70,18 +70,6 @@ async fn a_complete_answer_to_http_1_0_ends_by_closing() {
 }
 
 #[tokio::test]
-async fn several_hosts_and_wildcards_are_not_built_yet() {
-    let liar = Liar::new(vec![]).await;
-    let primary = primary(configured(&[("web1", liar.url())])).await;
-    for hosts in ["", "&hostname=web1&hostname=web2", "&hostname=web*", "&hostname=%3F"] {
-        let got = primary.curl(&format!("/logs?filename=a{hosts}"), &[]).await;
-        assert!(got.log.contains("501 not implemented"), "{hosts}: {got:?}");
-        assert!(got.out.contains("not_implemented") && got.out.contains("exactly one host"), "{got:?}");
-    }
-    assert_eq!(liar.asked(), 0);
-}
-
-#[tokio::test]
 async fn what_is_asked_wrongly_is_refused_before_a_host_is_asked() {
     let liar = Liar::new(vec![]).await;
     let primary = primary(configured(&[("web1", liar.url())])).await;
