@@ -59,12 +59,13 @@ impl Fleet {
         if hostnames.is_empty() || hostnames.iter().any(|name| name.ends_with('*')) {
             return Ok(self.hosts().cloned().collect());
         }
+        let hostnames: std::collections::BTreeSet<&String> = hostnames.iter().collect();
         let known = |name: &String| {
             self.hosts
                 .get(name)
                 .cloned()
                 .ok_or_else(|| Problem::new(Code::UnknownHost, quoted(name.as_bytes())))
         };
-        hostnames.iter().map(known).collect()
+        hostnames.into_iter().map(known).collect()
     }
 }

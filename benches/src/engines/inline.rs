@@ -20,7 +20,7 @@ impl Engine for Inline {
     const NAME: &'static str = "inline";
 
     fn adopt(self, file: OwnedFd) -> InlineFile {
-        InlineFile(file)
+        InlineFile(Arc::new(file))
     }
 
     fn pause(self) -> Pause {
@@ -34,21 +34,21 @@ impl Engine for Inline {
 }
 
 /// A file that is read on the spot.
-#[derive(Debug)]
-pub struct InlineFile(OwnedFd);
+#[derive(Debug, Clone)]
+pub struct InlineFile(Arc<OwnedFd>);
 
 impl ReadAt for InlineFile {
     type Read = Ready<ReadResult>;
 
     fn read_cached(&self, block: &mut Block, span: Span, done: usize) -> Option<usize> {
         let memory = &mut block.memory()[done..span.len];
-        rustix::io::pread(&self.0, memory, span.offset + done as u64).ok().filter(|len| *len > 0)
+        rustix::io::pread(&*self.0, memory, span.offset + done as u64).ok().filter(|len| *len > 0)
     }
 
     /// Comes here with what has failed, to say why.
     fn read_at(&self, mut block: Block, span: Span, done: usize, _: CacheUse) -> Ready<ReadResult> {
         let memory = &mut block.memory()[done..span.len];
-        let read = rustix::io::pread(&self.0, memory, span.offset + done as u64);
+        let read = rustix::io::pread(&*self.0, memory, span.offset + done as u64);
         ready(read.map(|len| (len, block)).map_err(io::Error::from))
     }
 
@@ -57,6 +57,6 @@ impl ReadAt for InlineFile {
     }
 
     fn size(&self) -> io::Result<u64> {
-        Ok(u64::try_from(rustix::fs::fstat(&self.0)?.st_size).unwrap_or(0))
+        Ok(u64::try_from(rustix::fs::fstat(&*self.0)?.st_size).unwrap_or(0))
     }
 }
