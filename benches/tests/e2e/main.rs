@@ -6,6 +6,7 @@
 
 mod answers;
 mod demo;
+mod merged;
 mod processes;
 mod real_logs;
 mod support;

@@ -94,6 +94,11 @@ impl<T> Merge<T> {
         Some((stream, item))
     }
 
+    /// The next item of each stream that has one, in no order.
+    pub fn into_items(self) -> impl Iterator<Item = T> {
+        self.heads.into_iter().map(|head| head.item)
+    }
+
     /// Whether every stream has ended and every item is out.
     pub fn is_over(&self) -> bool {
         self.heads.is_empty() && self.awaited.is_empty()

@@ -283,6 +283,15 @@ impl Fanout {
 
     /// What was wanted is out. A host that is still read has delivered its part.
     fn stop(&mut self) {
+        // One that has said all of it already has said what it read, too.
+        for (mut source, _) in std::mem::replace(&mut self.merge, Merge::new(0)).into_items() {
+            while let Some(event) = source.next_at_hand() {
+                if let Event::Ended(verdict) = event {
+                    self.verdicts.insert(source.name().to_owned(), verdict);
+                    break;
+                }
+            }
+        }
         for name in &self.names {
             self.verdicts.entry(name.clone()).or_insert_with(|| Verdict::new(Status::Complete));
         }
