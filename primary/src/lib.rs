@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Each arrow is one room: [`fleet`], [`upstream`], [`relay`]. [`mod@run`] accepts
-//! connections for a [`worker`] on each core, [`connection`] serves one of them, [`app`] and
+//! connections for a [`worker`] on each core, and keeps the fleet and watches over its
+//! [`health`] meanwhile; [`connection`] serves one of them, [`app`] and
 //! [`routes`] hold the endpoints, [`config`] what was asked for on the command line.
 //!
 //! One host is passed through so far; several at once are the next step.
@@ -19,6 +20,7 @@ pub mod app;
 pub mod config;
 pub mod connection;
 pub mod fleet;
+pub mod health;
 pub mod relay;
 pub mod routes;
 pub mod run;

@@ -25,12 +25,12 @@ async fn answer(app: &App, request: &Parts) -> Result<Response, Problem> {
         ListFormat::Text => TEXT,
         ListFormat::Json => JSON,
     };
-    let host = app.shared.fleet.one(&query.hostnames)?;
+    let host = app.shared.fleet().one(&query.hostnames)?;
     let target = match &query.glob {
         Some(glob) => format!("/files?glob={}", percent_encode(glob, NON_ALPHANUMERIC)),
         None => "/files".to_owned(),
     };
-    let body = match app.upstream.ask(host, &request.method, &target, content_type).await? {
+    let body = match app.upstream.ask(&host, &request.method, &target, content_type).await? {
         Answer::Refused(response) => return Ok(response),
         Answer::Streaming(_) if request.method == Method::HEAD => headless(),
         // A host that breaks off fails the body, and so cuts the connection.

@@ -28,9 +28,9 @@ pub async fn logs(State(app): State<Arc<App>>, request: Parts) -> Response {
 async fn answer(app: &App, request: &Parts) -> Result<Response, Problem> {
     let query = LogQuery::parse(request.uri.query().unwrap_or_default(), Audience::Primary)?;
     let format = accept::log_format(&request.headers)?;
-    let host = app.shared.fleet.one(&query.hostnames)?;
+    let host = app.shared.fleet().one(&query.hostnames)?;
     let target = format!("/logs?{}", query.for_secondary());
-    let pieces = match app.upstream.ask(host, &request.method, &target, format.content_type()).await? {
+    let pieces = match app.upstream.ask(&host, &request.method, &target, format.content_type()).await? {
         Answer::Refused(response) => return Ok(response),
         Answer::Streaming(pieces) => pieces,
     };
