@@ -1,6 +1,5 @@
 //! The endpoints, and what all of them have in common.
 
-use crate::config::Config;
 use crate::fleet::Fleet;
 use crate::routes::{files, health, hosts, index, logs};
 use crate::upstream::{Times, Upstream};
@@ -14,30 +13,26 @@ use backscroll_shared::query::quoted;
 use backscroll_shared::wire::headers;
 use backscroll_shared::wire::problem::{Code, Problem, check_head};
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// What the threads have in common.
 #[derive(Debug)]
 pub struct Shared {
-    /// Who is out there.
-    pub fleet: Arc<Fleet>,
+    /// Who is out there now.
+    pub fleet: watch::Receiver<Arc<Fleet>>,
     /// The name of the host that this runs on.
     pub hostname: String,
 }
 
 impl Shared {
-    /// The state of a server that was configured so.
-    pub fn new(config: Config) -> Shared {
-        Shared {
-            fleet: Arc::new(config.fleet),
-            hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-        }
+    /// The state of a server of this fleet.
+    pub fn new(fleet: watch::Receiver<Arc<Fleet>>) -> Shared {
+        Shared { fleet, hostname: rustix::system::uname().nodename().to_string_lossy().into_owned() }
     }
-}
 
-impl Shared {
-    /// The fleet as it is now.
+    /// The fleet as it is now. It does not change under a request that holds it.
     pub fn fleet(&self) -> Arc<Fleet> {
-        Arc::clone(&self.fleet)
+        Arc::clone(&self.fleet.borrow())
     }
 }
 

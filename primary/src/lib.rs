@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Each arrow is one room: [`fleet`], [`upstream`], [`relay`]. [`mod@run`] accepts
-//! connections for a [`worker`] on each core, [`connection`] serves one of them, [`app`] and
+//! connections for a [`worker`] on each core, and keeps the fleet and watches over its
+//! [`health`] meanwhile; [`connection`] serves one of them, [`app`] and
 //! [`routes`] hold the endpoints, [`config`] what was asked for on the command line.
 //!
 //! One host is passed through so far; several at once are the next step.
@@ -20,6 +21,7 @@ pub mod config;
 pub mod connection;
 pub mod fanout;
 pub mod fleet;
+pub mod health;
 pub mod relay;
 pub mod retries;
 pub mod routes;

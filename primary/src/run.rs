@@ -2,6 +2,9 @@
 
 use crate::app::{App, Shared};
 use crate::config::Config;
+use crate::fleet::EMPTY;
+use crate::fleet::discovery::Discovery;
+use crate::upstream::Upstream;
 use crate::worker::{Place, Work, Worker};
 use backscroll_shared::VERSION;
 use backscroll_shared::conn::{REFUSALS, refuse};
@@ -25,7 +28,7 @@ pub enum Error {
     /// The listener has no address, or the system refused a thread.
     #[error("the server cannot start: {0}")]
     Start(#[from] std::io::Error),
-    /// A thread panicked.
+    /// A thread, or the task that keeps the fleet, panicked.
     #[error("a thread of the server panicked")]
     Panicked,
 }
@@ -35,34 +38,39 @@ pub enum Error {
 ///
 /// Each core has a thread that serves its connections from their first byte to their end,
 /// those to the hosts included: what a request needs never waits for another thread to wake.
+/// The thread that accepts also keeps the fleet and watches over its health.
 pub async fn run(
     listener: TcpListener,
     config: Config,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Error> {
-    let hosts = config.fleet.len();
     let (most, times) = (config.connections, config.times);
     let threads = config.threads.get();
     let listen = listener.local_addr()?;
-    let shared = Arc::new(Shared::new(config));
+    let (discovery, fleet) = Discovery::new(config.fleet);
+    let hosts = fleet.borrow().len();
+    let shared = Arc::new(Shared::new(fleet));
     let (stop, stopping) = watch::channel(false);
     let workers: Vec<Worker> = (0..threads)
         .map(|index| Worker::start(index, App::new(Arc::clone(&shared), times)?, most, stopping.clone()))
         .collect::<Result<_, Error>>()?;
     tracing::info!(%listen, hosts, threads, version = VERSION, "serving");
     if hosts == 0 {
-        tracing::warn!("the fleet is empty: name its hosts with --secondary NAME=URL");
+        tracing::warn!("{EMPTY}");
     }
-    tokio::select! {
-        () = accept(&listener, &workers, most) => {}
-        () = shutdown => {}
-    }
+    let mut tasks = JoinSet::new();
+    tasks.spawn(discovery.run(Upstream::new(times)?, times.health_interval));
+    let mut outcome = tokio::select! {
+        () = accept(&listener, &workers, most) => Ok(()),
+        // It has no end of its own.
+        Some(_) = tasks.join_next() => Err(Error::Panicked),
+        () = shutdown => Ok(()),
+    };
     drop(listener);
     let connections: usize = workers.iter().map(Worker::load).sum();
     tracing::info!(connections, "stopping");
     // Nobody may be left to hear it.
     let _ = stop.send(true);
-    let mut outcome = Ok(());
     for worker in workers {
         outcome = outcome.and(worker.ended().await);
     }

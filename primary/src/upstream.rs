@@ -28,8 +28,10 @@ pub struct Times {
     pub idle: Duration,
     /// For a whole request, its retry and all that the host does for it included.
     pub request: Duration,
-    /// To answer `/readyz` for `/hosts`, all in all.
+    /// To answer `/readyz`, all in all.
     pub probe: Duration,
+    /// From one probe of a host to the next, give or take a quarter.
+    pub health_interval: Duration,
 }
 
 impl Default for Times {
@@ -40,6 +42,7 @@ impl Default for Times {
             idle: Duration::from_mins(5),
             request: Duration::from_mins(5),
             probe: Duration::from_secs(2),
+            health_interval: Duration::from_secs(5),
         }
     }
 }
@@ -96,7 +99,8 @@ impl Upstream {
     }
 
     /// Asks `host` for `target` (path and query), whose 200 is of the type `content_type` and
-    /// is to have ended by the `deadline`, which the host is told.
+    /// is to have ended by the `deadline`, which the host is told. A host that is down is not
+    /// asked.
     pub async fn ask(
         &self,
         host: &Host,
@@ -105,6 +109,9 @@ impl Upstream {
         content_type: &str,
         deadline: Instant,
     ) -> Result<Answer, Problem> {
+        if let Some(time) = host.health.down_for() {
+            return Err(not_asked(host, time));
+        }
         let mut fields = HeaderMap::new();
         fields.insert(header::ACCEPT, headers::value(essence(content_type)));
         fields.insert(header::TE, HeaderValue::from_static("trailers"));
@@ -135,8 +142,18 @@ impl Upstream {
     /// The status and the body of `/readyz`; nothing where the host cannot be reached.
     pub async fn probe(&self, host: &Host) -> Option<(StatusCode, Bytes)> {
         let probed = async {
-            let response =
-                self.send(host, &Method::GET, "/readyz", HeaderMap::new(), self.times.probe).await.ok()?;
+            let response = self
+                .client
+                .get(format!("{}/readyz", host.url))
+                // A large fleet's connections are not kept for the next time.
+                .header(header::CONNECTION, "close")
+                .send()
+                .await
+                // Health logs when a host is down, not each time that it still is.
+                .inspect_err(
+                    |error| tracing::debug!(host = host.name, error = %Causes(error), "probe failed"),
+                )
+                .ok()?;
             let status = response.status();
             small(self.pieces(response, None)).await.map(|body| (status, body))
         };
@@ -165,14 +182,19 @@ impl Upstream {
             }
         };
         match timeout(head, sent).await {
-            Ok(Ok(response)) => Ok(response),
+            Ok(Ok(response)) => {
+                host.health.answered();
+                Ok(response)
+            }
             Ok(Err(error)) if error.is_timeout() => {
+                host.health.failed();
                 tracing::warn!(host = host.name, error = %Causes(&error), "host did not accept in time");
                 Err(timed_out(host, &format!("accept a connection within {:?}", self.times.connect)))
             }
             Ok(Err(error)) => {
                 tracing::warn!(host = host.name, error = %Causes(&error), "host not reached");
                 let what = if error.is_connect() {
+                    host.health.failed();
                     "could not be reached: see that its secondary runs; GET /hosts shows its state"
                 } else {
                     "broke off before it answered: see its secondary's log"
@@ -211,6 +233,15 @@ impl Upstream {
 fn timed_out(host: &Host, what: &str) -> Problem {
     let detail = format!("host {} did not {what}: try again; GET /hosts shows its state", host.name);
     Problem::new(Code::UpstreamTimeout, detail).on_host(&host.name)
+}
+
+fn not_asked(host: &Host, time: Duration) -> Problem {
+    let detail = format!(
+        "host {} has not answered for {}s: it is not asked until it does; GET /hosts shows its state",
+        host.name,
+        time.as_secs()
+    );
+    Problem::new(Code::UpstreamUnreachable, detail).on_host(&host.name)
 }
 
 fn no_secondary(host: &Host, what: &str) -> Problem {

@@ -126,9 +126,9 @@ fn a_secondarys_own_statuses_pass_through_unchanged() {
         ),
         ("/logs?hostname=secondary-9&filename=app.log", &[], "404", "unknown_host"),
         ("/logs?hostname=127.0.0.1&filename=app.log", &[], "404", "unknown_host"),
-        ("/logs?hostname=secondary-1&hostname=secondary-2&filename=app.log", &[], "501", "not_implemented"),
-        ("/logs?hostname=secondary-*&filename=app.log", &[], "501", "not_implemented"),
-        ("/logs?filename=app.log", &[], "501", "not_implemented"),
+        ("/logs?hostname=secondary-1&hostname=nobody&filename=app.log", &[], "404", "unknown_host"),
+        ("/logs?hostname=tertiary-*&filename=app.log", &[], "404", "unknown_host"),
+        ("/logs?filename=none.log", &[], "404", "not_found"),
         ("/nowhere", &[], "404", "no_route"),
         ("/logs", &["-X", "DELETE"], "405", "method_not_allowed"),
     ] {

@@ -113,7 +113,10 @@ fn the_newest_of_the_fleet_are_those_of_all_its_logs_read_whole() {
             (0..HOSTS).map(|_| (random.u8(0..6) > 0).then(|| log(&mut random))).collect();
         for (number, log) in logs.iter().enumerate() {
             if let Some(log) = log {
-                let text: String = log.iter().map(|line| format!("{}\n", line.text)).collect();
+                let mut text = String::new();
+                for line in log {
+                    writeln!(text, "{}", line.text).unwrap();
+                }
                 std::fs::write(fleets.path(number, &file), text).unwrap();
             }
         }

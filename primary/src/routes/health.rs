@@ -2,6 +2,7 @@
 
 use super::{JSON, TEXT, told, whole};
 use crate::app::App;
+use crate::fleet::EMPTY;
 use axum::extract::State;
 use axum::response::Response;
 use backscroll_shared::VERSION;
@@ -31,8 +32,7 @@ pub async fn readyz(State(app): State<Arc<App>>, request: Parts) -> Response {
     if let Err(problem) = no_parameters(request.uri.query()) {
         return told(Err(problem));
     }
-    let reason =
-        app.shared.fleet.is_empty().then_some("the fleet is empty: name its hosts with --secondary NAME=URL");
+    let reason = app.shared.fleet().is_empty().then_some(EMPTY);
     let state = Readiness {
         ready: reason.is_none(),
         hostname: &app.shared.hostname,

@@ -23,7 +23,8 @@ const JSON: &str = "application/json";
 /// `GET /`: what this is.
 pub async fn index(State(app): State<Arc<App>>, request: Parts) -> Response {
     let here = headers::called(&request.headers);
-    let host = app.shared.fleet.hosts().next().map_or("NAME", |host| host.name.as_str());
+    let fleet = app.shared.fleet();
+    let host = fleet.hosts().next().map_or("NAME", |host| host.name.as_str());
     whole(
         StatusCode::OK,
         TEXT,

@@ -1,10 +1,12 @@
+use backscroll_primary::fleet::discovery::Discovery;
 use backscroll_primary::{Args, Config};
 use clap::Parser as _;
 use std::process::{Command, Output, Stdio};
 
 fn hosts(list: &str) -> Result<Vec<String>, String> {
     let args = Args::try_parse_from(["backscroll-primary", &format!("--secondary={list}")]).unwrap();
-    Config::try_from(args).map(|c| c.fleet.hosts().map(|h| format!("{}={}", h.name, h.url)).collect())
+    let fleet = Discovery::new(Config::try_from(args)?.fleet).1;
+    Ok(fleet.borrow().hosts().map(|h| format!("{}={}", h.name, h.url)).collect())
 }
 
 #[test]
@@ -15,6 +17,7 @@ fn hosts_are_taken_from_a_list() {
         ["a=http://h", "b=http://10.0.0.1:8001", "c=http://[::1]:8001", "d=http://h"]
     );
     assert_eq!(hosts("").unwrap(), Vec::<String>::new());
+    assert_eq!(hosts("a=http://H:1,a=http://h:1").unwrap(), ["a=http://h:1"], "one URL");
 }
 
 #[test]
@@ -26,6 +29,7 @@ fn bad_hosts_are_refused_in_one_line_that_says_why() {
         ("a\tb=http://h", "white space"),
         ("a*=http://h", "no *"),
         ("a?=http://h", "no ?"),
+        ("a@b=http://h", "no @"),
         ("a=h:8001", "no scheme"),
         ("a=ftp://h", "not an http one"),
         ("a=https://h", "TLS, which is not built yet"),
@@ -40,6 +44,7 @@ fn bad_hosts_are_refused_in_one_line_that_says_why() {
         ("a=http://h#x", "fragment"),
         ("a=http://u:p@h", "user"),
         ("a=http://h,a=http://i", "two URLs for one name"),
+        (&format!("{}=http://h", "a".repeat(256)), "255 bytes"),
     ] {
         let error = hosts(list).expect_err(list);
         assert!(error.contains(why) && error.lines().count() == 1, "{list}: {error}");

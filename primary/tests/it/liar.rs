@@ -15,6 +15,8 @@ pub(crate) const COMPLETE: &str =
 pub(crate) struct Liar {
     pub(crate) address: SocketAddr,
     pub(crate) heads: Arc<Mutex<Vec<String>>>,
+    /// Connections that were made to it.
+    pub(crate) connections: Arc<AtomicUsize>,
     /// Connections that its peer closed before the script's end.
     pub(crate) left: Arc<AtomicUsize>,
 }
@@ -57,16 +59,33 @@ pub(crate) fn whole(status: &str, fields: &str, body: &str) -> Vec<Step> {
 impl Liar {
     /// Plays the script once for each connection.
     pub(crate) async fn new(script: Vec<Step>) -> Liar {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let liar =
-            Liar { address: listener.local_addr().unwrap(), heads: Arc::default(), left: Arc::default() };
-        let (heads, left) = (liar.heads.clone(), liar.left.clone());
+        Liar::at("127.0.0.1:0", None, script).await
+    }
+
+    /// One that calls itself `name` where it is asked for `/readyz`.
+    pub(crate) async fn named(name: &str, script: Vec<Step>) -> Liar {
+        Liar::at("127.0.0.1:0", Some(&ready(name)), script).await
+    }
+
+    /// One that listens here, and has a script of its own for `/readyz`.
+    pub(crate) async fn at(address: &str, readyz: Option<&[Step]>, script: Vec<Step>) -> Liar {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let liar = Liar {
+            address: listener.local_addr().unwrap(),
+            heads: Arc::default(),
+            connections: Arc::default(),
+            left: Arc::default(),
+        };
+        let (heads, left, connections) = (liar.heads.clone(), liar.left.clone(), liar.connections.clone());
+        let readyz = readyz.map(<[Step]>::to_vec);
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
+                connections.fetch_add(1, SeqCst);
                 let (script, heads, left) = (script.clone(), heads.clone(), left.clone());
+                let readyz = readyz.clone();
                 tokio::spawn(async move {
-                    if play(stream, script, &heads).await.is_err() {
+                    if play(stream, readyz, script, &heads).await.is_err() {
                         left.fetch_add(1, SeqCst);
                     }
                 });
@@ -84,11 +103,23 @@ impl Liar {
     }
 }
 
-async fn play(mut stream: TcpStream, script: Vec<Step>, heads: &Mutex<Vec<String>>) -> std::io::Result<()> {
+/// What a secondary of this name says to `/readyz`.
+pub(crate) fn ready(name: &str) -> Vec<Step> {
+    let body = serde_json::json!({ "hostname": name, "version": "9", "io_engine": "uring" });
+    whole("200 OK", "Content-Type: application/json\r\n", &body.to_string())
+}
+
+async fn play(
+    mut stream: TcpStream,
+    readyz: Option<Vec<Step>>,
+    script: Vec<Step>,
+    heads: &Mutex<Vec<String>>,
+) -> std::io::Result<()> {
     let mut asked = Vec::new();
     while !asked.ends_with(b"\r\n\r\n") {
         asked.push(stream.read_u8().await?);
     }
+    let script = readyz.filter(|_| asked.starts_with(b"GET /readyz ")).unwrap_or(script);
     heads.lock().unwrap().push(String::from_utf8(asked).unwrap());
     for step in script {
         match step {

@@ -1,11 +1,15 @@
 //! The primary over real sockets, against a secondary that lies.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+#![expect(clippy::disallowed_methods, reason = "a test's own thread may block")]
 
 mod answers;
 mod config;
+mod discovery;
 mod faults;
 mod files_hosts;
+mod fleet_file;
+mod health;
 mod liar;
 mod logs;
 
@@ -34,6 +38,8 @@ fn configured(hosts: &[(&str, String)]) -> Config {
     config.times.head = Duration::from_millis(500);
     config.times.idle = Duration::from_millis(500);
     config.times.probe = Duration::from_millis(500);
+    // A secondary that lies is asked what the test asks it.
+    config.times.health_interval = Duration::from_hours(1);
     config
 }
 
@@ -58,7 +64,23 @@ struct Curled {
     log: String,
 }
 
+/// How long a test waits for what has to come.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 impl Primary {
+    /// Waits until an answer to `target` is as it should be, and returns it.
+    async fn until(&self, target: &str, wanted: impl Fn(&Curled) -> bool) -> Curled {
+        let since = std::time::Instant::now();
+        loop {
+            let got = self.curl(target, &[]).await;
+            if wanted(&got) {
+                return got;
+            }
+            assert!(since.elapsed() < PATIENCE, "{got:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     async fn curl(&self, target: &str, flags: &[&str]) -> Curled {
         let output = tokio::process::Command::new("curl")
             .args(["-sS", "-v", "--max-time", "20", "--path-as-is"])

@@ -31,8 +31,6 @@ pub enum Code {
     HeadersTooLarge,
     /// The disk failed before the first byte.
     IoError,
-    /// Not built yet.
-    NotImplemented,
     /// The primary could not reach the host.
     UpstreamUnreachable,
     /// The host did not answer in time.
@@ -59,7 +57,6 @@ impl Code {
             Code::UriTooLong => "uri_too_long",
             Code::HeadersTooLarge => "headers_too_large",
             Code::IoError => "io_error",
-            Code::NotImplemented => "not_implemented",
             Code::UpstreamUnreachable => "upstream_unreachable",
             Code::UpstreamTimeout => "upstream_timeout",
             Code::Overloaded => "overloaded",
@@ -78,7 +75,6 @@ impl Code {
             Code::UriTooLong => StatusCode::URI_TOO_LONG,
             Code::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Code::IoError => StatusCode::INTERNAL_SERVER_ERROR,
-            Code::NotImplemented => StatusCode::NOT_IMPLEMENTED,
             Code::UpstreamUnreachable => StatusCode::BAD_GATEWAY,
             Code::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
             Code::Overloaded | Code::Draining => StatusCode::SERVICE_UNAVAILABLE,

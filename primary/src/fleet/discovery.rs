@@ -1,0 +1,236 @@
+//! Keeps the fleet: takes what the sources and the secondaries say, and puts a new fleet in
+//! the place of the old one where they say something new. It also keeps watch over each
+//! host's health for as long as it is in the fleet.
+//!
+//! All of it runs as tasks of the runtime that accepts connections, and ends with them.
+
+use super::file::{self, FleetFile};
+use super::member::{self, Member};
+use super::merge::{self, Merged};
+use super::{Fleet, Host, dns};
+use crate::health::{self, Health, Watching};
+use crate::upstream::Upstream;
+use backscroll_shared::query::quoted;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::{AbortHandle, JoinSet};
+
+/// News that wait to be taken. Who has more waits in its turn.
+const NEWS: usize = 64;
+
+/// Where the fleet is described, and what was read of it at start.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    /// The hosts that `--secondary` names.
+    pub fixed: Vec<Member>,
+    /// The file of `--fleet-file`.
+    pub file: Option<FleetFile>,
+    /// The `NAME:PORT` of `--fleet-dns`.
+    pub dns: Option<String>,
+    /// How often the file is read, whether or not its folder is seen to change.
+    pub file_interval: Duration,
+    /// How often the name is looked up.
+    pub dns_interval: Duration,
+}
+
+impl Sources {
+    /// Checks that they agree. The error is one line for the one who configured them.
+    pub fn check(&self) -> Result<(), String> {
+        self.agree(self.file.as_ref().map_or(&[], |file| &file.members))
+    }
+
+    fn agree(&self, file: &[Member]) -> Result<(), String> {
+        let fixed = self.fixed.iter().map(|member| ("--secondary", member));
+        merge::check(fixed.chain(file.iter().map(|member| ("--fleet-file", member))))
+    }
+}
+
+/// News of a source: all its hosts.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// Of the file.
+    File(Vec<Member>),
+    /// Of the name.
+    Dns(Vec<Member>),
+}
+
+/// Keeps the fleet.
+#[derive(Debug)]
+pub struct Discovery {
+    sources: Sources,
+    /// What the file says now.
+    file: Vec<Member>,
+    /// What the name stands for now.
+    dns: Vec<Member>,
+    /// All that is in the fleet, by its URL.
+    known: BTreeMap<String, Known>,
+    clashes: BTreeSet<String>,
+    left_out: usize,
+    fleet: watch::Sender<Arc<Fleet>>,
+}
+
+/// What is known of a URL while it is in the fleet.
+#[derive(Debug)]
+struct Known {
+    health: Arc<Health>,
+    /// The name that its secondary gives itself, where it is one.
+    name: Option<String>,
+    /// Watches over its health.
+    watch: Option<AbortHandle>,
+}
+
+impl Drop for Known {
+    fn drop(&mut self) {
+        if let Some(watch) = &self.watch {
+            watch.abort();
+        }
+    }
+}
+
+impl Discovery {
+    /// The fleet as the sources describe it, which nothing changes until [`Discovery::run`]
+    /// does.
+    pub fn new(sources: Sources) -> (Discovery, watch::Receiver<Arc<Fleet>>) {
+        let (fleet, current) = watch::channel(Arc::default());
+        let file = sources.file.as_ref().map(|file| file.members.clone()).unwrap_or_default();
+        let mut discovery = Discovery {
+            sources,
+            file,
+            dns: Vec::new(),
+            known: BTreeMap::new(),
+            clashes: BTreeSet::new(),
+            left_out: 0,
+            fleet,
+        };
+        let first = discovery.renewed();
+        discovery.fleet.send_replace(Arc::new(first));
+        (discovery, current)
+    }
+
+    /// Follows the sources and watches over the hosts until it is dropped. Ends only where
+    /// one of its tasks panicked.
+    pub async fn run(mut self, upstream: Upstream, health_interval: Duration) {
+        let mut tasks = JoinSet::new();
+        let (tell, mut news) = mpsc::channel(NEWS);
+        let (call, mut calls) = mpsc::channel(NEWS);
+        if let Some(file) = self.sources.file.take() {
+            tasks.spawn(file::follow(file, self.sources.file_interval, tell.clone()));
+        }
+        if let Some(name) = self.sources.dns.take() {
+            tasks.spawn(dns::follow(name, self.sources.dns_interval, tell.clone()));
+        }
+        let watching = Watching {
+            upstream,
+            interval: health_interval,
+            places: Arc::new(Semaphore::new(health::PROBES)),
+            call,
+        };
+        self.watch(&mut tasks, &watching);
+        loop {
+            tokio::select! {
+                Some(change) = news.recv() => self.take(change),
+                Some((url, name)) = calls.recv() => self.called(&url, name),
+                Some(done) = tasks.join_next() => match done {
+                    Err(error) if error.is_panic() => return tracing::error!(%error, "a task of the fleet's panicked"),
+                    _ => continue,
+                },
+            }
+            while let Ok((url, name)) = calls.try_recv() {
+                self.called(&url, name);
+            }
+            self.renew();
+            self.watch(&mut tasks, &watching);
+        }
+    }
+
+    fn take(&mut self, change: Change) {
+        match change {
+            Change::File(members) => match self.sources.agree(&members) {
+                Ok(()) => self.file = members,
+                Err(why) => tracing::warn!("{why}; the fleet stays as it was"),
+            },
+            Change::Dns(members) => self.dns = members,
+        }
+    }
+
+    /// The secondary at `url` says that this is its name. Whoever listens there may say
+    /// anything.
+    fn called(&mut self, url: &str, name: String) {
+        let Some(known) = self.known.get_mut(url) else { return };
+        known.name = match member::flaw(&name) {
+            None => Some(name),
+            Some(flaw) => {
+                let given = quoted(name.as_bytes());
+                tracing::warn!(
+                    url,
+                    given,
+                    flaw,
+                    "a secondary's name for itself is not taken: its address is its name"
+                );
+                None
+            }
+        };
+    }
+
+    /// The fleet as everybody says now.
+    fn renewed(&mut self) -> Fleet {
+        let members = self.sources.fixed.iter().chain(&self.file).chain(&self.dns);
+        let called = |url: &str| self.known.get(url)?.name.as_deref();
+        let Merged { urls, clashes, left_out } = merge::merged(members, called);
+        for name in clashes.difference(&self.clashes) {
+            tracing::warn!(
+                name,
+                "another host has this one's name: its address is added; set --hostname on each"
+            );
+        }
+        if left_out > self.left_out {
+            tracing::warn!(left_out, "the fleet is full: give each part of it a primary of its own");
+        }
+        (self.clashes, self.left_out) = (clashes, left_out);
+        let in_fleet: BTreeSet<&String> = urls.values().collect();
+        self.known.retain(|url, _| in_fleet.contains(url));
+        urls.into_iter()
+            .map(|(name, url)| {
+                let known = self.known.entry(url.clone()).or_insert_with(|| Known::new(&url));
+                Host { name, url, health: Arc::clone(&known.health) }
+            })
+            .collect()
+    }
+
+    /// Puts the new fleet in the place of the old one, where it is another.
+    fn renew(&mut self) {
+        let new = self.renewed();
+        let old = Arc::clone(&self.fleet.borrow());
+        let joined = || new.hosts().filter(|host| !old.lists(host));
+        let left = || old.hosts().filter(|host| !new.lists(host));
+        if joined().next().is_none() && left().next().is_none() {
+            return;
+        }
+        for host in left() {
+            tracing::info!(host = host.name, url = host.url, "left the fleet");
+        }
+        for host in joined() {
+            tracing::info!(host = host.name, url = host.url, "joined the fleet");
+        }
+        self.fleet.send_replace(Arc::new(new));
+    }
+
+    /// Begins to watch over those that joined.
+    fn watch(&mut self, tasks: &mut JoinSet<()>, watching: &Watching) {
+        for host in self.fleet.borrow().hosts() {
+            let Some(known) = self.known.get_mut(&host.url).filter(|known| known.watch.is_none()) else {
+                continue;
+            };
+            let nameless = host.name == member::address(&host.url);
+            known.watch = Some(tasks.spawn(watching.clone().host(Arc::clone(host), nameless)));
+        }
+    }
+}
+
+impl Known {
+    fn new(url: &str) -> Known {
+        Known { health: Arc::new(Health::new(url)), name: None, watch: None }
+    }
+}

@@ -1,0 +1,142 @@
+//! The hosts behind one name: `--fleet-dns NAME:PORT`, all its IPv4 and IPv6 addresses,
+//! looked up again and again.
+//!
+//! A look-up that fails says nothing about the hosts: those known stay. The system's
+//! resolver has time limits of its own, and one look-up at a time is under way.
+
+use super::HOSTS;
+use super::discovery::Change;
+use super::member::{self, Member};
+use std::collections::BTreeSet;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::lookup_host;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+/// How soon a look-up is tried again while there is nothing to go by: what starts together
+/// is found within seconds, whoever comes first.
+const RETRY_TIME: Duration = Duration::from_secs(1);
+
+/// The `NAME:PORT` of `--fleet-dns`. The error is one line for the one who configured it.
+pub fn name(text: &str) -> Result<String, String> {
+    match member::of_address(text) {
+        // As it was written: a dot at its end keeps the search domains out.
+        Ok(_) => Ok(text.to_owned()),
+        Err(why) => {
+            Err(format!("--fleet-dns {text:?} {why}: write NAME:PORT, as in secondaries.internal:8001"))
+        }
+    }
+}
+
+/// Tells what the name stands for, each time that this changes.
+pub(super) async fn follow(name: String, interval: Duration, tell: mpsc::Sender<Change>) {
+    let ask = || async { lookup_host(&name).await.map(members) };
+    follow_answers(&name, interval, tell, ask).await;
+}
+
+async fn follow_answers<F: Future<Output = io::Result<Vec<Member>>>>(
+    name: &str,
+    interval: Duration,
+    tell: mpsc::Sender<Change>,
+    ask: impl Fn() -> F,
+) {
+    let mut known = Vec::new();
+    let mut failing = false;
+    loop {
+        let answer = ask().await.and_then(|members| {
+            if members.is_empty() { Err(io::Error::other("it has no address")) } else { Ok(members) }
+        });
+        match answer {
+            Ok(members) => {
+                if failing {
+                    tracing::info!(name, hosts = members.len(), "the fleet's name is found again");
+                }
+                failing = false;
+                if members != known {
+                    known.clone_from(&members);
+                    if tell.send(Change::Dns(members)).await.is_err() {
+                        return;
+                    }
+                }
+            }
+            Err(error) => {
+                if !failing {
+                    tracing::warn!(name, %error, "the fleet's name is not found: the hosts stay as they were");
+                }
+                failing = true;
+            }
+        }
+        sleep(if known.is_empty() { RETRY_TIME.min(interval) } else { interval }).await;
+    }
+}
+
+fn members(addresses: impl Iterator<Item = SocketAddr>) -> Vec<Member> {
+    let addresses: BTreeSet<SocketAddr> = addresses
+        .map(|address| SocketAddr::new(address.ip().to_canonical(), address.port()))
+        .take(HOSTS)
+        .collect();
+    addresses.iter().map(|address| Member { name: None, url: member::url(&address.to_string()) }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    fn hosts(addresses: &[&str]) -> Vec<Member> {
+        members(addresses.iter().map(|text| text.parse().unwrap()))
+    }
+
+    #[tokio::test]
+    async fn a_look_up_that_fails_keeps_what_is_known() {
+        let failed = || Err(io::Error::other("no name server answers"));
+        let (one, two) = (hosts(&["10.0.0.1:81"]), hosts(&["10.0.0.1:81", "10.0.0.2:81"]));
+        let answers = Mutex::new(vec![
+            failed(),
+            Ok(one.clone()),
+            Ok(one.clone()),
+            failed(),
+            Ok(Vec::new()),
+            Ok(two.clone()),
+        ]);
+        let ask = || {
+            let mut answers = answers.lock().unwrap();
+            std::future::ready(if answers.is_empty() { failed() } else { answers.remove(0) })
+        };
+        let (tell, mut told) = mpsc::channel(8);
+        let following = follow_answers("a:1", Duration::from_millis(1), tell, ask);
+        let heard = async {
+            for expected in [&one, &two] {
+                let Some(Change::Dns(members)) = told.recv().await else { panic!("nothing was told") };
+                assert_eq!(&members, expected);
+            }
+        };
+        let heard = tokio::time::timeout(Duration::from_secs(10), heard);
+        tokio::select! {
+            heard = heard => heard.unwrap(),
+            () = following => panic!("it has no end"),
+        }
+    }
+
+    #[test]
+    fn addresses_of_both_families_become_urls_each_once() {
+        let given = ["[fd00::1]:81", "10.0.0.1:81", "10.0.0.1:81", "[::ffff:10.0.0.1]:81"];
+        let urls: Vec<String> =
+            members(given.iter().map(|text| text.parse().unwrap())).into_iter().map(|m| m.url).collect();
+        assert_eq!(urls, ["http://10.0.0.1:81", "http://[fd00::1]:81"]);
+        assert!(urls.iter().all(|url| member::base(url).as_ref() == Ok(url)));
+    }
+
+    #[test]
+    fn a_name_has_a_port_and_nothing_else() {
+        for text in ["a:1", "a.b.:8001", "10.0.0.1:8001", "[::1]:8001"] {
+            assert_eq!(name(text).as_deref(), Ok(text));
+        }
+        for text in ["a", "a:", "a:0", "a:70000", ":1", "http://a:1", "a:1/x", "u@a:1", "a b:1", "::1"] {
+            let error = name(text).expect_err(text);
+            assert!(error.contains("--fleet-dns") && error.lines().count() == 1, "{error}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Who is out there. A name that is asked for is only ever looked up here: nothing that a
+//! client writes becomes an address.
+//!
+//! ```text
+//! --secondary   fixed ─┐ names and URLs
+//! --fleet-file  file ──┼──► merge ──► watch channel of one Arc<Fleet> ──► requests
+//! --fleet-dns   dns ───┘ addresses ▲                                 └──► health
+//!                                  └── the names that secondaries give themselves
+//! ```
+//!
+//! A [`Fleet`] does not change: a request keeps the one that it began with. [`discovery`]
+//! puts a new one in its place where the sources say something new.
+
+pub mod discovery;
+pub mod dns;
+pub mod file;
+pub mod file_sd;
+pub mod fixed;
+pub mod member;
+pub mod merge;
+
+use crate::health::Health;
+use backscroll_shared::query::quoted;
+use backscroll_shared::wire::problem::{Code, Problem};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use wildmatch::WildMatch;
+
+/// Hosts in a fleet. 64 of them are looked at within 2 s: even if all hang, each is looked
+/// at every two minutes.
+pub const HOSTS: usize = 4096;
+
+/// Different patterns in one request: each is held against every name, on a thread that
+/// serves other clients as well.
+const PATTERNS: usize = 64;
+
+/// One host that has logs.
+#[derive(Debug)]
+pub struct Host {
+    /// Its name in the fleet.
+    pub name: String,
+    /// Where its secondary listens, as in `http://10.0.0.1:8001`: no slash at the end.
+    pub url: String,
+    /// How it is. All that is called by the same URL shares it, in this fleet and in the
+    /// ones before and after it.
+    pub health: Arc<Health>,
+}
+
+/// The hosts, by name. It does not change.
+#[derive(Debug, Clone, Default)]
+pub struct Fleet {
+    hosts: BTreeMap<String, Arc<Host>>,
+}
+
+impl FromIterator<Host> for Fleet {
+    /// Of two hosts of one name the last one stays: [`merge`] sees to it that there are none.
+    fn from_iter<I: IntoIterator<Item = Host>>(hosts: I) -> Fleet {
+        Fleet { hosts: hosts.into_iter().map(|host| (host.name.clone(), Arc::new(host))).collect() }
+    }
+}
+
+impl Fleet {
+    /// The hosts, by name.
+    pub fn hosts(&self) -> impl Iterator<Item = &Arc<Host>> {
+        self.hosts.values()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.hosts.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.hosts.is_empty()
+    }
+
+    /// Whether it lists a host of this name at this URL.
+    pub fn lists(&self, host: &Host) -> bool {
+        self.hosts.get(&host.name).is_some_and(|known| known.url == host.url)
+    }
+
+    /// The hosts that a request names, each once, by name: letter for letter, or with `*`
+    /// (any characters, or none) and `?` (any one character). No name at all means the
+    /// whole fleet.
+    ///
+    /// A name or a pattern that is nobody's is a problem (`unknown_host`), and so is a fleet
+    /// without hosts.
+    pub fn select(&self, hostnames: &[String]) -> Result<Vec<Arc<Host>>, Problem> {
+        if hostnames.is_empty() {
+            if self.is_empty() {
+                return Err(Problem::new(
+                    Code::UnknownHost,
+                    format!("{EMPTY}; GET /readyz says when it is not"),
+                ));
+            }
+            return Ok(self.hosts().cloned().collect());
+        }
+        let asked: BTreeSet<&str> = hostnames.iter().map(String::as_str).collect();
+        let (patterns, names): (Vec<&str>, Vec<&str>) =
+            asked.into_iter().partition(|name| name.contains(['*', '?']));
+        if patterns.len() > PATTERNS {
+            let detail = format!("{} patterns in hostname: at most {PATTERNS} are taken", patterns.len());
+            return Err(Problem::new(Code::BadParameter, detail));
+        }
+        let mut chosen = BTreeMap::new();
+        for name in names {
+            let host = self.hosts.get(name).ok_or_else(|| unknown(name))?;
+            chosen.insert(host.name.as_str(), host);
+        }
+        for pattern in patterns {
+            let matcher = WildMatch::new(pattern);
+            let mut hosts = self.hosts().filter(|host| matcher.matches(&host.name)).peekable();
+            if hosts.peek().is_none() {
+                return Err(unknown(pattern));
+            }
+            chosen.extend(hosts.map(|host| (host.name.as_str(), host)));
+        }
+        Ok(chosen.into_values().cloned().collect())
+    }
+}
+
+/// What to do about a fleet without hosts.
+pub const EMPTY: &str = "the fleet is empty: name its hosts with --secondary NAME=URL, --fleet-file PATH or --fleet-dns NAME:PORT";
+
+fn unknown(name: &str) -> Problem {
+    Problem::new(
+        Code::UnknownHost,
+        format!("no host {} in the fleet: GET /hosts lists the names", quoted(name.as_bytes())),
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+use super::*;
+
+fn fleet(names: &[&str]) -> Fleet {
+    let url = "http://10.0.0.1:1";
+    let host = |name: &&str| Host {
+        name: (*name).to_owned(),
+        url: url.to_owned(),
+        health: Arc::new(Health::new(url)),
+    };
+    names.iter().map(host).collect()
+}
+
+fn select(fleet: &Fleet, asked: &[&str]) -> Result<Vec<String>, Problem> {
+    let asked: Vec<String> = asked.iter().copied().map(str::to_owned).collect();
+    fleet.select(&asked).map(|hosts| hosts.iter().map(|host| host.name.clone()).collect())
+}
+
+#[test]
+fn hosts_are_chosen_by_name_and_by_pattern_each_once() {
+    let fleet = fleet(&["db1", "web1", "web1.eu", "web2", "wéb", "x@10.0.0.1:1"]);
+    let all = ["db1", "web1", "web1.eu", "web2", "wéb", "x@10.0.0.1:1"];
+    for (asked, expected) in [
+        (&[] as &[&str], &all as &[&str]),
+        (&["*"], &all),
+        (&["web2", "db1", "web2"], &["db1", "web2"]),
+        (&["web*"], &["web1", "web1.eu", "web2"]),
+        (&["web?"], &["web1", "web2"]),
+        (&["w?b"], &["wéb"]),
+        (&["?????"], &[]),
+        (&["*1", "web1", "web*"], &["db1", "web1", "web1.eu", "web2", "x@10.0.0.1:1"]),
+        (&["**eu*"], &["web1.eu"]),
+        (&["x@*"], &["x@10.0.0.1:1"]),
+    ] {
+        if expected.is_empty() {
+            assert_eq!(select(&fleet, asked).unwrap_err().code(), Code::UnknownHost, "{asked:?}");
+        } else {
+            assert_eq!(select(&fleet, asked).unwrap(), expected, "{asked:?}");
+        }
+    }
+}
+
+#[test]
+fn a_name_or_a_pattern_of_nobody_is_a_problem_that_names_it() {
+    let fleet = fleet(&["web1", "web2"]);
+    for nobody in [
+        "WEB1",
+        "Web1",
+        "web1.",
+        "web1 ",
+        " web1",
+        "web1\r\n",
+        "web1\0",
+        "we",
+        "web11",
+        "web1:80",
+        "web1@web2",
+        "http://web1",
+        "web[12]",
+        "{web1,web2}",
+        "web\\1",
+        "w*3",
+        "web??",
+        "W*",
+        "",
+        "web1#",
+        "web1,web2",
+        "!web1",
+    ] {
+        let problem = select(&fleet, &["web2", nobody]).expect_err(nobody);
+        assert_eq!(problem.code(), Code::UnknownHost, "{nobody:?}");
+        assert!(problem.detail().contains(&quoted(nobody.as_bytes())), "{}", problem.detail());
+    }
+}
+
+#[test]
+fn a_fleet_without_hosts_says_how_to_get_some() {
+    let problem = select(&fleet(&[]), &[]).unwrap_err();
+    assert_eq!(problem.code(), Code::UnknownHost);
+    assert!(problem.detail().contains("--fleet-file"), "{}", problem.detail());
+    assert!(select(&fleet(&[]), &["*"]).is_err());
+}
+
+#[test]
+fn there_is_an_end_to_patterns_but_not_to_names() {
+    let fleet = fleet(&["web1"]);
+    let patterns: Vec<String> = (0..=PATTERNS).map(|n| format!("{}web1", "*".repeat(n + 1))).collect();
+    assert_eq!(fleet.select(&patterns).unwrap_err().code(), Code::BadParameter);
+    assert_eq!(fleet.select(&patterns[1..]).unwrap().len(), 1);
+    assert_eq!(select(&fleet, &["web1"; 1000]).unwrap(), ["web1"]);
+}

@@ -1,0 +1,238 @@
+//! How each host is: asked for `/readyz` at an interval, and told by the requests.
+//!
+//! A host is *down* after [`FAILURES`] failures in a row, of probes or of requests that could
+//! not connect, until a probe succeeds. One that is down is not asked by requests: each would
+//! wait as long as the one before it to learn the same.
+
+mod probe;
+
+pub use probe::{PROBES, Watching, probe};
+
+use jiff::Timestamp;
+use probe::Readiness;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+
+/// Failures in a row after which a host is down: one may be a restart, two a packet lost twice.
+pub const FAILURES: u32 = 3;
+
+/// Bytes of what a host says of itself that are kept. A version has a dozen.
+const SAID_BYTES: usize = 255;
+
+/// How the last probe, or a request since, found a host.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum State {
+    /// It has not been asked yet.
+    #[default]
+    Unknown,
+    /// It serves.
+    Ready,
+    /// It answers, but does not serve.
+    NotReady,
+    /// It does not answer, or not like a secondary.
+    Unreachable,
+}
+
+impl State {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Unknown => "unknown",
+            State::Ready => "ready",
+            State::NotReady => "not_ready",
+            State::Unreachable => "unreachable",
+        }
+    }
+}
+
+/// What the last probes said.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    /// How it was found.
+    pub state: State,
+    /// Its version, as it last said.
+    pub version: Option<String>,
+    /// Its read engine, as it last said.
+    pub io_engine: Option<String>,
+    failures: u32,
+    failing_since: Option<Instant>,
+}
+
+/// How one host is. Requests of all threads look at it.
+#[derive(Debug)]
+pub struct Health {
+    /// For the log: a URL may have several names.
+    url: String,
+    /// Whether there is a failure that nothing has followed yet.
+    failing: AtomicBool,
+    down: AtomicBool,
+    /// When it last answered, in milliseconds since 1970; 0 where it never did.
+    contact_ms: AtomicI64,
+    seen: Mutex<Seen>,
+    /// Asks for a probe before its time.
+    suspected: Notify,
+}
+
+impl Health {
+    /// Of a host that has not been asked.
+    pub fn new(url: &str) -> Health {
+        Health {
+            url: url.to_owned(),
+            failing: AtomicBool::new(false),
+            down: AtomicBool::new(false),
+            contact_ms: AtomicI64::new(0),
+            seen: Mutex::default(),
+            suspected: Notify::new(),
+        }
+    }
+
+    /// Whether it is not to be asked by requests.
+    pub fn is_down(&self) -> bool {
+        self.down.load(Relaxed)
+    }
+
+    /// For how long it has not answered, where it is down.
+    pub fn down_for(&self) -> Option<Duration> {
+        let since = || self.lock().failing_since.map(|since| since.elapsed());
+        self.is_down().then(since).flatten()
+    }
+
+    /// When it last answered.
+    pub fn last_contact(&self) -> Option<Timestamp> {
+        match self.contact_ms.load(Relaxed) {
+            0 => None,
+            ms => Timestamp::from_millisecond(ms).ok(),
+        }
+    }
+
+    /// What the last probes said.
+    pub fn seen(&self) -> Seen {
+        self.lock().clone()
+    }
+
+    /// A request could not connect.
+    pub fn failed(&self) {
+        if self.one_more_failure() {
+            // It may be back already: whoever asks next need not wait for the interval.
+            self.suspected.notify_one();
+        }
+    }
+
+    /// A request was answered, whatever the answer was.
+    pub fn answered(&self) {
+        self.contact_ms.store(Timestamp::now().as_millisecond(), Relaxed);
+        if self.failing.load(Relaxed) {
+            let mut seen = self.lock();
+            if self.is_down() {
+                // The request began before that. A probe has the last word, but soon.
+                self.suspected.notify_one();
+            } else {
+                self.forget_failures(&mut seen);
+            }
+        }
+    }
+
+    /// Returns whether it is down by this one.
+    fn one_more_failure(&self) -> bool {
+        let mut seen = self.lock();
+        seen.state = State::Unreachable;
+        seen.failures = seen.failures.saturating_add(1);
+        seen.failing_since.get_or_insert_with(Instant::now);
+        self.failing.store(true, Relaxed);
+        let down = seen.failures >= FAILURES && !self.down.swap(true, Relaxed);
+        if down {
+            tracing::warn!(
+                url = self.url,
+                failures = seen.failures,
+                "host is down: not asked until it answers"
+            );
+        }
+        down
+    }
+
+    fn forget_failures(&self, seen: &mut Seen) {
+        seen.failures = 0;
+        seen.failing_since = None;
+        self.failing.store(false, Relaxed);
+    }
+
+    /// A probe was answered.
+    fn probed(&self, state: State, readiness: &Readiness) {
+        self.contact_ms.store(Timestamp::now().as_millisecond(), Relaxed);
+        let said = |text: &Option<String>| text.clone().filter(|text| text.len() <= SAID_BYTES);
+        let mut seen = self.lock();
+        seen.state = state;
+        seen.version = said(&readiness.version);
+        seen.io_engine = said(&readiness.io_engine);
+        self.forget_failures(&mut seen);
+        if self.down.swap(false, Relaxed) {
+            tracing::info!(url = self.url, "host answers again");
+        }
+    }
+
+    /// What is behind it is whole at any time: a panic elsewhere does not spoil it.
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ready() -> Readiness {
+        Readiness {
+            hostname: None,
+            version: Some("1".to_owned()),
+            io_engine: Some("x".repeat(SAID_BYTES + 1)),
+        }
+    }
+
+    #[test]
+    fn three_failures_in_a_row_are_down_until_a_probe_succeeds() {
+        let health = Health::new("http://h");
+        health.failed();
+        health.one_more_failure();
+        assert!(!health.is_down() && health.down_for().is_none());
+        health.answered();
+        health.failed();
+        health.failed();
+        assert!(!health.is_down(), "an answer came in between");
+        health.failed();
+        assert!(health.is_down() && health.down_for().is_some());
+        health.answered();
+        assert!(health.is_down(), "only a probe has the last word");
+        health.probed(State::NotReady, &ready());
+        assert!(!health.is_down() && health.down_for().is_none());
+        assert_eq!(health.seen().state, State::NotReady);
+        health.failed();
+        health.failed();
+        assert!(!health.is_down(), "it counts anew");
+    }
+
+    #[test]
+    fn what_it_said_last_is_kept_within_bounds() {
+        let health = Health::new("http://h");
+        assert_eq!((health.seen().state, health.last_contact()), (State::Unknown, None));
+        let before = Timestamp::now().as_millisecond();
+        health.probed(State::Ready, &ready());
+        health.failed();
+        let seen = health.seen();
+        assert_eq!(
+            (seen.state, seen.version.as_deref(), seen.io_engine),
+            (State::Unreachable, Some("1"), None)
+        );
+        assert!(health.last_contact().unwrap().as_millisecond() >= before);
+    }
+
+    #[tokio::test]
+    async fn a_host_that_is_down_by_requests_is_probed_before_its_time() {
+        let health = Health::new("http://h");
+        for _ in 0..FAILURES {
+            health.failed();
+        }
+        tokio::time::timeout(Duration::from_secs(5), health.suspected.notified()).await.unwrap();
+    }
+}

@@ -1,0 +1,168 @@
+//! The fleet's file, which changes while the primary runs.
+
+use crate::discovery::{LONG, addr, file, from_file};
+use crate::{PATIENCE, primary};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStderr};
+
+#[tokio::test]
+async fn a_file_is_read_again_when_it_is_replaced_or_written() {
+    let dir = TempDir::new().unwrap();
+    let (path, other) = (dir.path().join("fleet.json"), dir.path().join(".fleet.json.swp"));
+    fs::write(&path, file(&[("a", addr(1))])).unwrap();
+    let primary = primary(from_file(&path, LONG)).await;
+    primary.until_hosts(&["a"]).await;
+    fs::write(&other, file(&[("b", addr(1)), ("a", addr(2))])).unwrap();
+    fs::rename(&other, &path).unwrap();
+    primary.until_hosts(&["a", "b"]).await;
+    fs::write(&path, file(&[("c", addr(1))])).unwrap();
+    primary.until_hosts(&["c"]).await;
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, "[]").unwrap();
+    primary.until_hosts(&[]).await;
+    assert!(primary.curl("/readyz", &[]).await.log.contains("< http/1.1 503 "));
+}
+
+#[tokio::test]
+async fn a_folder_that_is_exchanged_by_a_symlink_is_seen() {
+    // As Kubernetes mounts a ConfigMap.
+    let dir = TempDir::new().unwrap();
+    let inside = |name: &str| dir.path().join(name);
+    for (folder, host) in [("..1", "a"), ("..2", "b")] {
+        fs::create_dir(inside(folder)).unwrap();
+        fs::write(inside(folder).join("fleet.json"), file(&[(host, addr(1))])).unwrap();
+    }
+    symlink("..1", inside("..data")).unwrap();
+    symlink("..data/fleet.json", inside("fleet.json")).unwrap();
+    let primary = primary(from_file(&inside("fleet.json"), LONG)).await;
+    primary.until_hosts(&["a"]).await;
+    symlink("..2", inside("..data_tmp")).unwrap();
+    fs::rename(inside("..data_tmp"), inside("..data")).unwrap();
+    fs::remove_dir_all(inside("..1")).unwrap();
+    primary.until_hosts(&["b"]).await;
+}
+
+#[tokio::test]
+async fn a_file_whose_folder_tells_nothing_is_read_at_an_interval() {
+    let (dir, elsewhere) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let (path, real) = (dir.path().join("fleet.json"), elsewhere.path().join("fleet.json"));
+    fs::write(&real, file(&[("a", addr(1))])).unwrap();
+    symlink(&real, &path).unwrap();
+    let primary = primary(from_file(&path, Duration::from_millis(20))).await;
+    fs::write(&real, file(&[("b", addr(1))])).unwrap();
+    primary.until_hosts(&["b"]).await;
+}
+
+/// The program itself, with its log.
+struct Program {
+    child: Child,
+    log: Lines<BufReader<ChildStderr>>,
+}
+
+impl Program {
+    fn start(args: &[&str]) -> Program {
+        let mut child = tokio::process::Command::new(env!("CARGO_BIN_EXE_backscroll-primary"))
+            .args(["--listen", "127.0.0.1:0"])
+            .args(args)
+            .env_clear()
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap()).lines();
+        Program { child, log }
+    }
+
+    /// The next line of its log that holds this.
+    async fn line(&mut self, wanted: &str) -> String {
+        let found = async {
+            while let Some(line) = self.log.next_line().await.unwrap() {
+                if line.contains(wanted) {
+                    return line;
+                }
+            }
+            panic!("it ended without {wanted}")
+        };
+        tokio::time::timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("no line with {wanted}"))
+    }
+}
+
+#[tokio::test]
+async fn a_bad_new_file_is_logged_with_its_place_and_the_fleet_stays() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("fleet.json");
+    fs::write(&path, file(&[("a", addr(1))])).unwrap();
+    let mut program =
+        Program::start(&["--fleet-file", path.to_str().unwrap(), "--secondary", "z=http://127.0.0.1:9"]);
+    let serving = program.line("serving").await;
+    let listen = serving.split("listen=").nth(1).unwrap().split(' ').next().unwrap();
+    let hosts = async || {
+        let out = tokio::process::Command::new("curl")
+            .args(["-sS", "--max-time", "20", &format!("http://{listen}/hosts")])
+            .output();
+        String::from_utf8(out.await.unwrap().stdout).unwrap()
+    };
+    let names = "a\thttp://127.0.0.1:1\tunreachable\nz\thttp://127.0.0.1:9\tunreachable\n";
+    assert_eq!(hosts().await, names);
+    for (text, why) in [
+        ("[\n  {\"targets\": [\"127.0.0.1:2\"]\n]", "line 3 column 1"),
+        ("", "line 1 column 0"),
+        (&file(&[("z", addr(2))]), "two URLs for one name"),
+    ] {
+        fs::write(&path, text).unwrap();
+        let line = program.line(why).await;
+        assert!(line.contains("WARN") && line.contains("the fleet stays as it was"), "{line}");
+        assert_eq!(hosts().await, names, "{why}");
+    }
+    fs::remove_file(&path).unwrap();
+    program.line("No such file").await;
+    assert_eq!(hosts().await, names);
+    fs::write(&path, file(&[("b", addr(2))])).unwrap();
+    assert!(program.line("left the fleet").await.contains("host=\"a\""));
+    assert!(program.line("joined the fleet").await.contains("host=\"b\""));
+    program.child.kill().await.unwrap();
+}
+
+#[test]
+fn a_fleet_that_cannot_be_read_is_one_line_and_status_64() {
+    let dir = TempDir::new().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    for (name, text) in [
+        ("syntax", "[\n\n  {\"targets\": 1}\n]"),
+        ("target", "[\n\n  {\"targets\": [\"a\"]}]"),
+        (
+            "twice",
+            "[{\"targets\": [\"a:1\"], \"labels\": {\"hostname\": \"a\"}},\n\n{\"targets\": [\"b:1\"], \"labels\": {\"hostname\": \"a\"}}]",
+        ),
+    ] {
+        fs::write(path(name), text).unwrap();
+    }
+    fs::write(path("good"), file(&[("a", addr(1))])).unwrap();
+    assert!(Command::new("mkfifo").arg(path("pipe")).status().unwrap().success());
+    for (args, why) in [
+        (["--fleet-file", &path("syntax"), "", ""], "line 3 column"),
+        (["--fleet-file", &path("target"), "", ""], "line 3 column"),
+        (["--fleet-file", &path("twice"), "", ""], "line 3 column"),
+        (["--fleet-file", &path("missing"), "", ""], "No such file"),
+        (["--fleet-file", &path("pipe"), "", ""], "no regular file"),
+        (["--fleet-file", dir.path().to_str().unwrap(), "", ""], "no regular file"),
+        (["--fleet-file", &path("good"), "--secondary", "a=http://b:1"], "two URLs for one name"),
+        (["--fleet-dns", "http://a:1", "", ""], "write NAME:PORT"),
+        (["--fleet-dns", "a", "", ""], "has no port"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_backscroll-primary"))
+            .args(args.iter().filter(|arg| !arg.is_empty()))
+            .env_clear()
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), text.lines().count()), (Some(64), 1), "{args:?}: {text}");
+        assert!(text.contains(args[0]) && text.contains(why), "{args:?}: {text}");
+    }
+}
