@@ -94,16 +94,21 @@ async fn read(path: PathBuf) -> Result<Vec<Member>, String> {
 
 fn watcher(path: &Path, touched: Arc<Notify>) -> notify::Result<RecommendedWatcher> {
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        // Its being read is no news, least of all by ourselves.
-        let read = matches!(&event, Ok(event) if matches!(event.kind, EventKind::Access(kind)
-            if kind != AccessKind::Close(AccessMode::Write)));
-        if !read {
+        if event.is_ok_and(|event| is_news(event.kind)) {
             touched.notify_one();
         }
     })?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     watcher.watch(folder.unwrap_or(Path::new(".")), RecursiveMode::NonRecursive)?;
     Ok(watcher)
+}
+
+/// That it was read is none, least of all by ourselves.
+fn is_news(kind: EventKind) -> bool {
+    match kind {
+        EventKind::Access(kind) => kind == AccessKind::Close(AccessMode::Write),
+        _ => true,
+    }
 }
 
 #[expect(
@@ -121,4 +126,20 @@ fn bytes(path: &Path) -> io::Result<Vec<u8>> {
         return Err(io::Error::other(format!("it has more than {FILE_BYTES} bytes")));
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn to_be_read_is_no_news() {
+        for kind in [AccessKind::Open(AccessMode::Any), AccessKind::Close(AccessMode::Read), AccessKind::Read]
+        {
+            assert!(!is_news(EventKind::Access(kind)));
+        }
+        assert!(is_news(EventKind::Access(AccessKind::Close(AccessMode::Write))));
+        // Other is what stands for news that were lost.
+        assert!(is_news(EventKind::Other));
+    }
 }
