@@ -66,6 +66,12 @@ impl Program {
         tasks.map(|task| Ok(std::fs::read_to_string(task?.path().join("comm"))?.trim().to_owned())).collect()
     }
 
+    /// How many descriptors it has open.
+    #[expect(clippy::disallowed_methods, reason = "no ring thread comes here")]
+    pub fn descriptors(&self) -> Result<usize> {
+        Ok(std::fs::read_dir(format!("/proc/{}/fd", self.pid()))?.count())
+    }
+
     /// The most memory that it has had resident, in bytes.
     pub fn peak_memory_bytes(&self) -> Result<u64> {
         self.memory_bytes("VmHWM:")

@@ -11,15 +11,19 @@ pub use probe::{PROBES, Watching, probe};
 use jiff::Timestamp;
 use probe::Readiness;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 /// Failures in a row after which a host is down: one may be a restart, two a packet lost twice.
 pub const FAILURES: u32 = 3;
 
 /// Bytes of what a host says of itself that are kept. A version has a dozen.
 const SAID_BYTES: usize = 255;
+
+/// Requests under way at one host, each over a connection: a secondary takes 1,024, and other
+/// primaries may ask it too.
+pub const REQUESTS: usize = 512;
 
 /// How the last probe, or a request since, found a host.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -73,6 +77,8 @@ pub struct Health {
     seen: Mutex<Seen>,
     /// Asks for a probe before its time.
     suspected: Notify,
+    /// Who may be asked something there now.
+    places: Arc<Semaphore>,
 }
 
 impl Health {
@@ -85,7 +91,13 @@ impl Health {
             contact_ms: AtomicI64::new(0),
             seen: Mutex::default(),
             suspected: Notify::new(),
+            places: Arc::new(Semaphore::new(REQUESTS)),
         }
+    }
+
+    /// A place among the requests that are under way there, once there is one.
+    pub async fn place(&self) -> OwnedSemaphorePermit {
+        Arc::clone(&self.places).acquire_owned().await.expect("it is never closed")
     }
 
     /// Whether it is not to be asked by requests.

@@ -1,6 +1,7 @@
 //! One request to one secondary.
 
 use crate::fleet::Host;
+use crate::health::REQUESTS;
 use crate::retries::Retries;
 use crate::routes::headless;
 use axum::body::Body;
@@ -14,6 +15,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 /// How long a host may take.
@@ -112,6 +114,11 @@ impl Upstream {
         if let Some(time) = host.health.down_for() {
             return Err(not_asked(host, time));
         }
+        let place = timeout(
+            self.times.head.min(deadline.saturating_duration_since(Instant::now())),
+            host.health.place(),
+        );
+        let place = place.await.map_err(|_| too_many(host))?;
         let mut fields = HeaderMap::new();
         fields.insert(header::ACCEPT, headers::value(essence(content_type)));
         fields.insert(header::TE, HeaderValue::from_static("trailers"));
@@ -126,7 +133,7 @@ impl Upstream {
             if !given.is_some_and(|given| essence(given).eq_ignore_ascii_case(essence(content_type))) {
                 return Err(no_secondary(host, &format!("its answer is of the type {given:?}")));
             }
-            return Ok(Answer::Streaming(self.pieces(response, Some(deadline))));
+            return Ok(Answer::Streaming(self.pieces(response, Some((deadline, place)))));
         }
         if !STATUSES.contains(&status.as_u16()) {
             return Err(no_secondary(host, &format!("it answered with status {}", status.as_u16())));
@@ -209,9 +216,14 @@ impl Upstream {
         }
     }
 
-    fn pieces(&self, response: reqwest::Response, deadline: Option<Instant>) -> Pieces {
+    fn pieces(
+        &self,
+        response: reqwest::Response,
+        request: Option<(Instant, OwnedSemaphorePermit)>,
+    ) -> Pieces {
         let body = http::Response::<reqwest::Body>::from(response).into_body();
-        Pieces { body, idle: self.times.idle, deadline, waiting: None }
+        let (deadline, place) = request.unzip();
+        Pieces { body, idle: self.times.idle, deadline, _place: place, waiting: None }
     }
 
     async fn refusal(&self, host: &Host, response: reqwest::Response) -> Result<Response<Body>, Problem> {
@@ -242,6 +254,11 @@ fn not_asked(host: &Host, time: Duration) -> Problem {
         time.as_secs()
     );
     Problem::new(Code::UpstreamUnreachable, detail).on_host(&host.name)
+}
+
+fn too_many(host: &Host) -> Problem {
+    let detail = format!("host {}: {REQUESTS} requests are under way there already: ask again", host.name);
+    Problem::new(Code::Overloaded, detail).on_host(&host.name)
 }
 
 fn no_secondary(host: &Host, what: &str) -> Problem {
@@ -296,6 +313,7 @@ pub struct Pieces {
     body: reqwest::Body,
     idle: Duration,
     deadline: Option<Instant>,
+    _place: Option<OwnedSemaphorePermit>,
     /// Runs only while the host is waited for: a client that does not read is not the
     /// host's fault.
     waiting: Option<Pin<Box<Sleep>>>,

@@ -24,6 +24,7 @@ pub mod pool;
 pub mod process;
 pub mod report;
 pub mod rows;
+pub mod simulated;
 pub mod stats;
 pub mod stop;
 pub mod throttle;
@@ -69,6 +70,8 @@ enum Part {
     SlowClients(load::slow::Options),
     #[command(hide = true)]
     PoolServer(pool::Options),
+    #[command(hide = true)]
+    SimulatedFleet(simulated::Options),
     /// Counts a keyword in a file, from its end to its start
     #[command(hide = true)]
     CountBackwards { file: PathBuf, keyword: String },
@@ -83,6 +86,7 @@ pub fn main() -> Result<()> {
             println!("{}", serde_json::to_string(&load::slow::run(&options)?)?);
         }
         Some(Part::PoolServer(options)) => pool::serve(options)?,
+        Some(Part::SimulatedFleet(options)) => simulated::serve(&options)?,
         Some(Part::CountBackwards { file, keyword }) => {
             println!("{}", inline::count_backwards(&file, keyword.as_bytes())?);
         }

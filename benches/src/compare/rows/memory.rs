@@ -80,7 +80,7 @@ pub(super) fn memory(bench: &Bench, results: &mut Results) -> Result<()> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for people's eyes")]
-fn mebibytes(bytes: u64) -> f64 {
+pub(super) fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }
 

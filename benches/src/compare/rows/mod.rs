@@ -1,6 +1,7 @@
 //! The rows, by theme. Each measures its variants in turn and adds itself to the results.
 
 mod dump;
+mod fleet;
 mod latency;
 mod memory;
 mod mixed;
@@ -36,6 +37,8 @@ pub enum RowName {
     Memory,
     /// Through the primary
     Primary,
+    /// What a primary costs with 1 to 1,000 hosts
+    Fleet,
     /// Read engines and block sizes, without HTTP
     Sweep,
 }
@@ -58,6 +61,7 @@ impl RowName {
             RowName::MixedCold => throttled::throttled(bench, results),
             RowName::Memory => memory::memory(bench, results),
             RowName::Primary => primary::primary(bench, results),
+            RowName::Fleet => fleet::fleet(bench, results),
             RowName::Sweep => sweep::sweep(bench, results),
         }
     }

@@ -1,0 +1,142 @@
+//! Many secondaries in one process, each on a loopback port of its own: what a primary costs
+//! with a large fleet, without what a thousand real ones cost on the same two cores. Each has
+//! the same records, at the same times, ready in the private frames.
+
+use super::bench::Server;
+use anyhow::{Context as _, Result, ensure};
+use backscroll_shared::scan::Record;
+use backscroll_shared::time::Stamp;
+use backscroll_shared::wire::frames;
+use backscroll_shared::wire::verdict::{Status, Verdict};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response, header};
+use hyper_util::rt::TokioIo;
+use std::convert::Infallible;
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use tokio::net::{TcpListener, TcpStream};
+
+/// Many secondaries on loopback ports of their own
+#[derive(Debug, Clone, clap::Args)]
+pub struct Options {
+    /// How many
+    #[arg(long)]
+    hosts: usize,
+    /// Records that each has
+    #[arg(long)]
+    records: u64,
+}
+
+/// Serves until it is killed. Its first line of output holds the addresses, one space between
+/// two.
+pub fn serve(options: &Options) -> Result<()> {
+    let all = answer_of(options.records);
+    let newest = answer_of(20.min(options.records));
+    let answers = Arc::new((all, newest));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut addresses = Vec::new();
+        for _ in 0..options.hosts {
+            let listener = TcpListener::bind("127.0.0.1:0").await.context("no loopback port is free")?;
+            addresses.push(listener.local_addr()?.to_string());
+            let answers = Arc::clone(&answers);
+            tokio::spawn(async move {
+                while let Ok((socket, _)) = listener.accept().await {
+                    tokio::spawn(connection(socket, Arc::clone(&answers)));
+                }
+            });
+        }
+        println!("{}", addresses.join(" "));
+        std::future::pending().await
+    })
+}
+
+/// The frames of so many records, a millisecond and about 100 bytes each.
+fn answer_of(records: u64) -> Bytes {
+    let (mut encoder, mut out) = (frames::Encoder::default(), Vec::new());
+    let mut lines = 0;
+    for number in (0..records).rev() {
+        let line = format!(
+            "2026-11-25 10:11:12.345 INFO worker-{} GET /api/v1/items status=200 bytes=1234 took=34ms id={number:012}",
+            number % 16
+        );
+        let record =
+            Record { offset: number * 100, bytes: line.as_bytes(), lines: 1, truncated_lines: 0, older: &[] };
+        let nanos = 1_700_000_000_000_000_000 + number.cast_signed() * 1_000_000;
+        encoder.record(&record, Some(Stamp { nanos, own_offset: Some(0) }), &mut out);
+        lines += 1;
+    }
+    frames::Encoder::end(&Verdict { lines, ..Verdict::new(Status::Complete) }, &mut out);
+    out.into()
+}
+
+async fn connection(socket: TcpStream, answers: Arc<(Bytes, Bytes)>) {
+    let service = service_fn(|request: Request<Incoming>| {
+        let answers = Arc::clone(&answers);
+        async move { Ok::<_, Infallible>(answer(&request, &answers)) }
+    });
+    let _ = socket.set_nodelay(true);
+    // A client that leaves is no concern of a simulated host.
+    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
+}
+
+fn answer(request: &Request<Incoming>, (all, newest): &(Bytes, Bytes)) -> Response<Full<Bytes>> {
+    let (content_type, body) = match request.uri().path() {
+        "/readyz" => ("application/json", Bytes::from_static(b"{\"ready\":true,\"version\":\"simulated\"}")),
+        _ if request.uri().query().is_some_and(|query| query.contains("n=20")) => {
+            (frames::CONTENT_TYPE, newest.clone())
+        }
+        _ => (frames::CONTENT_TYPE, all.clone()),
+    };
+    let mut response = Response::new(Full::new(body));
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
+    response
+}
+
+/// Simulated secondaries in a process of their own. It is killed, by its id, when dropped.
+#[derive(Debug)]
+pub struct Simulated {
+    child: Child,
+    /// Where each listens.
+    pub addresses: Vec<SocketAddr>,
+}
+
+impl Simulated {
+    /// Starts so many, each with so many records.
+    pub fn start(hosts: usize, records: u64) -> Result<Simulated> {
+        let child = Command::new(std::env::current_exe()?)
+            .args(["simulated-fleet", "--hosts", &hosts.to_string(), "--records", &records.to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        // Its guard from here on: whatever fails below, the process is stopped.
+        let mut simulated = Simulated { child, addresses: Vec::new() };
+        let mut line = String::new();
+        BufReader::new(simulated.child.stdout.take().context("stdout was piped")?).read_line(&mut line)?;
+        ensure!(
+            !line.is_empty(),
+            "the simulated secondaries ended before they listened: see the error above"
+        );
+        let addresses = line.split_whitespace().map(|address| Ok(address.parse()?));
+        simulated.addresses = addresses.collect::<Result<_>>()?;
+        Ok(simulated)
+    }
+
+    /// As they stand in the tables: all of them.
+    pub fn server(&self) -> Server {
+        let pids = vec![self.child.id()];
+        Server { name: "simulated".to_owned(), listen: self.addresses[0], pids }
+    }
+}
+
+impl Drop for Simulated {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
