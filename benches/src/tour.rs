@@ -27,6 +27,10 @@ pub fn sample_tour(base: &str) -> Vec<Line> {
             format!("curl {}", logs("hostname=secondary-2&filename=alternatives.log&keyword=updated&n=20")),
         ),
         line(
+            "the newest 5 of the whole fleet: no hostname, and each line says whose it is",
+            format!("curl {}", logs("filename=app.log&keyword=ERROR&n=5")),
+        ),
+        line(
             "two words: a line must hold both",
             format!(
                 "curl {}",

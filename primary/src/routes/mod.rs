@@ -32,9 +32,11 @@ pub async fn index(State(app): State<Arc<App>>, request: Parts) -> Response {
             "backscroll-primary {VERSION}: the newest lines first, from the fleet's log files where they lie
 
 GET /logs?hostname=&filename=&keyword=&n=&on_error=   lines, newest first; Accept: application/x-ndjson for objects
-GET /files?hostname=&glob=                            a host's log files
+GET /files?hostname=&glob=                            the hosts' log files
 GET /hosts                                            the fleet, and how it is
 GET /healthz, /readyz                                 whether this lives, and whether it can serve
+
+hostname: a name of the fleet, repeatable, * and ? as wildcards; without it the whole fleet, merged by the lines' times
 
 Try:  curl 'http://{here}/files?hostname={host}'
       curl 'http://{here}/logs?hostname={host}&filename=FILE&keyword=error&n=20'
