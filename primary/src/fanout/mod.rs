@@ -165,7 +165,7 @@ impl Fanout {
         if !(is_over || is_doomed) {
             return Ok(());
         }
-        verdict::problem(&self.verdicts, self.wish.on_error, &self.file).map_or(Ok(()), Err)
+        verdict::problem(&self.verdicts, self.names.len(), self.wish.on_error, &self.file).map_or(Ok(()), Err)
     }
 
     /// The hosts that are known to have failed, for `Log-Hosts-Failed`; empty where none is.
@@ -245,8 +245,9 @@ impl Fanout {
             self.writer.write(index, &framed, &mut self.out);
             self.records += 1;
             let delivered = &mut self.delivered[index];
-            delivered.lines += framed.lines;
-            delivered.truncated_lines += framed.truncated_lines;
+            // What a host says of them may be anything.
+            delivered.lines = delivered.lines.saturating_add(framed.lines);
+            delivered.truncated_lines = delivered.truncated_lines.saturating_add(framed.truncated_lines);
             match source.next_at_hand() {
                 Some(event) => self.take(source, event),
                 None => self.pulls.push(Box::pin(source.pull())),
@@ -311,7 +312,11 @@ impl Fanout {
                 verdict.truncated_lines = delivered.truncated_lines;
             }
         }
-        let verdict = verdict::overall(self.verdicts.clone(), self.wish.on_error);
+        let mut verdict = verdict::overall(self.verdicts.clone(), self.names.len(), self.wish.on_error);
+        // Those of hosts included on which there is no verdict, as others failed the request.
+        verdict.lines = self.delivered.iter().map(|of| of.lines).fold(0, u64::saturating_add);
+        verdict.truncated_lines =
+            self.delivered.iter().map(|of| of.truncated_lines).fold(0, u64::saturating_add);
         if self.wish.format == Format::Ndjson {
             self.out.extend_from_slice(&ndjson::end(&verdict));
         }
