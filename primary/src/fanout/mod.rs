@@ -56,6 +56,14 @@ const FIRST_RECORD_WAIT: Duration = Duration::from_secs(1);
 /// How often it is looked at whether they have.
 const LOOK_TIME: Duration = Duration::from_millis(100);
 
+/// The last part of the time for a request: a tenth, and no more than this. From then on no
+/// host that has nothing to send holds up the others, so that what they have is out by the
+/// deadline.
+const LAST_TIME: Duration = Duration::from_secs(10);
+
+/// The part of that last time that a host may still take over its next record.
+const PATIENCE: u32 = 10;
+
 type Pull = Pin<Box<dyn Future<Output = (Box<Source>, Event)> + Send>>;
 
 /// What the client asked for, as far as it shapes the answer.
@@ -82,6 +90,11 @@ pub struct Fanout {
     pulls: FuturesUnordered<Pull>,
     question: Arc<Question>,
     names: Vec<String>,
+    /// When the last part of the time begins, and how long a host may then take.
+    last_from: Instant,
+    patience: Duration,
+    /// Whether a host was left because it held up the others.
+    is_left: Vec<bool>,
     /// What each host has delivered, and its verdict once it has ended.
     verdicts: BTreeMap<String, Verdict>,
     delivered: Vec<Delivered>,
@@ -126,6 +139,7 @@ impl Fanout {
         let writer = Writer::new(wish.format, &hosts, query.filename.as_bytes());
         let merge = Merge::new(hosts.len());
         let pulls = FuturesUnordered::new();
+        let last_time = (wish.deadline.saturating_duration_since(Instant::now()) / 10).min(LAST_TIME);
         for (index, host) in hosts.into_iter().enumerate() {
             let source = Source::new(index, host, Arc::clone(&question), upstream.clone());
             pulls.push(Box::pin(Box::new(source).pull()) as Pull);
@@ -137,6 +151,9 @@ impl Fanout {
             merge,
             pulls,
             question,
+            last_from: wish.deadline.checked_sub(last_time).unwrap_or(wish.deadline),
+            patience: last_time / PATIENCE,
+            is_left: vec![false; names.len()],
             delivered: vec![Delivered::default(); names.len()],
             names,
             verdicts: BTreeMap::new(),
@@ -220,7 +237,8 @@ impl Fanout {
                 return;
             }
             let pulled = if self.out.is_empty() {
-                timeout_at(self.wish.deadline, self.pulls.next()).await
+                let until = self.last_from.max(Instant::now() + self.patience).min(self.wish.deadline);
+                timeout_at(until, self.pulls.next()).await
             } else {
                 match self.pulls.next().now_or_never() {
                     Some(pulled) => Ok(pulled),
@@ -228,8 +246,10 @@ impl Fanout {
                 }
             };
             match pulled {
+                Ok(Some((source, _))) if self.is_left[source.index] => {}
                 Ok(Some((source, event))) => self.take(source, event),
                 Ok(None) => self.end(),
+                Err(_) if Instant::now() < self.wish.deadline => self.leave_behind(),
                 Err(_) => self.out_of_time(),
             }
         }
@@ -290,16 +310,33 @@ impl Fanout {
         self.end();
     }
 
+    /// Goes on without the hosts that hold up the others.
+    fn leave_behind(&mut self) {
+        for index in self.merge.holding_up() {
+            self.merge.over(index);
+            self.is_left[index] = true;
+            self.is_late(index);
+        }
+        if self.wish.on_error == OnError::Fail && self.is_left.contains(&true) {
+            self.end();
+        }
+    }
+
     fn out_of_time(&mut self) {
-        let detail = "the time for this request is over: ask for less, or start the primary with a longer --request-timeout";
-        let late = verdict_of(&Problem::new(Code::UpstreamTimeout, detail));
-        for name in &self.names {
-            self.verdicts.entry(name.clone()).or_insert_with(|| {
-                tracing::warn!(host = name, "host did not end in time");
-                late.clone()
-            });
+        for index in 0..self.names.len() {
+            self.is_late(index);
         }
         self.end();
+    }
+
+    /// The verdict on a host that has not ended.
+    fn is_late(&mut self, index: usize) {
+        let name = &self.names[index];
+        self.verdicts.entry(name.clone()).or_insert_with(|| {
+            tracing::warn!(host = name, "host did not end in time");
+            let detail = "the time for this request is over: ask for less, or start the primary with a longer --request-timeout";
+            verdict_of(&Problem::new(Code::UpstreamTimeout, detail))
+        });
     }
 
     /// The records are out, or are given up: every host that is still read is left.
