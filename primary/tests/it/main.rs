@@ -4,6 +4,7 @@
 
 mod answers;
 mod config;
+mod fanout;
 mod faults;
 mod files_hosts;
 mod liar;
