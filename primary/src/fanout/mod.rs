@@ -11,6 +11,7 @@
 //! its answer here, and the client's reading is the only pump. Once `n` records are out
 //! every host is dropped, which stops its reading.
 
+pub mod late;
 pub mod listing;
 pub mod merge;
 pub mod source;
@@ -31,8 +32,9 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use http::Method;
 use http_body::Frame;
 use http_body_util::StreamBody;
+use late::Lateness;
 use merge::Merge;
-use source::{Event, Question, Source, verdict_of};
+use source::{Event, Question, Source};
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -55,14 +57,6 @@ const FIRST_RECORD_WAIT: Duration = Duration::from_secs(1);
 
 /// How often it is looked at whether they have.
 const LOOK_TIME: Duration = Duration::from_millis(100);
-
-/// The last part of the time for a request: a tenth, and no more than this. From then on no
-/// host that has nothing to send holds up the others, so that what they have is out by the
-/// deadline.
-const LAST_TIME: Duration = Duration::from_secs(10);
-
-/// The part of that last time that a host may still take over its next record.
-const PATIENCE: u32 = 10;
 
 type Pull = Pin<Box<dyn Future<Output = (Box<Source>, Event)> + Send>>;
 
@@ -90,11 +84,7 @@ pub struct Fanout {
     pulls: FuturesUnordered<Pull>,
     question: Arc<Question>,
     names: Vec<String>,
-    /// When the last part of the time begins, and how long a host may then take.
-    last_from: Instant,
-    patience: Duration,
-    /// Whether a host was left because it held up the others.
-    is_left: Vec<bool>,
+    lateness: Lateness,
     /// What each host has delivered, and its verdict once it has ended.
     verdicts: BTreeMap<String, Verdict>,
     delivered: Vec<Delivered>,
@@ -139,7 +129,6 @@ impl Fanout {
         let writer = Writer::new(wish.format, &hosts, query.filename.as_bytes());
         let merge = Merge::new(hosts.len());
         let pulls = FuturesUnordered::new();
-        let last_time = (wish.deadline.saturating_duration_since(Instant::now()) / 10).min(LAST_TIME);
         for (index, host) in hosts.into_iter().enumerate() {
             let source = Source::new(index, host, Arc::clone(&question), upstream.clone());
             pulls.push(Box::pin(Box::new(source).pull()) as Pull);
@@ -151,9 +140,7 @@ impl Fanout {
             merge,
             pulls,
             question,
-            last_from: wish.deadline.checked_sub(last_time).unwrap_or(wish.deadline),
-            patience: last_time / PATIENCE,
-            is_left: vec![false; names.len()],
+            lateness: Lateness::new(wish.deadline, names.len()),
             delivered: vec![Delivered::default(); names.len()],
             names,
             verdicts: BTreeMap::new(),
@@ -237,8 +224,7 @@ impl Fanout {
                 return;
             }
             let pulled = if self.out.is_empty() {
-                let until = self.last_from.max(Instant::now() + self.patience).min(self.wish.deadline);
-                timeout_at(until, self.pulls.next()).await
+                timeout_at(self.lateness.next_look(), self.pulls.next()).await
             } else {
                 match self.pulls.next().now_or_never() {
                     Some(pulled) => Ok(pulled),
@@ -246,11 +232,10 @@ impl Fanout {
                 }
             };
             match pulled {
-                Ok(Some((source, _))) if self.is_left[source.index] => {}
+                Ok(Some((source, _))) if self.lateness.is_left(source.index) => {}
                 Ok(Some((source, event))) => self.take(source, event),
                 Ok(None) => self.end(),
-                Err(_) if Instant::now() < self.wish.deadline => self.leave_behind(),
-                Err(_) => self.out_of_time(),
+                Err(_) => self.late(),
             }
         }
     }
@@ -283,9 +268,14 @@ impl Fanout {
         self.wish.n == Some(0)
     }
 
-    fn take(&mut self, source: Box<Source>, event: Event) {
+    fn take(&mut self, mut source: Box<Source>, event: Event) {
         let index = source.index;
         match event {
+            Event::Record(_) if self.is_only_asking() => {
+                let ended =
+                    source.failed(Code::UpstreamUnreachable, "sent records where none were asked for");
+                self.take(source, ended);
+            }
             Event::Record(framed) => self.merge.offer(index, framed.stamp.map(|s| s.nanos), (source, framed)),
             Event::Mark(nanos) => {
                 self.merge.mark(index, nanos);
@@ -308,35 +298,6 @@ impl Fanout {
             self.verdicts.entry(name.clone()).or_insert_with(|| Verdict::new(Status::Complete));
         }
         self.end();
-    }
-
-    /// Goes on without the hosts that hold up the others.
-    fn leave_behind(&mut self) {
-        for index in self.merge.holding_up() {
-            self.merge.over(index);
-            self.is_left[index] = true;
-            self.is_late(index);
-        }
-        if self.wish.on_error == OnError::Fail && self.is_left.contains(&true) {
-            self.end();
-        }
-    }
-
-    fn out_of_time(&mut self) {
-        for index in 0..self.names.len() {
-            self.is_late(index);
-        }
-        self.end();
-    }
-
-    /// The verdict on a host that has not ended.
-    fn is_late(&mut self, index: usize) {
-        let name = &self.names[index];
-        self.verdicts.entry(name.clone()).or_insert_with(|| {
-            tracing::warn!(host = name, "host did not end in time");
-            let detail = "the time for this request is over: ask for less, or start the primary with a longer --request-timeout";
-            verdict_of(&Problem::new(Code::UpstreamTimeout, detail))
-        });
     }
 
     /// The records are out, or are given up: every host that is still read is left.

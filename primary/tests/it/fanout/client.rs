@@ -79,7 +79,7 @@ fn parsed(got: &[u8], is_head: bool) -> Answer {
         assert!(rest.is_empty(), "an answer to HEAD has a body");
     } else if let Some(length) = answer.fields.get("content-length") {
         answer.is_whole = length.parse() == Ok(rest.len());
-        answer.body = rest.to_owned();
+        answer.body.extend_from_slice(rest);
     } else {
         assert_eq!(answer.fields["transfer-encoding"], "chunked");
         answer.is_whole = unchunk(rest, &mut answer).is_some();

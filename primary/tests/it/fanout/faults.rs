@@ -15,7 +15,7 @@ const LONG: Duration = Duration::from_mins(1);
 const ALL: Question = Question { n: None, ndjson: true, on_error: None, trailers: true };
 
 /// What the system holds of an answer on its way and the primary in its buffers.
-const ON_THE_WAY_BYTES: u64 = 8 << 20;
+const ON_THE_WAY_BYTES: u64 = 2 << 20;
 
 fn fleet(faults: &[Fault]) -> Vec<Simulated> {
     let host =

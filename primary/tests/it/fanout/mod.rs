@@ -1,9 +1,11 @@
 //! The verdicts on answers of several hosts, against secondaries that fail and lie.
 
 mod client;
+mod fault;
 mod faults;
 mod fleet;
 mod liars;
+mod lies;
 mod oracle;
 mod simulated;
 

@@ -159,11 +159,11 @@ pub(crate) fn assert_honest(fleet: &[Simulated], question: &Question, answer: &A
 pub(crate) fn assert_right(fleet: &[Simulated], question: &Question, answer: &Answer) {
     assert_honest(fleet, question, answer);
     let faulty = |host: &&Simulated| host.fault().is_failure();
-    let names = |hosts: &mut dyn Iterator<Item = &Simulated>| -> BTreeSet<String> {
+    let all_of = |hosts: &mut dyn Iterator<Item = &Simulated>| -> BTreeSet<String> {
         hosts.map(|host| host.name().to_owned()).collect()
     };
-    let all_faulty = names(&mut fleet.iter().filter(faulty));
-    let early = names(&mut fleet.iter().filter(|host| host.fault().is_early()));
+    let all_faulty = all_of(&mut fleet.iter().filter(faulty));
+    let early = all_of(&mut fleet.iter().filter(|host| host.fault().is_early()));
     let named = named(question, answer);
     assert!(named.is_subset(&all_faulty), "{named:?} are named, and {all_faulty:?} failed");
     if answer.status != 200 {

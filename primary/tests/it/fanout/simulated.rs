@@ -1,6 +1,7 @@
 //! A simulated secondary: it has the records that it is given, answers in the private frames
 //! as a real one does, and fails as it is told. Many of them fit in one process.
 
+pub(crate) use super::fault::Fault;
 use backscroll_shared::scan::Record;
 use backscroll_shared::time::Stamp;
 use backscroll_shared::wire::frames::{CONTENT_TYPE, Encoder};
@@ -15,6 +16,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::sleep;
+
+/// Bytes that wait on this side of a connection.
+const SENT_BYTES: usize = 16 << 10;
 
 /// One record of a host's log.
 #[derive(Debug, Clone)]
@@ -33,58 +37,6 @@ impl Entry {
     pub(crate) fn record(&self) -> Record<'_> {
         let (bytes, lines) = (self.text.as_bytes(), self.lines());
         Record { offset: self.offset, bytes, lines, truncated_lines: 0, older: &[] }
-    }
-}
-
-/// What a host does wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
-    None,
-    /// Waits so long between any two of its pieces, which is no failure.
-    Slow(Duration),
-    /// Has no such file, which is no failure either.
-    NoFile,
-    /// Nothing listens.
-    Down,
-    /// Accepts, and never answers.
-    Hung,
-    Overloaded,
-    /// Sends so many records, and then nothing.
-    HungAfter(usize),
-    /// Closes the connection after so many records.
-    CutAfter(usize),
-    /// Closes it in the middle of the frame that follows them.
-    CutInside(usize),
-    /// Resets it.
-    ResetAfter(usize),
-    /// Says after so many records that its disk failed.
-    FailsAfter(usize),
-    /// Goes on for ever after its records, with older and older ones.
-    Endless,
-}
-
-impl Fault {
-    /// Whether records of a host that does this may be missing.
-    pub(crate) fn is_failure(self) -> bool {
-        !matches!(self, Fault::None | Fault::Slow(_) | Fault::NoFile | Fault::Endless)
-    }
-
-    /// Whether it shows before the host's first record could.
-    pub(crate) fn is_early(self) -> bool {
-        matches!(self, Fault::Down | Fault::Hung | Fault::Overloaded)
-    }
-
-    /// How many of `all` records are sent.
-    pub(crate) fn sent_of(self, all: usize) -> usize {
-        match self {
-            Fault::None | Fault::Slow(_) | Fault::Endless => all,
-            Fault::NoFile | Fault::Down | Fault::Hung | Fault::Overloaded => 0,
-            Fault::HungAfter(k)
-            | Fault::CutAfter(k)
-            | Fault::CutInside(k)
-            | Fault::ResetAfter(k)
-            | Fault::FailsAfter(k) => k.min(all),
-        }
     }
 }
 
@@ -196,6 +148,8 @@ impl Drop for Open<'_> {
 
 async fn serve(mut stream: TcpStream, host: Arc<Host>) {
     host.seen.open.fetch_add(1, SeqCst);
+    // What is taken is the peer's doing, and not the system's.
+    SockRef::from(&stream).set_send_buffer_size(SENT_BYTES).unwrap();
     let _open = Open(&host);
     // It ends where the peer leaves, or where it is its fault.
     while answer(&mut stream, &host).await.is_ok() {}
