@@ -68,7 +68,7 @@ impl Listing {
             verdicts.insert(host, verdict);
         }
         if parts.is_empty()
-            && let Some(problem) = super::verdict::problem(&verdicts, OnError::default(), "")
+            && let Some(problem) = super::verdict::problem(&verdicts, verdicts.len(), OnError::default(), "")
         {
             return Err(problem);
         }
@@ -131,7 +131,7 @@ impl Listing {
             };
             self.leave(ended);
         }
-        let verdict = super::verdict::overall(self.verdicts.clone(), OnError::default());
+        let verdict = super::verdict::overall(self.verdicts.clone(), self.verdicts.len(), OnError::default());
         match std::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Over => None,
             _ if self.trailers => Some(Ok(Frame::trailers(verdict.to_trailers()))),

@@ -99,6 +99,13 @@ impl<T> Merge<T> {
         self.heads.into_iter().map(|head| head.item)
     }
 
+    /// The streams for which items of others have to wait.
+    pub fn holding_up(&self) -> Vec<usize> {
+        let Some(head) = self.heads.peek() else { return Vec::new() };
+        let before = self.awaited.iter().rev().take_while(|awaited| **awaited > head.rank);
+        before.map(|(_, Reverse(stream))| *stream).collect()
+    }
+
     /// Whether every stream has ended and every item is out.
     pub fn is_over(&self) -> bool {
         self.heads.is_empty() && self.awaited.is_empty()

@@ -11,6 +11,7 @@
 //! its answer here, and the client's reading is the only pump. Once `n` records are out
 //! every host is dropped, which stops its reading.
 
+pub mod late;
 pub mod listing;
 pub mod merge;
 pub mod source;
@@ -31,8 +32,9 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use http::Method;
 use http_body::Frame;
 use http_body_util::StreamBody;
+use late::Lateness;
 use merge::Merge;
-use source::{Event, Question, Source, verdict_of};
+use source::{Event, Question, Source};
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -82,6 +84,7 @@ pub struct Fanout {
     pulls: FuturesUnordered<Pull>,
     question: Arc<Question>,
     names: Vec<String>,
+    lateness: Lateness,
     /// What each host has delivered, and its verdict once it has ended.
     verdicts: BTreeMap<String, Verdict>,
     delivered: Vec<Delivered>,
@@ -137,6 +140,7 @@ impl Fanout {
             merge,
             pulls,
             question,
+            lateness: Lateness::new(wish.deadline, names.len()),
             delivered: vec![Delivered::default(); names.len()],
             names,
             verdicts: BTreeMap::new(),
@@ -165,7 +169,7 @@ impl Fanout {
         if !(is_over || is_doomed) {
             return Ok(());
         }
-        verdict::problem(&self.verdicts, self.wish.on_error, &self.file).map_or(Ok(()), Err)
+        verdict::problem(&self.verdicts, self.names.len(), self.wish.on_error, &self.file).map_or(Ok(()), Err)
     }
 
     /// The hosts that are known to have failed, for `Log-Hosts-Failed`; empty where none is.
@@ -220,7 +224,7 @@ impl Fanout {
                 return;
             }
             let pulled = if self.out.is_empty() {
-                timeout_at(self.wish.deadline, self.pulls.next()).await
+                timeout_at(self.lateness.next_look(), self.pulls.next()).await
             } else {
                 match self.pulls.next().now_or_never() {
                     Some(pulled) => Ok(pulled),
@@ -228,9 +232,10 @@ impl Fanout {
                 }
             };
             match pulled {
+                Ok(Some((source, _))) if self.lateness.is_left(source.index) => {}
                 Ok(Some((source, event))) => self.take(source, event),
                 Ok(None) => self.end(),
-                Err(_) => self.out_of_time(),
+                Err(_) => self.late(),
             }
         }
     }
@@ -245,8 +250,9 @@ impl Fanout {
             self.writer.write(index, &framed, &mut self.out);
             self.records += 1;
             let delivered = &mut self.delivered[index];
-            delivered.lines += framed.lines;
-            delivered.truncated_lines += framed.truncated_lines;
+            // What a host says of them may be anything.
+            delivered.lines = delivered.lines.saturating_add(framed.lines);
+            delivered.truncated_lines = delivered.truncated_lines.saturating_add(framed.truncated_lines);
             match source.next_at_hand() {
                 Some(event) => self.take(source, event),
                 None => self.pulls.push(Box::pin(source.pull())),
@@ -262,9 +268,14 @@ impl Fanout {
         self.wish.n == Some(0)
     }
 
-    fn take(&mut self, source: Box<Source>, event: Event) {
+    fn take(&mut self, mut source: Box<Source>, event: Event) {
         let index = source.index;
         match event {
+            Event::Record(_) if self.is_only_asking() => {
+                let ended =
+                    source.failed(Code::UpstreamUnreachable, "sent records where none were asked for");
+                self.take(source, ended);
+            }
             Event::Record(framed) => self.merge.offer(index, framed.stamp.map(|s| s.nanos), (source, framed)),
             Event::Mark(nanos) => {
                 self.merge.mark(index, nanos);
@@ -298,18 +309,6 @@ impl Fanout {
         self.end();
     }
 
-    fn out_of_time(&mut self) {
-        let detail = "the time for this request is over: ask for less, or start the primary with a longer --request-timeout";
-        let late = verdict_of(&Problem::new(Code::UpstreamTimeout, detail));
-        for name in &self.names {
-            self.verdicts.entry(name.clone()).or_insert_with(|| {
-                tracing::warn!(host = name, "host did not end in time");
-                late.clone()
-            });
-        }
-        self.end();
-    }
-
     /// The records are out, or are given up: every host that is still read is left.
     fn end(&mut self) {
         self.merge = Merge::new(0);
@@ -320,7 +319,11 @@ impl Fanout {
                 verdict.truncated_lines = delivered.truncated_lines;
             }
         }
-        let verdict = verdict::overall(self.verdicts.clone(), self.wish.on_error);
+        let mut verdict = verdict::overall(self.verdicts.clone(), self.names.len(), self.wish.on_error);
+        // Those of hosts included on which there is no verdict, as others failed the request.
+        verdict.lines = self.delivered.iter().map(|of| of.lines).fold(0, u64::saturating_add);
+        verdict.truncated_lines =
+            self.delivered.iter().map(|of| of.truncated_lines).fold(0, u64::saturating_add);
         if self.wish.format == Format::Ndjson {
             self.out.extend_from_slice(&ndjson::end(&verdict));
         }

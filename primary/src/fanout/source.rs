@@ -6,7 +6,7 @@ use axum::body::Body;
 use backscroll_shared::wire::frames::{self, Decoder, Framed, Item};
 use backscroll_shared::wire::problem::{Code, Problem};
 use backscroll_shared::wire::verdict::{Failure, Status, Verdict};
-use http::Method;
+use http::{Method, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -16,6 +16,9 @@ use tokio::time::Instant;
 
 /// Bytes of a host's problem that are read.
 const PROBLEM_BYTES: usize = 64 << 10;
+
+/// The type of a problem.
+const PROBLEM: &str = "application/problem+json";
 
 /// What all hosts are asked alike.
 #[derive(Debug)]
@@ -148,8 +151,7 @@ impl Source {
                 Ok(())
             }
             Ok(Answer::Refused(response)) => {
-                let status = response.status().as_u16();
-                Err(Event::Ended(refusal(&self.host.name, status, method, response.into_body()).await))
+                Err(Event::Ended(refusal(&self.host.name, method, response).await))
             }
             Err(problem) => Err(Event::Ended(verdict_of(&problem))),
         }
@@ -173,7 +175,8 @@ impl Source {
         Event::Ended(Verdict { bytes_scanned: given.bytes_scanned, error, ..Verdict::new(status) })
     }
 
-    fn failed(&mut self, code: Code, what: &str) -> Event {
+    /// Leaves the host, which did this.
+    pub fn failed(&mut self, code: Code, what: &str) -> Event {
         self.state = State::Over;
         tracing::warn!(host = self.host.name, what, "host failed");
         let detail = format!("host {} {what}: its records are missing", self.host.name);
@@ -206,21 +209,30 @@ fn told(failure: Failure) -> Failure {
     Failure { code: if is_word { code } else { "unknown".to_owned() }, detail }
 }
 
-async fn refusal(name: &str, status: u16, method: &Method, body: Body) -> Verdict {
-    if method == Method::HEAD && status == 404 {
+async fn refusal(name: &str, method: &Method, response: Response<Body>) -> Verdict {
+    let status = response.status();
+    let content_type = response.headers().get(header::CONTENT_TYPE);
+    let is_problem = content_type.is_some_and(|given| given.as_bytes().starts_with(PROBLEM.as_bytes()));
+    if method == Method::HEAD && status == StatusCode::NOT_FOUND && is_problem {
         return Verdict::new(Status::NotFound);
     }
-    let body = Limited::new(body, PROBLEM_BYTES).collect().await.map(http_body_util::Collected::to_bytes);
+    let body = Limited::new(response.into_body(), PROBLEM_BYTES).collect().await;
+    let body = body.map(http_body_util::Collected::to_bytes);
     let refusal = body.ok().and_then(|body| serde_json::from_slice::<Refusal>(&body).ok());
     match refusal {
-        Some(Refusal { code, .. }) if code == Code::NotFound.as_str() => Verdict::new(Status::NotFound),
+        // Whatever else says so may be no secondary, and then the file may be there.
+        Some(Refusal { code, .. })
+            if code == Code::NotFound.as_str() && status == StatusCode::NOT_FOUND && is_problem =>
+        {
+            Verdict::new(Status::NotFound)
+        }
         Some(Refusal { code, detail }) => {
             let error = Some(told(Failure { code, detail }));
             Verdict { error, ..Verdict::new(Status::Failed) }
         }
         None => Verdict::failed(
             Code::UpstreamUnreachable.as_str(),
-            format!("host {name} answered with status {status} and did not say why"),
+            format!("host {name} answered with status {} and did not say why", status.as_u16()),
         ),
     }
 }

@@ -8,13 +8,14 @@ use std::collections::BTreeMap;
 /// Hosts that a text names; the others are counted.
 const NAMED: usize = 5;
 
-/// The verdict on the whole answer.
-pub fn overall(hosts: BTreeMap<String, Verdict>, on_error: OnError) -> Verdict {
-    let sum = |of: fn(&Verdict) -> u64| hosts.values().map(of).sum();
+/// The verdict on the whole answer of so many hosts, of which these have ended.
+pub fn overall(hosts: BTreeMap<String, Verdict>, asked: usize, on_error: OnError) -> Verdict {
+    // What a host counts may be anything.
+    let sum = |of: fn(&Verdict) -> u64| hosts.values().map(of).fold(0, u64::saturating_add);
     let lines = sum(|host| host.lines);
     let (truncated_lines, bytes_scanned) = (sum(|host| host.truncated_lines), sum(|host| host.bytes_scanned));
     let any_complete = hosts.values().any(|host| host.status == Status::Complete);
-    let error = failure(&hosts);
+    let error = failure(&hosts, asked);
     let status = match &error {
         None => Status::Complete,
         Some(_) if on_error == OnError::Fail || !(any_complete || lines > 0) => Status::Failed,
@@ -24,14 +25,19 @@ pub fn overall(hosts: BTreeMap<String, Verdict>, on_error: OnError) -> Verdict {
 }
 
 /// What is answered instead where nothing has been delivered yet: where no host has the
-/// file, where all that may have it failed, or where one failure is one too many.
-pub fn problem(hosts: &BTreeMap<String, Verdict>, on_error: OnError, file: &str) -> Option<Problem> {
+/// file, where all that may have it failed, or where one failure is one too many. Of so many
+/// hosts that were asked these have ended.
+pub fn problem(
+    hosts: &BTreeMap<String, Verdict>,
+    asked: usize,
+    on_error: OnError,
+    file: &str,
+) -> Option<Problem> {
     if hosts.values().all(|host| host.status == Status::NotFound) {
-        let detail =
-            format!("none of {} hosts has a log file {file}: GET /files lists what there is", hosts.len());
+        let detail = format!("none of {asked} hosts has a log file {file}: GET /files lists what there is");
         return Some(Problem::new(Code::NotFound, detail));
     }
-    let failure = failure(hosts)?;
+    let failure = failure(hosts, asked)?;
     if on_error != OnError::Fail && hosts.values().any(|host| host.status == Status::Complete) {
         return None;
     }
@@ -45,7 +51,7 @@ pub fn problem(hosts: &BTreeMap<String, Verdict>, on_error: OnError, file: &str)
 }
 
 /// What failed, for a person, and the code of the first failure.
-fn failure(hosts: &BTreeMap<String, Verdict>) -> Option<Failure> {
+fn failure(hosts: &BTreeMap<String, Verdict>, asked: usize) -> Option<Failure> {
     let failed: Vec<_> = hosts.iter().filter(|(_, host)| host.is_failure()).collect();
     let (_, first) = failed.first()?;
     let code = |host: &Verdict| host.error.as_ref().map_or("unknown", |error| &error.code).to_owned();
@@ -56,9 +62,8 @@ fn failure(hosts: &BTreeMap<String, Verdict>) -> Option<Failure> {
         _ => String::new(),
     };
     let detail = format!(
-        "{} of {} hosts failed: {}{more}: their records are missing; ask again, or see GET /hosts",
+        "{} of {asked} hosts failed: {}{more}: their records are missing; ask again, or see GET /hosts",
         failed.len(),
-        hosts.len(),
         named.join(", ")
     );
     Some(Failure { code: code(first), detail })
@@ -86,10 +91,10 @@ mod tests {
     #[test]
     fn hosts_without_the_file_do_not_make_an_answer_partial() {
         let all = hosts(&[("a", Status::Complete), ("b", Status::NotFound)]);
-        assert!(problem(&all, OnError::Fail, "f").is_none());
-        assert_eq!(overall(all, OnError::Fail).status, Status::Complete);
+        assert!(problem(&all, 2, OnError::Fail, "f").is_none());
+        assert_eq!(overall(all, 2, OnError::Fail).status, Status::Complete);
         let none = hosts(&[("a", Status::NotFound), ("b", Status::NotFound)]);
-        assert_eq!(problem(&none, OnError::Ignore, "f").unwrap().code(), Code::NotFound);
+        assert_eq!(problem(&none, 2, OnError::Ignore, "f").unwrap().code(), Code::NotFound);
     }
 
     #[test]
@@ -100,12 +105,12 @@ mod tests {
             (OnError::Ignore, Status::Partial),
             (OnError::Fail, Status::Failed),
         ] {
-            assert_eq!(overall(some.clone(), on_error).status, status);
+            assert_eq!(overall(some.clone(), 3, on_error).status, status);
         }
-        assert!(problem(&some, OnError::Report, "f").is_none());
-        assert_eq!(problem(&some, OnError::Fail, "f").unwrap().code(), Code::UpstreamUnreachable);
+        assert!(problem(&some, 3, OnError::Report, "f").is_none());
+        assert_eq!(problem(&some, 3, OnError::Fail, "f").unwrap().code(), Code::UpstreamUnreachable);
         assert_eq!(hosts_failed(&some), "b,c");
         let late = hosts(&[("a", Status::NotFound), ("b", Status::Timeout)]);
-        assert_eq!(problem(&late, OnError::Ignore, "f").unwrap().code(), Code::UpstreamTimeout);
+        assert_eq!(problem(&late, 2, OnError::Ignore, "f").unwrap().code(), Code::UpstreamTimeout);
     }
 }

@@ -6,6 +6,7 @@
 mod answers;
 mod config;
 mod discovery;
+mod fanout;
 mod faults;
 mod files_hosts;
 mod fleet_file;

@@ -96,3 +96,16 @@ fn a_mark_lets_the_others_go_on() {
     merge.offer(0, Some(4), "four");
     assert_eq!(merge.pop(), Some((0, "four")), "among equals the first stream's comes first");
 }
+
+#[test]
+fn those_that_hold_up_the_others_may_have_something_newer() {
+    let mut merge = Merge::new(4);
+    assert!(merge.holding_up().is_empty(), "nothing is held up");
+    merge.mark(0, 6);
+    merge.offer(1, Some(5), "five");
+    merge.mark(2, 5);
+    assert_eq!(merge.holding_up(), [3, 0]);
+    merge.over(3);
+    merge.over(0);
+    assert_eq!(merge.pop(), Some((1, "five")));
+}

@@ -1,0 +1,82 @@
+//! What becomes of hosts that keep the others waiting until the time for the request is over.
+
+use super::Fanout;
+use super::source::verdict_of;
+use backscroll_shared::query::OnError;
+use backscroll_shared::wire::problem::{Code, Problem};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The last part of the time for a request: a tenth, and no more than this. From then on no
+/// host that has nothing to send holds up the others, so that what they have is out by the
+/// deadline.
+const LAST_TIME: Duration = Duration::from_secs(10);
+
+/// The part of that last time that a host may still take over its next record: one in ten,
+/// so that some of them can be left one after the other.
+const PATIENCE: u32 = 10;
+
+/// Who is late, and from when on.
+#[derive(Debug)]
+pub(super) struct Lateness {
+    deadline: Instant,
+    /// When the last part of the time begins, and how long a host may then take.
+    last_from: Instant,
+    patience: Duration,
+    /// Whether a host was left because it held up the others.
+    is_left: Vec<bool>,
+}
+
+impl Lateness {
+    /// Of so many hosts.
+    pub(super) fn new(deadline: Instant, hosts: usize) -> Lateness {
+        let last_time = (deadline.saturating_duration_since(Instant::now()) / 10).min(LAST_TIME);
+        Lateness {
+            deadline,
+            last_from: deadline.checked_sub(last_time).unwrap_or(deadline),
+            patience: last_time / PATIENCE,
+            is_left: vec![false; hosts],
+        }
+    }
+
+    /// How long may be waited from now on.
+    pub(super) fn next_look(&self) -> Instant {
+        self.last_from.max(Instant::now() + self.patience).min(self.deadline)
+    }
+
+    /// Whether a host was left: what still comes of it is nothing to the answer.
+    pub(super) fn is_left(&self, index: usize) -> bool {
+        self.is_left[index]
+    }
+}
+
+impl Fanout {
+    /// Nothing came for as long as may be waited.
+    pub(super) fn late(&mut self) {
+        if Instant::now() >= self.wish.deadline {
+            for index in 0..self.names.len() {
+                self.is_late(index);
+            }
+            return self.end();
+        }
+        let holding_up = self.merge.holding_up();
+        for index in &holding_up {
+            self.merge.over(*index);
+            self.lateness.is_left[*index] = true;
+            self.is_late(*index);
+        }
+        if self.wish.on_error == OnError::Fail && !holding_up.is_empty() {
+            self.end();
+        }
+    }
+
+    /// The verdict on a host that has not ended.
+    fn is_late(&mut self, index: usize) {
+        let name = &self.names[index];
+        self.verdicts.entry(name.clone()).or_insert_with(|| {
+            tracing::warn!(host = name, "host did not end in time");
+            let detail = "the time for this request is over: ask for less, or start the primary with a longer --request-timeout";
+            verdict_of(&Problem::new(Code::UpstreamTimeout, detail))
+        });
+    }
+}
