@@ -21,9 +21,12 @@ pub const FAILURES: u32 = 3;
 /// Bytes of what a host says of itself that are kept. A version has a dozen.
 const SAID_BYTES: usize = 255;
 
-/// Requests under way at one host, each over a connection: a secondary takes 1,024, and other
-/// primaries may ask it too.
-pub const REQUESTS: usize = 512;
+/// Requests under way at one host, each over a connection: as many as a secondary takes. Those
+/// of slow readers last, and are not to keep the others out before the secondary would.
+pub const REQUESTS: usize = 1024;
+
+/// Failures within this time are one: many requests see the same restart at once.
+const BURST: Duration = Duration::from_millis(100);
 
 /// How the last probe, or a request since, found a host.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -62,6 +65,7 @@ pub struct Seen {
     pub io_engine: Option<String>,
     failures: u32,
     failing_since: Option<Instant>,
+    last_failure: Option<Instant>,
 }
 
 /// How one host is. Requests of all threads look at it.
@@ -126,7 +130,11 @@ impl Health {
 
     /// A request could not connect.
     pub fn failed(&self) {
-        if self.one_more_failure() {
+        self.failed_at(Instant::now());
+    }
+
+    fn failed_at(&self, now: Instant) {
+        if self.one_more_failure(now) {
             // It may be back already: whoever asks next need not wait for the interval.
             self.suspected.notify_one();
         }
@@ -147,11 +155,15 @@ impl Health {
     }
 
     /// Returns whether it is down by this one.
-    fn one_more_failure(&self) -> bool {
+    fn one_more_failure(&self, now: Instant) -> bool {
         let mut seen = self.lock();
         seen.state = State::Unreachable;
+        if seen.last_failure.is_some_and(|last| now.saturating_duration_since(last) < BURST) {
+            return false;
+        }
+        seen.last_failure = Some(now);
         seen.failures = seen.failures.saturating_add(1);
-        seen.failing_since.get_or_insert_with(Instant::now);
+        seen.failing_since.get_or_insert(now);
         self.failing.store(true, Relaxed);
         let down = seen.failures >= FAILURES && !self.down.swap(true, Relaxed);
         if down {
@@ -167,6 +179,7 @@ impl Health {
     fn forget_failures(&self, seen: &mut Seen) {
         seen.failures = 0;
         seen.failing_since = None;
+        seen.last_failure = None;
         self.failing.store(false, Relaxed);
     }
 
@@ -205,23 +218,35 @@ mod tests {
     #[test]
     fn three_failures_in_a_row_are_down_until_a_probe_succeeds() {
         let health = Health::new("http://h");
-        health.failed();
-        health.one_more_failure();
+        let mut now = Instant::now();
+        let mut fail = || {
+            now += BURST;
+            health.failed_at(now);
+        };
+        fail();
+        fail();
         assert!(!health.is_down() && health.down_for().is_none());
         health.answered();
-        health.failed();
-        health.failed();
+        fail();
+        fail();
         assert!(!health.is_down(), "an answer came in between");
-        health.failed();
+        fail();
         assert!(health.is_down() && health.down_for().is_some());
         health.answered();
         assert!(health.is_down(), "only a probe has the last word");
         health.probed(State::NotReady, &ready());
         assert!(!health.is_down() && health.down_for().is_none());
         assert_eq!(health.seen().state, State::NotReady);
-        health.failed();
-        health.failed();
+        fail();
+        fail();
         assert!(!health.is_down(), "it counts anew");
+    }
+
+    #[test]
+    fn what_many_requests_see_at_once_is_one_failure() {
+        let health = Health::new("http://h");
+        (0..10 * FAILURES).for_each(|_| health.failed());
+        assert!(!health.is_down());
     }
 
     #[test]
@@ -242,8 +267,8 @@ mod tests {
     #[tokio::test]
     async fn a_host_that_is_down_by_requests_is_probed_before_its_time() {
         let health = Health::new("http://h");
-        for _ in 0..FAILURES {
-            health.failed();
+        for failure in 0..FAILURES {
+            health.failed_at(Instant::now() + BURST * failure);
         }
         tokio::time::timeout(Duration::from_secs(5), health.suspected.notified()).await.unwrap();
     }

@@ -5,8 +5,8 @@ use crate::health::REQUESTS;
 use crate::retries::Retries;
 use crate::routes::headless;
 use axum::body::Body;
-use backscroll_shared::wire::headers;
 use backscroll_shared::wire::problem::{Code, Problem};
+use backscroll_shared::wire::{frames, headers};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use http_body::{Frame, SizeHint};
@@ -28,6 +28,9 @@ pub struct Times {
     /// Between two pieces of its answer: a rare keyword in a large file is looked for that
     /// long before the next match.
     pub idle: Duration,
+    /// The same of a host that is merged with others: while it searches it says so, so that a
+    /// silent one need not keep them waiting. Longer than a secondary waits for its disk.
+    pub framed_idle: Duration,
     /// For a whole request, its retry and all that the host does for it included.
     pub request: Duration,
     /// To answer `/readyz`, all in all.
@@ -42,6 +45,7 @@ impl Default for Times {
             connect: Duration::from_secs(1),
             head: Duration::from_secs(10),
             idle: Duration::from_mins(5),
+            framed_idle: Duration::from_secs(40),
             request: Duration::from_mins(5),
             probe: Duration::from_secs(2),
             health_interval: Duration::from_secs(5),
@@ -133,7 +137,9 @@ impl Upstream {
             if !given.is_some_and(|given| essence(given).eq_ignore_ascii_case(essence(content_type))) {
                 return Err(no_secondary(host, &format!("its answer is of the type {given:?}")));
             }
-            return Ok(Answer::Streaming(self.pieces(response, Some((deadline, place)))));
+            let is_framed = content_type == frames::CONTENT_TYPE;
+            let idle = if is_framed { self.times.framed_idle } else { self.times.idle };
+            return Ok(Answer::Streaming(Pieces::new(response, idle, Some((deadline, place)))));
         }
         if !STATUSES.contains(&status.as_u16()) {
             return Err(no_secondary(host, &format!("it answered with status {}", status.as_u16())));
@@ -162,7 +168,7 @@ impl Upstream {
                 )
                 .ok()?;
             let status = response.status();
-            small(self.pieces(response, None)).await.map(|body| (status, body))
+            small(Pieces::new(response, self.times.idle, None)).await.map(|body| (status, body))
         };
         timeout(self.times.probe, probed).await.ok().flatten()
     }
@@ -200,7 +206,11 @@ impl Upstream {
             }
             Ok(Err(error)) => {
                 tracing::warn!(host = host.name, error = %Causes(&error), "host not reached");
-                let what = if error.is_connect() {
+                let what = if is_ours(&error) {
+                    let detail =
+                        format!("host {}: the primary is out of descriptors or ports: ask again", host.name);
+                    return Err(Problem::new(Code::Overloaded, detail).on_host(&host.name));
+                } else if error.is_connect() {
                     host.health.failed();
                     "could not be reached: see that its secondary runs; GET /hosts shows its state"
                 } else {
@@ -216,20 +226,13 @@ impl Upstream {
         }
     }
 
-    fn pieces(
-        &self,
-        response: reqwest::Response,
-        request: Option<(Instant, OwnedSemaphorePermit)>,
-    ) -> Pieces {
-        let body = http::Response::<reqwest::Body>::from(response).into_body();
-        let (deadline, place) = request.unzip();
-        Pieces { body, idle: self.times.idle, deadline, _place: place, waiting: None }
-    }
-
     async fn refusal(&self, host: &Host, response: reqwest::Response) -> Result<Response<Body>, Problem> {
         let status = response.status();
         let fields = response.headers().clone();
-        let body = timeout(self.times.head, small(self.pieces(response, None))).await.ok().flatten();
+        let body = timeout(self.times.head, small(Pieces::new(response, self.times.idle, None)))
+            .await
+            .ok()
+            .flatten();
         let body = body.ok_or_else(|| no_secondary(host, "its problem is too long or was cut off"))?;
         let mut passed = Response::new(Body::from(body));
         *passed.status_mut() = status;
@@ -240,6 +243,21 @@ impl Upstream {
         }
         Ok(passed)
     }
+}
+
+/// Whether it is this machine that could not, whatever the host is like.
+fn is_ours(error: &reqwest::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let errno = error.downcast_ref::<std::io::Error>().and_then(rustix::io::Errno::from_io_error);
+        if let Some(errno) = errno {
+            use rustix::io::Errno;
+            return [Errno::MFILE, Errno::NFILE, Errno::ADDRNOTAVAIL, Errno::NOBUFS, Errno::NOMEM]
+                .contains(&errno);
+        }
+        cause = error.source();
+    }
+    false
 }
 
 fn timed_out(host: &Host, what: &str) -> Problem {
@@ -317,6 +335,18 @@ pub struct Pieces {
     /// Runs only while the host is waited for: a client that does not read is not the
     /// host's fault.
     waiting: Option<Pin<Box<Sleep>>>,
+}
+
+impl Pieces {
+    fn new(
+        response: reqwest::Response,
+        idle: Duration,
+        request: Option<(Instant, OwnedSemaphorePermit)>,
+    ) -> Pieces {
+        let body = http::Response::<reqwest::Body>::from(response).into_body();
+        let (deadline, place) = request.unzip();
+        Pieces { body, idle, deadline, _place: place, waiting: None }
+    }
 }
 
 impl http_body::Body for Pieces {

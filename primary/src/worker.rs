@@ -3,7 +3,7 @@
 use crate::app::{App, router};
 use crate::connection;
 use crate::run::Error;
-use backscroll_shared::conn::Watch;
+use backscroll_shared::conn::{Watch, refuse};
 use backscroll_shared::limits;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -119,6 +119,13 @@ async fn serve(app: Arc<App>, mut work: mpsc::Receiver<Work>, mut stopping: watc
                 },
                 None => break,
             },
+        }
+    }
+    // What was handed over and not begun is told so, not dropped without a word.
+    work.close();
+    while let Some(Work { stream, .. }) = work.recv().await {
+        if let Ok(stream) = TcpStream::from_std(stream) {
+            open.tasks.spawn(refuse(stream));
         }
     }
     let drained = async { while open.tasks.join_next().await.is_some() {} };

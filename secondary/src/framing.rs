@@ -69,6 +69,11 @@ impl Framing {
         self.pending.as_ref().map(|pending| pending.offset)
     }
 
+    /// Bytes held of that record.
+    pub fn held(&self) -> usize {
+        self.pending.as_ref().map_or(0, |pending| pending.bytes.len())
+    }
+
     /// What takes the lines before it.
     pub fn stamps(&mut self) -> &mut Stamps {
         &mut self.stamps
@@ -86,9 +91,8 @@ impl Framing {
     /// done. Appends a mark where one is due: what is left is no newer than the last block.
     pub fn next_block(&mut self, block: &[u8], out: &mut Vec<u8>) {
         if self.unmarked >= MARK_BYTES || (self.unmarked > 0 && self.marked.elapsed() >= MARK_TIME) {
-            if let Some(newest) = self.newest {
-                self.encoder.mark(newest, out);
-            }
+            // Where no time is known it says no more than that the search goes on.
+            self.encoder.mark(self.newest.unwrap_or(i64::MAX), out);
             self.rest();
         }
         self.unmarked += block.len() as u64;
@@ -164,7 +168,7 @@ mod tests {
         framing.record(&record(1 << 30), &mut out);
         assert_eq!(framing.pending(), Some(1 << 30));
         assert!(!framing.stamps().older_line(1 << 30, (1 << 30) - 2, b"y"));
-        assert!(framing.stamps().older_line(1 << 30, (1 << 30) - (128 << 10), b"y"));
+        assert!(framing.stamps().older_line(1 << 30, (1 << 30) - (4 << 20), b"y"));
         framing.settle(&mut out);
         framing.record(&record((1 << 30) - 2), &mut out);
         assert_eq!(framing.pending(), None);

@@ -2,7 +2,7 @@
 
 use crate::read::{ReadAt, ReadFailure, Readahead};
 use backscroll_shared::scan::{Limits, ReadPlan, Search, Step};
-use backscroll_shared::time::{LOOK_BACK_BYTES, Stamps};
+use backscroll_shared::time::Stamps;
 
 /// Reads the lines before `offset`, newest first, until `stamps` has seen enough of them.
 /// `readahead` is that of the record's own search, and has been parked: two blocks for one
@@ -23,7 +23,7 @@ pub async fn look_back<F: ReadAt>(
                 }
             }
             Step::Working => {}
-            Step::NeedBlock if read >= LOOK_BACK_BYTES => break,
+            Step::NeedBlock if read >= stamps.look_back_bytes() => break,
             Step::NeedBlock => {
                 let Some((span, block, _)) = ahead.next().await? else { break };
                 read += span.len as u64;

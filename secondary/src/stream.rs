@@ -205,7 +205,7 @@ impl<E: Engine> LogStream<E> {
     /// Works until a frame is to be sent, or the records are out. Records leave as they are
     /// found: what a block has yielded is not held back for the next one.
     async fn fill(&mut self) {
-        if self.search.held() <= admission::LARGE_BYTES {
+        if self.search.held().max(self.pending_bytes()) <= admission::LARGE_BYTES {
             self.large = None;
         }
         self.take_turns().await;
@@ -266,11 +266,21 @@ impl<E: Engine> LogStream<E> {
         }
     }
 
+    /// Bytes of a record that waits for its time.
+    fn pending_bytes(&self) -> usize {
+        match &self.encoding {
+            Encoding::Plain(_) => 0,
+            Encoding::Framed(framing) => framing.held(),
+        }
+    }
+
     /// Writes the record whose time had to be looked for in the lines before it, if there is
     /// one. No block of the search is held meanwhile.
     async fn settle(&mut self) -> Result<(), ReadFailure> {
         let Encoding::Framed(framing) = &mut self.encoding else { return Ok(()) };
         let Some(offset) = framing.pending() else { return Ok(()) };
+        self.take_turns().await;
+        let Encoding::Framed(framing) = &mut self.encoding else { return Ok(()) };
         self.readahead.park();
         self.search.release();
         look_back(&self.readahead, framing.stamps(), offset).await?;

@@ -1,15 +1,17 @@
 //! Several hosts' listings as one, host by host, with the host first.
 
 use crate::relay::Incomplete;
-use crate::upstream::{Answer, Pieces};
+use crate::upstream::{Answer, Broken, Pieces};
 use axum::body::Body;
 use backscroll_shared::query::OnError;
 use backscroll_shared::wire::accept::ListFormat;
 use backscroll_shared::wire::problem::{Code, Problem};
 use backscroll_shared::wire::verdict::{Status, Verdict};
 use bytes::{Buf as _, Bytes, BytesMut};
+use http::Method;
 use http_body::Frame;
 use http_body_util::BodyExt as _;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Bytes of one file's entry: the longest name, each byte escaped, and some more.
@@ -20,6 +22,20 @@ const ENTRY_BYTES: usize = 64 << 10;
 struct Part {
     host: String,
     pieces: Pieces,
+}
+
+/// A file, as a secondary tells it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    host: Option<String>,
+    modified: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name_base64: Option<String>,
+    size: u64,
 }
 
 /// The listing on its way.
@@ -46,7 +62,8 @@ enum Phase {
 
 impl Listing {
     /// Of these hosts, by name, each with its answer. A problem where none of them has one.
-    pub fn new(
+    pub async fn new(
+        method: &Method,
         format: ListFormat,
         trailers: bool,
         answers: Vec<(String, Result<Answer, Problem>)>,
@@ -59,10 +76,7 @@ impl Listing {
                     parts.push_back(Part { host: host.clone(), pieces });
                     Verdict::new(Status::Complete)
                 }
-                Ok(Answer::Refused(response)) => {
-                    let detail = format!("host {host} answered with status {}", response.status().as_u16());
-                    Verdict::failed(Code::UpstreamUnreachable.as_str(), detail)
-                }
+                Ok(Answer::Refused(response)) => super::source::refusal(&host, method, response).await,
                 Err(problem) => super::source::verdict_of(&problem),
             };
             verdicts.insert(host, verdict);
@@ -115,18 +129,29 @@ impl Listing {
                 Some(Ok(frame)) => {
                     let Ok(piece) = frame.into_data() else { continue };
                     self.held.extend_from_slice(&piece);
-                    match self.entries() {
-                        Ok(out) if out.is_empty() => continue,
-                        Ok(out) => return Some(Ok(Frame::data(out.into()))),
-                        Err(what) => Err(what),
+                    let mut out = Vec::with_capacity(self.held.len());
+                    // What was whole before it went wrong is out: the array has begun with it.
+                    if let Err(what) = self.entries(&mut out) {
+                        self.leave(Err((Code::UpstreamUnreachable, what)));
                     }
+                    if out.is_empty() {
+                        continue;
+                    }
+                    return Some(Ok(Frame::data(out.into())));
                 }
                 Some(Err(error)) => {
                     tracing::warn!(host = part.host, %error, "host broke off");
-                    Err("broke off")
+                    Err(match error {
+                        Broken::Connection(_) => (Code::UpstreamUnreachable, "broke off"),
+                        Broken::Idle(_) | Broken::Late => (Code::UpstreamTimeout, "did not end in time"),
+                    })
                 }
-                None if !self.held.is_empty() => Err("ended in the middle of an entry"),
-                None if self.format == ListFormat::Json && !self.is_closed => Err("did not end its array"),
+                None if !self.held.is_empty() => {
+                    Err((Code::UpstreamUnreachable, "ended in the middle of an entry"))
+                }
+                None if self.format == ListFormat::Json && !self.is_closed => {
+                    Err((Code::UpstreamUnreachable, "did not end its array"))
+                }
                 None => Ok(()),
             };
             self.leave(ended);
@@ -140,20 +165,19 @@ impl Listing {
     }
 
     /// The host in hand has ended.
-    fn leave(&mut self, ended: Result<(), &str>) {
+    fn leave(&mut self, ended: Result<(), (Code, &str)>) {
         self.held.clear();
         self.is_closed = false;
         let Some(Part { host, .. }) = self.parts.pop_front() else { return };
-        if let Err(what) = ended {
+        if let Err((code, what)) = ended {
             tracing::warn!(host, what, "a listing is incomplete");
             let detail = format!("host {host} {what}: its files are missing");
-            self.verdicts.insert(host, Verdict::failed(Code::UpstreamUnreachable.as_str(), detail));
+            self.verdicts.insert(host, super::source::verdict_of(&Problem::new(code, detail)));
         }
     }
 
     /// The entries that have come whole, each with its host.
-    fn entries(&mut self) -> Result<Vec<u8>, &'static str> {
-        let mut out = Vec::with_capacity(self.held.len());
+    fn entries(&mut self, out: &mut Vec<u8>) -> Result<(), &'static str> {
         while let Some(feed) = memchr::memchr(b'\n', &self.held) {
             let line = self.held.split_to(feed);
             self.held.advance(1);
@@ -171,19 +195,15 @@ impl Listing {
                 b"]" | b"[]" => self.is_closed = true,
                 entry => {
                     let entry = entry.strip_suffix(b",").unwrap_or(entry);
-                    if serde_json::from_slice::<serde::de::IgnoredAny>(entry).is_err()
-                        || !entry.starts_with(b"{\"")
-                    {
-                        return Err("sent what is no list of files");
-                    }
+                    // Its fields and no others: a second `host` would be believed.
+                    let entry: Entry =
+                        serde_json::from_slice(entry).map_err(|_| "sent what is no list of files")?;
                     out.extend_from_slice(if std::mem::take(&mut self.is_empty) { b"[\n" } else { b",\n" });
-                    out.extend_from_slice(b"{\"host\":");
-                    serde_json::to_writer(&mut out, host).expect("a Vec takes every string");
-                    out.push(b',');
-                    out.extend_from_slice(&entry[1..]);
+                    let entry = Entry { host: Some(host.clone()), ..entry };
+                    serde_json::to_writer(&mut *out, &entry).expect("a Vec takes plain data");
                 }
             }
         }
-        if self.held.len() > ENTRY_BYTES { Err("sent an entry that is too long") } else { Ok(out) }
+        if self.held.len() > ENTRY_BYTES { Err("sent an entry that is too long") } else { Ok(()) }
     }
 }

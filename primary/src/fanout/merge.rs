@@ -17,8 +17,11 @@ pub struct Merge<T> {
     heads: BinaryHeap<Head<T>>,
     /// The earliest place that a stream's next item can have, of those that are waited for.
     awaited: BTreeSet<Rank>,
-    /// The key of each stream's last item or mark.
+    /// The key of each stream's last item.
     last: Vec<Option<i64>>,
+    /// What each stream has last said of what follows. It only lets others go on: what comes
+    /// out, and in which order, is not to depend on how often a stream says so.
+    marks: Vec<i64>,
 }
 
 #[derive(Debug)]
@@ -50,8 +53,12 @@ impl<T> Ord for Head<T> {
 impl<T> Merge<T> {
     /// Merges `streams` streams, all of which are waited for.
     pub fn new(streams: usize) -> Merge<T> {
-        let mut merge =
-            Merge { heads: BinaryHeap::new(), awaited: BTreeSet::new(), last: vec![None; streams] };
+        let mut merge = Merge {
+            heads: BinaryHeap::new(),
+            awaited: BTreeSet::new(),
+            last: vec![None; streams],
+            marks: vec![i64::MAX; streams],
+        };
         for stream in 0..streams {
             merge.awaited.insert(merge.bound(stream));
         }
@@ -64,7 +71,8 @@ impl<T> Merge<T> {
     pub fn offer(&mut self, stream: usize, key: Option<i64>, item: T) {
         self.awaited.remove(&self.bound(stream));
         if let Some(key) = key {
-            self.lower(stream, key);
+            let last = &mut self.last[stream];
+            *last = Some(last.map_or(key, |last| last.min(key)));
         }
         let key = self.last[stream].unwrap_or(i64::MIN);
         self.heads.push(Head { rank: (key, Reverse(stream)), item });
@@ -73,7 +81,7 @@ impl<T> Merge<T> {
     /// A stream that is waited for has nothing newer than this.
     pub fn mark(&mut self, stream: usize, key: i64) {
         self.awaited.remove(&self.bound(stream));
-        self.lower(stream, key);
+        self.marks[stream] = key;
         self.awaited.insert(self.bound(stream));
     }
 
@@ -112,12 +120,7 @@ impl<T> Merge<T> {
     }
 
     fn bound(&self, stream: usize) -> Rank {
-        (self.last[stream].unwrap_or(i64::MAX), Reverse(stream))
-    }
-
-    fn lower(&mut self, stream: usize, key: i64) {
-        let last = &mut self.last[stream];
-        *last = Some(last.map_or(key, |last| last.min(key)));
+        (self.last[stream].unwrap_or(i64::MAX).min(self.marks[stream]), Reverse(stream))
     }
 }
 

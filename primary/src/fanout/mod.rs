@@ -212,7 +212,12 @@ impl Fanout {
     }
 
     fn is_cut(&self, verdict: &Verdict) -> bool {
-        verdict.status != Status::Complete && self.wish.on_error != OnError::Ignore
+        match verdict.status {
+            Status::Complete => false,
+            // Without what any host has there is nothing whose end could be a proper one.
+            Status::Failed => true,
+            _ => self.wish.on_error != OnError::Ignore,
+        }
     }
 
     /// Works until there is something to send, or the records are out. What has been merged
@@ -242,7 +247,7 @@ impl Fanout {
 
     /// Writes what nothing newer can come before.
     fn write_merged(&mut self) {
-        while self.out.len() < CHUNK_BYTES {
+        while self.out.len() < CHUNK_BYTES && matches!(self.state, State::Merging) {
             if self.wish.n == Some(self.records) && !self.is_only_asking() {
                 return self.stop();
             }
@@ -258,7 +263,7 @@ impl Fanout {
                 None => self.pulls.push(Box::pin(source.pull())),
             }
         }
-        if self.merge.is_over() {
+        if self.merge.is_over() && matches!(self.state, State::Merging) {
             self.end();
         }
     }
@@ -298,7 +303,10 @@ impl Fanout {
         for (mut source, _) in std::mem::replace(&mut self.merge, Merge::new(0)).into_items() {
             while let Some(event) = source.next_at_hand() {
                 if let Event::Ended(verdict) = event {
-                    self.verdicts.insert(source.name().to_owned(), verdict);
+                    // A failure behind what was wanted has cost nothing.
+                    if !verdict.is_failure() {
+                        self.verdicts.insert(source.name().to_owned(), verdict);
+                    }
                     break;
                 }
             }

@@ -209,7 +209,8 @@ fn told(failure: Failure) -> Failure {
     Failure { code: if is_word { code } else { "unknown".to_owned() }, detail }
 }
 
-async fn refusal(name: &str, method: &Method, response: Response<Body>) -> Verdict {
+/// What a host says that refuses, as the verdict on it.
+pub async fn refusal(name: &str, method: &Method, response: Response<Body>) -> Verdict {
     let status = response.status();
     let content_type = response.headers().get(header::CONTENT_TYPE);
     let is_problem = content_type.is_some_and(|given| given.as_bytes().starts_with(PROBLEM.as_bytes()));

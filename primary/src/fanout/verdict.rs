@@ -8,6 +8,10 @@ use std::collections::BTreeMap;
 /// Hosts that a text names; the others are counted.
 const NAMED: usize = 5;
 
+/// What is answered with its own status where it is what all that failed have said; the
+/// others are 502.
+const PASSED_ON: [Code; 2] = [Code::UpstreamTimeout, Code::BadParameter];
+
 /// The verdict on the whole answer of so many hosts, of which these have ended.
 pub fn overall(hosts: BTreeMap<String, Verdict>, asked: usize, on_error: OnError) -> Verdict {
     // What a host counts may be anything.
@@ -42,11 +46,9 @@ pub fn problem(
         return None;
     }
     let mut failed = hosts.values().filter(|host| host.is_failure());
-    let code = if failed.all(|host| host.status == Status::Timeout) {
-        Code::UpstreamTimeout
-    } else {
-        Code::UpstreamUnreachable
-    };
+    let shared = failed.all(|host| host.error.as_ref().is_some_and(|error| error.code == failure.code));
+    let shared = PASSED_ON.into_iter().find(|code| shared && code.as_str() == failure.code);
+    let code = shared.unwrap_or(Code::UpstreamUnreachable);
     Some(Problem::new(code, failure.detail).on_host(&hosts_failed(hosts)))
 }
 

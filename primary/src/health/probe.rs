@@ -6,7 +6,7 @@ use crate::upstream::Upstream;
 use http::StatusCode;
 use serde::Deserialize;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::sleep;
 
@@ -42,7 +42,7 @@ pub async fn probe(upstream: &Upstream, host: &Host) -> Option<String> {
         readiness.hostname
     } else {
         // Whatever listens there, if anything, is no secondary.
-        host.health.one_more_failure();
+        host.health.one_more_failure(Instant::now());
         None
     }
 }

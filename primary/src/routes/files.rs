@@ -54,7 +54,7 @@ async fn answer(app: &App, request: &Parts) -> Result<Response, Problem> {
             let asks: Vec<_> = asks.collect();
             let answers: Vec<_> = stream::iter(asks).buffered(ASKED_AT_ONCE).collect().await;
             let trailers = headers::wants_trailers(request.version, &request.headers);
-            let listing = Listing::new(format, trailers, answers)?;
+            let listing = Listing::new(method, format, trailers, answers).await?;
             let failed = listing.failed_so_far();
             let body = if method == Method::HEAD { headless() } else { listing.into_body() };
             let mut response = Response::new(body);

@@ -29,7 +29,7 @@ mod text;
 mod years;
 mod zone;
 
-pub use stamps::{Known, LOOK_BACK_BYTES, Stamp, Stamps};
+pub use stamps::{Known, Stamp, Stamps};
 
 use jiff::tz::TimeZone;
 use search::Raw;

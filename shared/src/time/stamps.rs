@@ -5,9 +5,14 @@ use super::{LineTime, LineTimes};
 use crate::scan::Record;
 use memchr::memrchr;
 
-/// Bytes before a record in which an older line with a time is looked for. A stack trace is
-/// shorter; and a file without any time must not be read to its start for twenty lines.
-pub const LOOK_BACK_BYTES: u64 = 128 << 10;
+/// Bytes before a record in which an older line with a time is looked for, where newer ones
+/// have been seen. A stack trace is shorter; and a file must not be read to its start for
+/// twenty lines.
+const LOOK_BACK_BYTES: u64 = 128 << 10;
+
+/// The same where no time has been seen at all: a dump of all threads is shorter. A host whose
+/// newest lines had no time would come last of all.
+const FIRST_LOOK_BACK_BYTES: u64 = 4 << 20;
 
 /// The time by which a record is merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +34,7 @@ impl Stamp {
 /// What is known of a record's time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Known {
-    /// Its stamp; None where no older line within [`LOOK_BACK_BYTES`] carries a time.
+    /// Its stamp; None where no older line near enough carries a time.
     Stamp(Option<Stamp>),
     /// Nothing: the lines before it have to be read, newest first, each given to
     /// [`Stamps::older_line`].
@@ -44,17 +49,20 @@ pub struct Stamps {
     older: Option<(u64, i64)>,
     /// From here to the last record no line carries a time.
     none_from: u64,
+    /// The last time that was seen: nothing that follows should be newer.
+    seen: Option<i64>,
 }
 
 impl Stamps {
     /// For a file whose times `times` finds.
     pub fn new(times: LineTimes) -> Stamps {
-        Stamps { times, older: None, none_from: u64::MAX }
+        Stamps { times, older: None, none_from: u64::MAX, seen: None }
     }
 
     /// The stamp of the next newest record.
     pub fn of(&mut self, record: &Record<'_>) -> Known {
         if let Some(time) = self.times.of(record.bytes) {
+            self.seen = Some(time.nanos);
             return Known::Stamp(Some(Stamp { nanos: time.nanos, own_offset: Some(time.offset_minutes) }));
         }
         if self.searched(record.offset) || self.search(record.offset, record.older) {
@@ -63,10 +71,16 @@ impl Stamps {
         Known::LookBack
     }
 
-    /// The stamp of a record at `offset` that has no time, after a look back.
+    /// The stamp of a record at `offset` that has no time, after a look back: where that was
+    /// in vain, the last time of a newer line, if there is one.
     pub fn inherited(&self, offset: u64) -> Option<Stamp> {
-        let (_, nanos) = self.older.filter(|(at, _)| *at < offset)?;
-        Some(Stamp { nanos, own_offset: None })
+        let older = self.older.filter(|(at, _)| *at < offset).map(|(_, nanos)| nanos);
+        older.or(self.seen).map(|nanos| Stamp { nanos, own_offset: None })
+    }
+
+    /// Bytes that are looked back at most.
+    pub fn look_back_bytes(&self) -> u64 {
+        if self.seen.is_some() { LOOK_BACK_BYTES } else { FIRST_LOOK_BACK_BYTES }
     }
 
     /// Takes a line that begins at `at`, on the way back from a record at `offset`. True once
@@ -77,22 +91,26 @@ impl Stamps {
             self.older = Some((at, time.nanos));
             return true;
         }
-        at == 0 || offset - at >= LOOK_BACK_BYTES
+        at == 0 || offset - at >= self.look_back_bytes()
     }
 
     /// Nothing more is looked at for a record at `offset`: the lines before are too long.
     pub fn give_up(&mut self, offset: u64) {
-        self.none_from = self.none_from.min(offset.saturating_sub(LOOK_BACK_BYTES));
+        self.none_from = self.none_from.min(offset.saturating_sub(self.look_back_bytes()));
     }
 
     /// The time of the newest whole line of a block, up to a few lines without one: no line
     /// before that block is newer.
     pub fn newest_of(&mut self, block: &[u8]) -> Option<i64> {
         const LINES: usize = 16;
+        // On a copy: the line that the block's edge cuts is newer, and its year is still to be
+        // worked out.
+        let mut times = self.times.clone();
         let mut end = memrchr(b'\n', block)?;
         for _ in 0..LINES {
             let feed = memrchr(b'\n', &block[..end])?;
-            if let Some(time) = self.times.of(&block[feed + 1..end]) {
+            if let Some(time) = times.of(&block[feed + 1..end]) {
+                self.seen = Some(time.nanos);
                 return Some(time.nanos);
             }
             end = feed;

@@ -181,7 +181,9 @@ async fn n_of_0_and_head_tell_which_hosts_fail_too() {
 #[tokio::test]
 async fn a_host_that_is_back_is_asked_again() {
     let fleet = fleet(&[Fault::None, Fault::Down]);
-    let primary = asked(&fleet).await;
+    let mut config = quick(&fleet);
+    config.times.health_interval = Duration::from_millis(200);
+    let primary = primary(config).await;
     for _ in 0..4 {
         let answer = get(primary.address, &ALL.target(), &ALL.fields()).await;
         assert_right(&fleet, &ALL, &answer);

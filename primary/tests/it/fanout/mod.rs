@@ -28,6 +28,7 @@ fn quick(fleet: &[Simulated]) -> Config {
     config.times.connect = Duration::from_millis(300);
     config.times.head = Duration::from_millis(300);
     config.times.idle = Duration::from_millis(300);
+    config.times.framed_idle = Duration::from_millis(300);
     config.times.request = Duration::from_millis(1500);
     config
 }
