@@ -13,7 +13,7 @@ use backscroll_shared::query::quoted;
 use backscroll_shared::wire::headers;
 use backscroll_shared::wire::problem::{Code, Problem, check_head};
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 /// What the threads have in common.
 #[derive(Debug)]
@@ -22,12 +22,34 @@ pub struct Shared {
     pub fleet: watch::Receiver<Arc<Fleet>>,
     /// The name of the host that this runs on.
     pub hostname: String,
+    /// What all requests together may hold of the hosts' answers.
+    pub room: Room,
+}
+
+/// What all requests together may hold of the hosts' answers.
+#[derive(Debug, Clone)]
+pub struct Room {
+    /// Answers under way, each over a connection.
+    pub streams: Arc<Semaphore>,
+    /// Long records of which a part has come.
+    pub large: Arc<Semaphore>,
+}
+
+/// Long records of which a part is held: at 2 MiB each no more than 128 MiB.
+const LARGE_AT_ONCE: usize = 64;
+
+impl Room {
+    /// For so many answers under way.
+    pub fn new(streams: usize) -> Room {
+        Room { streams: Arc::new(Semaphore::new(streams)), large: Arc::new(Semaphore::new(LARGE_AT_ONCE)) }
+    }
 }
 
 impl Shared {
     /// The state of a server of this fleet.
-    pub fn new(fleet: watch::Receiver<Arc<Fleet>>) -> Shared {
-        Shared { fleet, hostname: rustix::system::uname().nodename().to_string_lossy().into_owned() }
+    pub fn new(fleet: watch::Receiver<Arc<Fleet>>, room: Room) -> Shared {
+        let hostname = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        Shared { fleet, hostname, room }
     }
 
     /// The fleet as it is now. It does not change under a request that holds it.
@@ -49,7 +71,8 @@ pub struct App {
 impl App {
     /// The state of one thread.
     pub fn new(shared: Arc<Shared>, times: Times) -> Result<Arc<App>, reqwest::Error> {
-        Ok(Arc::new(App { shared, upstream: Upstream::new(times)? }))
+        let upstream = Upstream::new(times, shared.room.clone())?;
+        Ok(Arc::new(App { shared, upstream }))
     }
 }
 

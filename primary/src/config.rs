@@ -15,6 +15,10 @@ use std::time::Duration;
 /// its host: within the usual limits of a service.
 pub const CONNECTIONS: usize = 4096;
 
+/// Answers of hosts that are under way at once, for each connection of a client, all of them
+/// together: one asks a single host, another the whole fleet.
+pub const STREAMS_EACH: usize = 3;
+
 /// Threads at most, of which there is one a core: each has connections of its own to every
 /// host.
 const THREADS: NonZero<usize> = NonZero::new(8).expect("8 is not 0");

@@ -1,5 +1,6 @@
 //! Arguments, configuration, telemetry, run, drain.
 
+use backscroll_primary::config::STREAMS_EACH;
 use backscroll_primary::{Args, Config, run};
 use backscroll_shared::{cli, descriptors, telemetry::logs};
 use std::process::ExitCode;
@@ -22,8 +23,8 @@ fn main() -> ExitCode {
         Ok(guard) => guard,
         Err(why) => return leave(cli::EXIT_USAGE, &why),
     };
-    // A connection and the one to its host.
-    config.connections = descriptors::connections(config.connections, 2);
+    // A connection and those to its hosts.
+    config.connections = descriptors::connections(config.connections, 1 + STREAMS_EACH);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return leave(1, &format!("no runtime to accept on: {error}")),

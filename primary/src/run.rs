@@ -1,7 +1,7 @@
 //! Accepts connections, hands each to the thread that has the fewest, and lets them end.
 
-use crate::app::{App, Shared};
-use crate::config::Config;
+use crate::app::{App, Room, Shared};
+use crate::config::{Config, STREAMS_EACH};
 use crate::fleet::EMPTY;
 use crate::fleet::discovery::Discovery;
 use crate::upstream::Upstream;
@@ -49,7 +49,8 @@ pub async fn run(
     let listen = listener.local_addr()?;
     let (discovery, fleet) = Discovery::new(config.fleet);
     let hosts = fleet.borrow().len();
-    let shared = Arc::new(Shared::new(fleet));
+    let room = Room::new(most.saturating_mul(STREAMS_EACH));
+    let shared = Arc::new(Shared::new(fleet, room.clone()));
     let (stop, stopping) = watch::channel(false);
     let workers: Vec<Worker> = (0..threads)
         .map(|index| Worker::start(index, App::new(Arc::clone(&shared), times)?, most, stopping.clone()))
@@ -59,7 +60,7 @@ pub async fn run(
         tracing::warn!("{EMPTY}");
     }
     let mut tasks = JoinSet::new();
-    tasks.spawn(discovery.run(Upstream::new(times)?, times.health_interval));
+    tasks.spawn(discovery.run(Upstream::new(times, room)?, times.health_interval));
     let mut outcome = tokio::select! {
         () = accept(&listener, &workers, most) => Ok(()),
         // It has no end of its own.

@@ -1,5 +1,6 @@
 //! One request to one secondary.
 
+use crate::app::Room;
 use crate::fleet::Host;
 use crate::health::REQUESTS;
 use crate::retries::Retries;
@@ -73,6 +74,7 @@ pub struct Upstream {
     client: reqwest::Client,
     times: Times,
     retries: Arc<Retries>,
+    room: Room,
 }
 
 /// What a host answered before the first byte of its body.
@@ -87,7 +89,7 @@ pub enum Answer {
 impl Upstream {
     /// A client that follows no redirect and takes no proxy: a connection goes to a host of
     /// the fleet, or nowhere.
-    pub fn new(times: Times) -> Result<Upstream, reqwest::Error> {
+    pub fn new(times: Times, room: Room) -> Result<Upstream, reqwest::Error> {
         let client = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -96,7 +98,12 @@ impl Upstream {
             .pool_idle_timeout(POOL_IDLE_TIME)
             .tcp_nodelay(true)
             .build()?;
-        Ok(Upstream { client, times, retries: Arc::default() })
+        Ok(Upstream { client, times, retries: Arc::default(), room })
+    }
+
+    /// What all requests together may hold.
+    pub fn room(&self) -> &Room {
+        &self.room
     }
 
     /// How long a host may take.
@@ -123,6 +130,11 @@ impl Upstream {
             host.health.place(),
         );
         let place = place.await.map_err(|_| too_many(host))?;
+        let stream = timeout(self.times.head, Arc::clone(&self.room.streams).acquire_owned()).await;
+        let stream = stream.ok().and_then(Result::ok).ok_or_else(|| {
+            let detail = "too many answers of hosts are under way at once: try again in a moment";
+            Problem::new(Code::Overloaded, detail).on_host(&host.name)
+        })?;
         let mut fields = HeaderMap::new();
         fields.insert(header::ACCEPT, headers::value(essence(content_type)));
         fields.insert(header::TE, HeaderValue::from_static("trailers"));
@@ -139,7 +151,7 @@ impl Upstream {
             }
             let is_framed = content_type == frames::CONTENT_TYPE;
             let idle = if is_framed { self.times.framed_idle } else { self.times.idle };
-            return Ok(Answer::Streaming(Pieces::new(response, idle, Some((deadline, place)))));
+            return Ok(Answer::Streaming(Pieces::new(response, idle, Some((deadline, (place, stream))))));
         }
         if !STATUSES.contains(&status.as_u16()) {
             return Err(no_secondary(host, &format!("it answered with status {}", status.as_u16())));
@@ -324,6 +336,9 @@ pub enum Broken {
     Late,
 }
 
+/// A place at the host, and one among all answers under way.
+type Places = (OwnedSemaphorePermit, OwnedSemaphorePermit);
+
 /// A host's body as it comes: its data, then its trailers. Dropping it closes the
 /// connection, and so stops the host's reading.
 #[derive(Debug)]
@@ -331,21 +346,17 @@ pub struct Pieces {
     body: reqwest::Body,
     idle: Duration,
     deadline: Option<Instant>,
-    _place: Option<OwnedSemaphorePermit>,
+    _places: Option<Places>,
     /// Runs only while the host is waited for: a client that does not read is not the
     /// host's fault.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
 impl Pieces {
-    fn new(
-        response: reqwest::Response,
-        idle: Duration,
-        request: Option<(Instant, OwnedSemaphorePermit)>,
-    ) -> Pieces {
+    fn new(response: reqwest::Response, idle: Duration, request: Option<(Instant, Places)>) -> Pieces {
         let body = http::Response::<reqwest::Body>::from(response).into_body();
-        let (deadline, place) = request.unzip();
-        Pieces { body, idle, deadline, _place: place, waiting: None }
+        let (deadline, places) = request.unzip();
+        Pieces { body, idle, deadline, _places: places, waiting: None }
     }
 }
 

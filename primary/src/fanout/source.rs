@@ -1,5 +1,6 @@
 //! One host's stream of records, from the question to its verdict.
 
+use crate::app::Room;
 use crate::fleet::Host;
 use crate::upstream::{Answer, Broken, Pieces, Upstream};
 use axum::body::Body;
@@ -11,8 +12,11 @@ use http_body_util::{BodyExt as _, Limited};
 use serde::Deserialize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
+
+/// Bytes of an unfinished record that every host may have here.
+const LARGE_BYTES: usize = 64 << 10;
 
 /// Bytes of a host's problem that are read.
 const PROBLEM_BYTES: usize = 64 << 10;
@@ -43,6 +47,9 @@ pub struct Source {
     host: Arc<Host>,
     state: State,
     decoder: Decoder,
+    /// Where it waits for the rest of a long record, and until that is out.
+    large: Option<OwnedSemaphorePermit>,
+    room: Room,
 }
 
 #[derive(Debug)]
@@ -66,8 +73,9 @@ pub enum Event {
 impl Source {
     /// A host that has not been asked yet.
     pub fn new(index: usize, host: Arc<Host>, question: Arc<Question>, upstream: Upstream) -> Source {
+        let room = upstream.room().clone();
         let state = State::Unasked(question, upstream);
-        Source { index, host, state, decoder: Decoder::default() }
+        Source { index, host, state, decoder: Decoder::default(), large: None, room }
     }
 
     /// Its name in the fleet.
@@ -96,6 +104,8 @@ impl Source {
     }
 
     async fn next(&mut self) -> Event {
+        // What it sent before is out.
+        self.large = None;
         loop {
             if let Some(event) = self.next_at_hand() {
                 return event;
@@ -110,6 +120,15 @@ impl Source {
                     Some(Ok(frame)) => {
                         if let Ok(piece) = frame.into_data() {
                             self.decoder.push(piece);
+                        }
+                        if self.decoder.held() > LARGE_BYTES && self.large.is_none() {
+                            self.large = Arc::clone(&self.room.large).try_acquire_owned().ok();
+                            if self.large.is_none() {
+                                return self.failed(
+                                    Code::Overloaded,
+                                    "sent a long line while too many are under way",
+                                );
+                            }
                         }
                         self.state = State::Streaming(pieces);
                     }

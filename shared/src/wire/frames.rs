@@ -215,6 +215,11 @@ impl Decoder {
         }
     }
 
+    /// Bytes held of a frame whose end has not come.
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
+
     /// Whether an end has come, and nothing after it.
     pub fn is_over(&self) -> bool {
         self.is_over && self.piece.is_empty() && self.held.is_empty()
