@@ -25,8 +25,25 @@ pub struct Program {
 impl Program {
     /// Starts a program of this workspace, with `args` and `--listen 127.0.0.1:0`.
     pub fn start<S: AsRef<OsStr>>(name: &str, args: &[S]) -> Result<Program> {
-        let child = Command::new(path(name)?)
-            .args(["--listen", "127.0.0.1:0", "--log-level", "info", "--log-format", "json"])
+        Program::run(Command::new(path(name)?), name, "127.0.0.1:0", args)
+    }
+
+    /// Starts it in a network namespace of this name, on an address that is there.
+    pub fn start_within<S: AsRef<OsStr>>(
+        namespace: &str,
+        name: &str,
+        listen: &str,
+        args: &[S],
+    ) -> Result<Program> {
+        // It becomes the program, so that its id is the program's.
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", namespace]).arg(path(name)?);
+        Program::run(command, name, listen, args)
+    }
+
+    fn run<S: AsRef<OsStr>>(mut command: Command, name: &str, listen: &str, args: &[S]) -> Result<Program> {
+        let child = command
+            .args(["--listen", listen, "--log-level", "info", "--log-format", "json"])
             .args(args)
             .stdin(Stdio::null())
             .stderr(Stdio::piped())

@@ -7,6 +7,7 @@
 mod answers;
 mod demo;
 mod merged;
+mod namespaces;
 mod processes;
 mod real_logs;
 mod support;

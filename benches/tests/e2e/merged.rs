@@ -151,6 +151,22 @@ fn difference(got: &str, expected: &str) -> String {
 }
 
 #[test]
+fn a_host_whose_newest_lines_carry_no_time_is_not_forgotten() {
+    let fleets = Fleets::start();
+    let mut dump = String::from("2024-11-25T12:00:00Z stuck\n");
+    for number in 0..12_000 {
+        writeln!(dump, "\tat some.thread.of.many(Frame{number:06})").unwrap();
+    }
+    assert!(dump.len() > 400_000);
+    std::fs::write(fleets.path(0, "a.log"), dump).unwrap();
+    std::fs::write(fleets.path(1, "a.log"), "2024-11-20T12:00:00Z older\n".repeat(9)).unwrap();
+    let got = curl(&[&fleets.url("/logs?filename=a.log&n=2")]).stdout;
+    let expected =
+        "host-0\t\tat some.thread.of.many(Frame011999)\nhost-0\t\tat some.thread.of.many(Frame011998)\n";
+    assert_eq!(String::from_utf8(got).unwrap(), expected);
+}
+
+#[test]
 fn records_of_several_lines_and_of_any_bytes_are_merged_too() {
     let fleets = Fleets::start();
     std::fs::write(fleets.path(0, "a.log"), b"1700000001 x\n\tat \xff\x00\n1700000005 y\r\n").unwrap();

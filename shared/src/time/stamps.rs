@@ -71,11 +71,13 @@ impl Stamps {
         Known::LookBack
     }
 
-    /// The stamp of a record at `offset` that has no time, after a look back: where that was
-    /// in vain, the last time of a newer line, if there is one.
+    /// The stamp of a record at `offset` that has no time, after a look back. Where that was
+    /// given up, the last time of a newer line stands in, if there is one; where it came to the
+    /// file's start, there is none.
     pub fn inherited(&self, offset: u64) -> Option<Stamp> {
         let older = self.older.filter(|(at, _)| *at < offset).map(|(_, nanos)| nanos);
-        older.or(self.seen).map(|nanos| Stamp { nanos, own_offset: None })
+        let newer = if offset == 0 || self.none_from == 0 { None } else { self.seen };
+        older.or(newer).map(|nanos| Stamp { nanos, own_offset: None })
     }
 
     /// Bytes that are looked back at most.
@@ -140,5 +142,51 @@ impl Stamps {
             let Some(feed) = start else { return true };
             end = feed;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::tz::TimeZone;
+
+    const SECOND: i64 = 1_000_000_000;
+
+    fn stamps(modified: i64) -> Stamps {
+        Stamps::new(LineTimes::with_zone(modified, TimeZone::UTC))
+    }
+
+    fn record<'a>(offset: u64, bytes: &'a [u8], older: &'a [u8]) -> Record<'a> {
+        Record { offset, bytes, lines: 1, truncated_lines: 0, older }
+    }
+
+    #[test]
+    fn a_block_that_is_looked_at_early_costs_no_year() {
+        // 2024-11-25T12:00:00Z.
+        let mut stamps = stamps(1_732_536_000);
+        let newest = stamps.newest_of(b"cut off\nNov  1 11:00:00 h a: x\nNov 25 11:0").unwrap();
+        let Known::Stamp(Some(cut)) = stamps.of(&record(40, b"Nov 25 11:00:00 h a: y", b"")) else {
+            panic!("it carries a time")
+        };
+        assert_eq!((cut.nanos - newest) / SECOND, 24 * 86_400, "both are of 2024");
+    }
+
+    #[test]
+    fn where_no_older_line_is_near_the_last_time_seen_stands_in() {
+        let mut stamps = stamps(2_000_000_000);
+        let far = 1 << 30;
+        assert_eq!(stamps.of(&record(far, b" at a", b" at b\n")), Known::LookBack);
+        assert!(!stamps.older_line(far, far - (1 << 20), b" at c"), "nothing is known: it goes on");
+        assert!(stamps.older_line(far, far - (5 << 20), b" at d"));
+        assert_eq!(stamps.inherited(far), None);
+        let timed = Known::Stamp(Some(Stamp { nanos: 1_700_000_000 * SECOND, own_offset: Some(0) }));
+        assert_eq!(stamps.of(&record(far - (6 << 20), b"1700000000 x", b"")), timed);
+        let next = far - (7 << 20);
+        assert_eq!(stamps.of(&record(next, b" at e", b"")), Known::LookBack);
+        assert!(stamps.older_line(next, next - (200 << 10), b" at f"), "a time is known: it gives up");
+        let stood_in = Some(Stamp { nanos: 1_700_000_000 * SECOND, own_offset: None });
+        assert_eq!(stamps.inherited(next), stood_in);
+        // At the file's start there is no older line, and no time.
+        assert_eq!(stamps.of(&record(9, b" at g", b" at h\n at i\n"[..9].as_ref())), Known::Stamp(None));
     }
 }

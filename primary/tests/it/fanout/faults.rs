@@ -238,3 +238,32 @@ async fn curl_tells_an_answer_with_a_host_missing_by_its_exit() {
         assert_ne!(got.exit, 0, "{fault:?}: {got:?}");
     }
 }
+
+#[tokio::test]
+async fn hosts_that_hang_one_after_the_other_are_all_late_at_the_deadline() {
+    let faults: Vec<Fault> = (1..=20).map(Fault::HungAfter).chain([Fault::None]).collect();
+    let fleet = fleet(&faults);
+    let mut config = quick(&fleet);
+    (config.times.idle, config.times.request) = (LONG, Duration::from_secs(1));
+    let primary = primary(config).await;
+    let question = Question { n: None, ndjson: true, on_error: None, trailers: false };
+    let answer = get(primary.address, &question.target(), &question.fields()).await;
+    assert_honest(&fleet, &question, &answer);
+    // There may have been no time for all that the last one has.
+    assert!(named(&question, &answer).len() >= 20, "{}", answer.end());
+    assert!(!answer.is_whole && answer.end()["status"] == "partial", "{}", answer.end());
+}
+
+#[tokio::test]
+async fn where_the_first_failure_fails_the_request_nothing_more_is_read() {
+    let fleet = fleet(&[Fault::HungAfter(30), Fault::Endless]);
+    let mut config = quick(&fleet);
+    config.times.request = LONG;
+    let primary = primary(config).await;
+    let question = Question { on_error: Some("fail"), ..ALL };
+    let answer = get(primary.address, &question.target(), &question.fields()).await;
+    assert_eq!((answer.status, answer.trailers["log-status"].as_str()), (200, "failed"));
+    assert_eq!(answer.trailers["log-hosts-failed"], "h0");
+    are_left(&fleet).await;
+    assert_little_taken(&fleet);
+}

@@ -7,7 +7,7 @@ use super::lies::{Lie, Told, body, ended, fields, frames_head, lies, no_frames, 
 use super::oracle::{Question, looks_complete};
 use super::simulated::{Fault, Simulated};
 use super::{entries, quick};
-use crate::liar::{Liar, Step, chunk, end};
+use crate::liar::{Liar, Step, chunk, end, say};
 use crate::{Primary, primary};
 use backscroll_shared::time::Stamp;
 use backscroll_shared::wire::frames::Encoder;
@@ -240,4 +240,18 @@ async fn a_404_that_no_secondary_gives_is_no_word_on_the_file() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn a_problem_that_never_ends_is_one_at_the_deadline() {
+    let head = format!("HTTP/1.1 404 Not Found\r\n{}", fields("application/problem+json"));
+    let liar = Liar::new(vec![say(head + "Content-Length: 100\r\n\r\n{"), Step::Hang]).await;
+    let mut config = crate::configured(&[("h1", liar.url()), ("h2", liar.url())]);
+    config.times.head = Duration::from_mins(1);
+    config.times.idle = Duration::from_mins(1);
+    config.times.request = Duration::from_millis(500);
+    let primary = primary(config).await;
+    let answer = get(primary.address, TARGET, "").await;
+    assert_eq!((answer.status, answer.code().as_str()), (504, "upstream_timeout"));
+    assert_eq!(answer.fields["log-hosts-failed"], "h1,h2");
 }
