@@ -98,6 +98,11 @@ impl Listing {
         })
     }
 
+    /// Says of what belongs to the fleet, and could not be asked, that its files are missing.
+    pub fn misses(&mut self, missing: &BTreeMap<String, String>) {
+        self.verdicts.extend(super::verdict::missing(missing));
+    }
+
     /// The hosts that are known to have failed; empty where none is.
     pub fn failed_so_far(&self) -> String {
         backscroll_shared::wire::verdict::hosts_failed(&self.verdicts)

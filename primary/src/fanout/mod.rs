@@ -150,6 +150,11 @@ impl Fanout {
         }
     }
 
+    /// Says of what belongs to the fleet, and could not be asked, that its records are missing.
+    pub fn misses(&mut self, missing: &BTreeMap<String, String>) {
+        self.verdicts.extend(verdict::missing(missing));
+    }
+
     /// Goes on until there is something to send, or until every host has begun to answer and
     /// the first record has been waited for. What is known to be wrong then is a problem with
     /// a status of its own.

@@ -52,6 +52,13 @@ pub fn problem(
     Some(Problem::new(code, failure.detail).on_host(&hosts_failed(hosts)))
 }
 
+/// The verdicts on what belongs to the fleet and could not be asked, each with its reason.
+pub fn missing(missing: &BTreeMap<String, String>) -> impl Iterator<Item = (String, Verdict)> {
+    missing
+        .iter()
+        .map(|(name, why)| (name.clone(), Verdict::failed(Code::UpstreamUnreachable.as_str(), why.clone())))
+}
+
 /// What failed, for a person, and the code of the first failure.
 fn failure(hosts: &BTreeMap<String, Verdict>, asked: usize) -> Option<Failure> {
     let failed: Vec<_> = hosts.iter().filter(|(_, host)| host.is_failure()).collect();

@@ -64,6 +64,8 @@ pub struct Discovery {
     file: Vec<Member>,
     /// What the name stands for now.
     dns: Vec<Member>,
+    /// The name.
+    dns_name: Option<String>,
     /// All that is in the fleet, by its URL.
     known: BTreeMap<String, Known>,
     clashes: BTreeSet<String>,
@@ -99,11 +101,13 @@ impl Discovery {
             sources,
             file,
             dns: Vec::new(),
+            dns_name: None,
             known: BTreeMap::new(),
             clashes: BTreeSet::new(),
             left_out: 0,
             fleet,
         };
+        discovery.dns_name.clone_from(&discovery.sources.dns);
         let first = discovery.renewed();
         discovery.fleet.send_replace(Arc::new(first));
         (discovery, current)
@@ -189,14 +193,21 @@ impl Discovery {
             tracing::warn!(left_out, "the fleet is full: give each part of it a primary of its own");
         }
         (self.clashes, self.left_out) = (clashes, left_out);
+        let mut missing = BTreeMap::new();
+        if let (Some(name), true) = (&self.dns_name, self.dns.is_empty()) {
+            missing.insert(name.clone(), format!("{name} (--fleet-dns) has had no address yet"));
+        }
+        if left_out > 0 {
+            let why = format!("the fleet is full: {left_out} hosts are left out");
+            missing.insert(format!("+{left_out}"), why);
+        }
         let in_fleet: BTreeSet<&String> = urls.values().collect();
         self.known.retain(|url, _| in_fleet.contains(url));
-        urls.into_iter()
-            .map(|(name, url)| {
-                let known = self.known.entry(url.clone()).or_insert_with(|| Known::new(&url));
-                Host { name, url, health: Arc::clone(&known.health) }
-            })
-            .collect()
+        let hosts = urls.into_iter().map(|(name, url)| {
+            let known = self.known.entry(url.clone()).or_insert_with(|| Known::new(&url));
+            Host { name, url, health: Arc::clone(&known.health) }
+        });
+        hosts.collect::<Fleet>().with_missing(missing)
     }
 
     /// Puts the new fleet in the place of the old one, where it is another.
@@ -205,7 +216,7 @@ impl Discovery {
         let old = Arc::clone(&self.fleet.borrow());
         let joined = || new.hosts().filter(|host| !old.lists(host));
         let left = || old.hosts().filter(|host| !new.lists(host));
-        if joined().next().is_none() && left().next().is_none() {
+        if joined().next().is_none() && left().next().is_none() && old.missing() == new.missing() {
             return;
         }
         for host in left() {

@@ -50,16 +50,29 @@ pub struct Host {
 #[derive(Debug, Clone, Default)]
 pub struct Fleet {
     hosts: BTreeMap<String, Arc<Host>>,
+    missing: BTreeMap<String, String>,
 }
 
 impl FromIterator<Host> for Fleet {
     /// Of two hosts of one name the last one stays: [`merge`] sees to it that there are none.
     fn from_iter<I: IntoIterator<Item = Host>>(hosts: I) -> Fleet {
-        Fleet { hosts: hosts.into_iter().map(|host| (host.name.clone(), Arc::new(host))).collect() }
+        let missing = BTreeMap::new();
+        Fleet { missing, hosts: hosts.into_iter().map(|host| (host.name.clone(), Arc::new(host))).collect() }
     }
 }
 
 impl Fleet {
+    /// With what is known to be missing: sources, or hosts, by a name and why.
+    #[must_use]
+    pub fn with_missing(self, missing: BTreeMap<String, String>) -> Fleet {
+        Fleet { missing, ..self }
+    }
+
+    /// What belongs to the fleet and is not in it: an answer of all of it is not whole.
+    pub fn missing(&self) -> &BTreeMap<String, String> {
+        &self.missing
+    }
+
     /// The hosts, by name.
     pub fn hosts(&self) -> impl Iterator<Item = &Arc<Host>> {
         self.hosts.values()
@@ -118,6 +131,11 @@ impl Fleet {
         }
         Ok(chosen.into_values().cloned().collect())
     }
+}
+
+/// Whether hosts are asked for that nobody named: all, or those of a pattern.
+pub fn is_open(hostnames: &[String]) -> bool {
+    hostnames.is_empty() || hostnames.iter().any(|name| name.contains(['*', '?']))
 }
 
 /// What to do about a fleet without hosts.

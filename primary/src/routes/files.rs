@@ -4,6 +4,7 @@ use super::{JSON, TEXT, headless, told};
 use crate::app::App;
 use crate::fanout::ASKED_AT_ONCE;
 use crate::fanout::listing::Listing;
+use crate::fleet;
 use crate::upstream::Answer;
 use axum::body::Body;
 use axum::extract::State;
@@ -31,7 +32,8 @@ async fn answer(app: &App, request: &Parts) -> Result<Response, Problem> {
         ListFormat::Text => TEXT,
         ListFormat::Json => JSON,
     };
-    let hosts = app.shared.fleet().select(&query.hostnames)?;
+    let fleet = app.shared.fleet();
+    let hosts = fleet.select(&query.hostnames)?;
     let deadline = Instant::now() + app.upstream.times().request;
     let target = match &query.glob {
         Some(glob) => format!("/files?glob={}", percent_encode(glob, NON_ALPHANUMERIC)),
@@ -54,7 +56,10 @@ async fn answer(app: &App, request: &Parts) -> Result<Response, Problem> {
             let asks: Vec<_> = asks.collect();
             let answers: Vec<_> = stream::iter(asks).buffered(ASKED_AT_ONCE).collect().await;
             let trailers = headers::wants_trailers(request.version, &request.headers);
-            let listing = Listing::new(method, format, trailers, answers).await?;
+            let mut listing = Listing::new(method, format, trailers, answers).await?;
+            if fleet::is_open(&query.hostnames) {
+                listing.misses(fleet.missing());
+            }
             let failed = listing.failed_so_far();
             let body = if method == Method::HEAD { headless() } else { listing.into_body() };
             let mut response = Response::new(body);

@@ -24,7 +24,7 @@ struct Readiness<'a> {
     version: &'static str,
     /// A primary reads no files.
     io_engine: Option<&'static str>,
-    reason: Option<&'static str>,
+    reason: Option<String>,
 }
 
 /// Answers `/readyz`: whether it can serve.
@@ -32,13 +32,16 @@ pub async fn readyz(State(app): State<Arc<App>>, request: Parts) -> Response {
     if let Err(problem) = no_parameters(request.uri.query()) {
         return told(Err(problem));
     }
-    let reason = app.shared.fleet().is_empty().then_some(EMPTY);
+    let fleet = app.shared.fleet();
+    let missing: Vec<&str> = fleet.missing().values().map(String::as_str).collect();
+    let reason = if fleet.is_empty() { Some(EMPTY.to_owned()) } else { None };
     let state = Readiness {
         ready: reason.is_none(),
         hostname: &app.shared.hostname,
         version: VERSION,
         io_engine: None,
-        reason,
+        // It serves what there is; that something is missing is told all the same.
+        reason: reason.or_else(|| (!missing.is_empty()).then(|| missing.join("; "))),
     };
     let mut body = serde_json::to_vec(&state).expect("the state is plain data");
     body.push(b'\n');

@@ -3,7 +3,7 @@
 use super::{headless, told};
 use crate::app::App;
 use crate::fanout::{self, Fanout};
-use crate::fleet::Host;
+use crate::fleet::{self, Fleet, Host};
 use crate::relay::{self, Relay};
 use crate::upstream::Answer;
 use axum::body::Body;
@@ -30,14 +30,15 @@ pub async fn logs(State(app): State<Arc<App>>, request: Parts) -> Response {
 async fn answer(app: &App, request: &Parts) -> Result<Response, Problem> {
     let query = LogQuery::parse(request.uri.query().unwrap_or_default(), Audience::Primary)?;
     let format = accept::log_format(&request.headers)?;
-    let hosts = app.shared.fleet().select(&query.hostnames)?;
+    let fleet = app.shared.fleet();
+    let hosts = fleet.select(&query.hostnames)?;
     let deadline = Instant::now() + app.upstream.times().request;
     let trailers = headers::wants_trailers(request.version, &request.headers);
     let asked = Asked { query, format, trailers, deadline };
     // Bare lines are for who asks one host by its whole name.
     let mut response = match (hosts.first(), &asked.query.hostnames[..]) {
         (Some(host), [name]) if *name == host.name => one(app, request, host, &asked).await?,
-        _ => several(app, request, hosts, &asked).await?,
+        _ => several(app, request, &fleet, hosts, &asked).await?,
     };
     if trailers && response.status().is_success() {
         response.headers_mut().insert(header::TRAILER, headers::TRAILER_NAMES);
@@ -78,6 +79,7 @@ async fn one(app: &App, request: &Parts, host: &Host, asked: &Asked) -> Result<R
 async fn several(
     app: &App,
     request: &Parts,
+    fleet: &Fleet,
     hosts: Vec<Arc<Host>>,
     asked: &Asked,
 ) -> Result<Response, Problem> {
@@ -90,6 +92,9 @@ async fn several(
         deadline: *deadline,
     };
     let mut fanout = Fanout::new(&app.upstream, hosts, request.method.clone(), query, wish);
+    if fleet::is_open(&query.hostnames) {
+        fanout.misses(fleet.missing());
+    }
     fanout.prime().await?;
     let failed = fanout.failed_so_far();
     let body = if request.method == Method::HEAD {

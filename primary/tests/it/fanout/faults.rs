@@ -267,3 +267,21 @@ async fn where_the_first_failure_fails_the_request_nothing_more_is_read() {
     are_left(&fleet).await;
     assert_little_taken(&fleet);
 }
+
+#[tokio::test]
+async fn a_source_of_the_fleet_that_has_not_answered_makes_the_whole_fleets_answer_partial() {
+    let fleet = fleet(&[Fault::None; 2]);
+    let mut config = quick(&fleet);
+    config.fleet.dns = Some("nowhere.invalid:8001".to_owned());
+    let primary = primary(config).await;
+    let answer = get(primary.address, &ALL.target(), &ALL.fields()).await;
+    assert_eq!(answer.trailers["log-status"], "partial");
+    assert_eq!(answer.trailers["log-hosts-failed"], "nowhere.invalid:8001");
+    assert_eq!(answer.fields["log-hosts-failed"], "nowhere.invalid:8001");
+    // Who asks by name misses nobody.
+    let target = format!("{}&hostname=h0&hostname=h1", ALL.target());
+    let answer = get(primary.address, &target, &ALL.fields()).await;
+    assert_eq!(answer.trailers["log-status"], "complete");
+    let ready = get(primary.address, "/readyz", "").await;
+    assert!(ready.status == 200 && String::from_utf8_lossy(&ready.body).contains("has had no address yet"));
+}
