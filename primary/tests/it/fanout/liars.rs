@@ -5,7 +5,7 @@
 use super::client::{Answer, get, request};
 use super::lies::{Lie, Told, body, ended, fields, frames_head, lies, no_frames, wild};
 use super::oracle::{Question, looks_complete};
-use super::simulated::{Fault, Simulated};
+use super::simulated::{Entry, Fault, Simulated};
 use super::{entries, quick};
 use crate::liar::{Liar, Step, chunk, end, say};
 use crate::{Primary, primary};
@@ -254,4 +254,23 @@ async fn a_problem_that_never_ends_is_one_at_the_deadline() {
     let answer = get(primary.address, TARGET, "").await;
     assert_eq!((answer.status, answer.code().as_str()), (504, "upstream_timeout"));
     assert_eq!(answer.fields["log-hosts-failed"], "h1,h2");
+}
+
+#[tokio::test]
+async fn a_failure_behind_what_was_wanted_costs_nothing() {
+    let say = |entries: &[Entry], verdict: &Verdict| {
+        vec![frames_head(), Step::Say(body(&ended(entries, verdict))), end("")]
+    };
+    // Its older records, and that it failed, come in one piece.
+    let older = entries(1, 9).split_off(6);
+    let failed = say(&older, &Verdict::failed("io_error", "bad disk".to_owned()));
+    let whole = say(&entries(0, 5), &Verdict::new(Status::Complete));
+    let (whole, failed) = (Liar::new(whole).await, Liar::new(failed).await);
+    let primary = primary(crate::configured(&[("h1", whole.url()), ("h2", failed.url())])).await;
+    for on_error in ["report", "fail"] {
+        let target = format!("{TARGET}&n=2&on_error={on_error}");
+        let answer = get(primary.address, &target, "TE: trailers\r\n").await;
+        assert_eq!((answer.status, answer.trailers["log-status"].as_str()), (200, "complete"));
+        assert_eq!(answer.trailers["log-lines"], "2");
+    }
 }
