@@ -34,7 +34,7 @@ use http_body::Frame;
 use http_body_util::StreamBody;
 use late::Lateness;
 use merge::Merge;
-use source::{Event, Question, Source, verdict_of};
+use source::{Event, Question, Source};
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -285,12 +285,6 @@ impl Fanout {
                 let ended =
                     source.failed(Code::UpstreamUnreachable, "sent records where none were asked for");
                 self.take(source, ended);
-            }
-            // Nothing was asked for: what comes all the same is no secondary's.
-            Event::Record(_) if self.is_only_asking() => {
-                let detail = format!("host {} sent a record where none was asked for", source.name());
-                let verdict = verdict_of(&Problem::new(Code::UpstreamUnreachable, detail));
-                self.take(source, Event::Ended(verdict));
             }
             Event::Record(framed) => self.merge.offer(index, framed.stamp.map(|s| s.nanos), (source, framed)),
             Event::Mark(nanos) => {

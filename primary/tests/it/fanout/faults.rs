@@ -38,7 +38,7 @@ fn assert_little_taken(fleet: &[Simulated]) {
 async fn once_n_records_are_out_every_host_is_left_that_is_still_sending() {
     let fleet = fleet(&[Fault::Endless, Fault::HungAfter(30), Fault::Endless, Fault::HungAfter(15)]);
     let mut config = quick(&fleet);
-    (config.times.idle, config.times.request) = (LONG, LONG);
+    (config.times.framed_idle, config.times.request) = (LONG, LONG);
     let primary = primary(config).await;
     for n in [1, 20] {
         let question = Question { n: Some(n), ..ALL };
@@ -60,7 +60,7 @@ async fn a_client_that_leaves_takes_every_host_with_it() {
     ] {
         let fleet = fleet(faults);
         let mut config = quick(&fleet);
-        (config.times.head, config.times.idle, config.times.request) = (LONG, LONG, LONG);
+        (config.times.head, config.times.framed_idle, config.times.request) = (LONG, LONG, LONG);
         let primary = primary(config).await;
         let mut stream = TcpStream::connect(primary.address).await.unwrap();
         stream.write_all(b"GET /logs?filename=app.log HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
@@ -90,7 +90,7 @@ async fn of_hosts_that_flood_little_is_taken_while_nobody_reads() {
 async fn a_host_that_hangs_after_some_records_is_left_in_time_for_what_the_others_have() {
     let fleet = fleet(&[Fault::None, Fault::HungAfter(7), Fault::None, Fault::HungAfter(3), Fault::NoFile]);
     let mut config = quick(&fleet);
-    config.times.idle = LONG;
+    config.times.framed_idle = LONG;
     let primary = primary(config).await;
     for ndjson in [true, false] {
         for on_error in [None, Some("ignore"), Some("fail")] {
@@ -244,7 +244,7 @@ async fn hosts_that_hang_one_after_the_other_are_all_late_at_the_deadline() {
     let faults: Vec<Fault> = (1..=20).map(Fault::HungAfter).chain([Fault::None]).collect();
     let fleet = fleet(&faults);
     let mut config = quick(&fleet);
-    (config.times.idle, config.times.request) = (LONG, Duration::from_secs(1));
+    (config.times.framed_idle, config.times.request) = (LONG, Duration::from_secs(1));
     let primary = primary(config).await;
     let question = Question { n: None, ndjson: true, on_error: None, trailers: false };
     let answer = get(primary.address, &question.target(), &question.fields()).await;
