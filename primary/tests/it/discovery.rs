@@ -265,12 +265,7 @@ async fn no_name_makes_a_connection_that_the_fleet_does_not() {
     assert!(names.len() >= 50);
     let before = liar.connections.load(SeqCst);
     for name in &names {
-        for endpoint in ["logs?filename=a&", "files?"] {
-            let got = primary
-                .raw(&format!(
-                    "GET /{endpoint}hostname={name} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-                ))
-                .await;
+        for got in primary.by_hostname(name).await {
             let refused = (got.starts_with("HTTP/1.1 404 ") && got.contains("\"unknown_host\""))
                 // What is not UTF-8 is no name at all.
                 || (name.contains("%FF") && got.contains("\"bad_parameter\""));

@@ -130,12 +130,7 @@ async fn no_hostname_makes_a_connection_outside_the_fleet() {
         String::new(),
     ];
     for name in &names {
-        for endpoint in ["logs?filename=a&", "files?"] {
-            let got = primary
-                .raw(&format!(
-                    "GET /{endpoint}hostname={name} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-                ))
-                .await;
+        for got in primary.by_hostname(name).await {
             let refused = got.contains("\"unknown_host\"") || got.contains("\"bad_parameter\"");
             assert!(refused, "{name}: {got}");
         }

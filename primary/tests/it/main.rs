@@ -97,6 +97,17 @@ impl Primary {
         }
     }
 
+    /// What each endpoint that takes a `hostname` says to this one, byte for byte.
+    async fn by_hostname(&self, name: &str) -> Vec<String> {
+        let mut answers = Vec::new();
+        for endpoint in ["logs?filename=a&", "files?"] {
+            let request =
+                format!("GET /{endpoint}hostname={name} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+            answers.push(self.raw(&request).await);
+        }
+        answers
+    }
+
     /// Sends bytes and reads until the other side closes.
     async fn raw(&self, request: &str) -> String {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
