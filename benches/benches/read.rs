@@ -7,10 +7,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on ends")]
 
-use backscroll_benches::corpus::{ABSENT, write_large};
 use backscroll_benches::engines::cold::check_evicts;
 use backscroll_benches::engines::inline::Inline;
 use backscroll_benches::engines::reading::{Cache, Reading, Use, open};
+use backscroll_samples::{ABSENT, write_large};
 use backscroll_secondary::read::Engine;
 use backscroll_secondary::read::probe::probe;
 use backscroll_secondary::read::threads::Threads;

@@ -1,6 +1,5 @@
 //! What needs both servers, and nothing that they need.
 //!
-//! - [`corpus`]: sample logs, the same at every run.
 //! - [`engines`]: what the benchmarks drive: the search from memory, the read engines and
 //!   their limit, files that are not in the page cache.
 //! - [`fleet`]: a primary and its secondaries in this process, for the demo and the tests.
@@ -15,7 +14,6 @@
 #![forbid(unsafe_code)]
 
 pub mod compare;
-pub mod corpus;
 pub mod engines;
 pub mod fleet;
 pub mod load;

@@ -10,7 +10,7 @@
 mod client;
 mod server;
 
-use backscroll_benches::corpus::{ABSENT, write_large};
+use backscroll_samples::{ABSENT, write_large};
 use backscroll_secondary::read::probe::probe;
 use client::Clients;
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};

@@ -4,12 +4,10 @@
 //! The `curl` lines go to standard output, everything else to standard error.
 
 use anyhow::{Context as _, Result, ensure};
-use backscroll_benches::corpus;
 use backscroll_benches::fleet::{Fleet, Member};
 use backscroll_benches::tour::{Line, own_tour, sample_tour};
 use backscroll_shared::telemetry::logs::{self, LogArgs, LogFormat};
 use clap::Parser;
-use jiff::{SignedDuration, Zoned};
 use std::io::{ErrorKind, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -31,9 +29,6 @@ struct Args {
     #[arg(long, value_name = "DIR")]
     log_dir: Option<PathBuf>,
 }
-
-/// How often each `app.log` grows by a line.
-const GROWTH: Duration = Duration::from_millis(250);
 
 /// How long answers in flight may take to end after Ctrl-C: somebody waits at a terminal.
 const STOP_TIME: Duration = Duration::from_millis(700);
@@ -112,13 +107,13 @@ fn sample_members() -> Result<(Vec<Member>, TempDir)> {
     eprintln!("making sample logs for three hosts");
     let dir = tempfile::Builder::new().prefix("backscroll-demo-").tempdir()?;
     // They end about now, and `app.log` goes on from there.
-    let start = Zoned::now().datetime() - SignedDuration::from_hours(24 * (corpus::DAYS + 1));
+    let start = backscroll_samples::recent_start();
     let mut members = Vec::new();
     for number in 1..=3u16 {
         let name = format!("secondary-{number}");
         let log_dir = dir.path().join(&name);
         std::fs::create_dir(&log_dir)?;
-        corpus::write_logs(&log_dir, &name, start)?;
+        backscroll_samples::write_logs(&log_dir, &name, start)?;
         members.push(Member { name, log_dir, port: 8000 + number });
     }
     Ok((members, dir))
@@ -151,11 +146,11 @@ fn print_tour(tour: &[Line]) -> Result<()> {
 }
 
 async fn grow(members: &[Member]) -> Result<()> {
-    let mut tick = tokio::time::interval(GROWTH);
+    let mut tick = tokio::time::interval(backscroll_samples::GROWTH);
     for count in 0.. {
         tick.tick().await;
         for member in members {
-            corpus::append_now(&member.log_dir, &member.name, count)?;
+            backscroll_samples::append_now(&member.log_dir, &member.name, count)?;
         }
     }
     Ok(())

@@ -3,10 +3,10 @@
 use super::machine::Machine;
 use super::process::{Ran, cpu_seconds, run, run_for_output};
 use super::stop;
-use crate::corpus::write_large;
 use crate::load::report::Report;
 use crate::program::{self, Program};
 use anyhow::{Context as _, Result};
+use backscroll_samples::write_large;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Seek as _, SeekFrom};

@@ -154,7 +154,6 @@ mod tests {
     use super::super::inline::Inline;
     use super::super::search::Tally;
     use super::*;
-    use crate::corpus;
     use backscroll_secondary::read::probe::probe;
     use backscroll_secondary::read::threads::Threads;
     use backscroll_secondary::read::uring::{RingAlone, Uring};
@@ -179,7 +178,7 @@ mod tests {
     fn every_engine_finds_the_same_at_every_block_size_and_depth() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("large.log");
-        corpus::write_large(&path, 3 << 20).unwrap();
+        backscroll_samples::write_large(&path, 3 << 20).unwrap();
         let expected = tally(Inline, &path, &Reading::new(256 << 10, 1));
         assert!(expected.records > 100, "{expected:?}");
         for (block_bytes, depth) in [(16 << 10, 1), (64 << 10, 4), (1 << 20, 16)] {

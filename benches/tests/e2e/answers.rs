@@ -1,7 +1,6 @@
 //! What a fleet answers.
 
 use crate::support::{Sample, body, curl, tac_grep_head};
-use backscroll_benches::corpus;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -55,7 +54,7 @@ fn a_log_read_while_it_grows_is_what_it_was_when_it_was_opened() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             for count in (0..).take_while(|_| !stop.load(Relaxed)) {
-                corpus::append_now(path.parent().unwrap(), "secondary-2", count).unwrap();
+                backscroll_samples::append_now(path.parent().unwrap(), "secondary-2", count).unwrap();
             }
         });
         // Told to stop also where an assertion fails: the scope waits for the writer.

@@ -88,7 +88,7 @@ fn the_demo_serves_a_folder_of_ones_own_with_a_file_found_there() {
 #[test]
 fn a_client_that_does_not_read_does_not_keep_the_demo_from_stopping() {
     let dir = tempfile::tempdir().unwrap();
-    backscroll_benches::corpus::write_large(&dir.path().join("large.log"), 64 << 20).unwrap();
+    backscroll_samples::write_large(&dir.path().join("large.log"), 64 << 20).unwrap();
     let demo = Demo::start(&["--log-dir", dir.path().to_str().unwrap()]);
     let url = demo.curls[0].trim_start_matches("curl ").trim_matches('\'').replace("&n=20", "");
     let mut reader = Command::new("curl")

@@ -1,7 +1,6 @@
 //! The real programs: killed, told to stop, and looked at under load.
 
 use crate::support::curl;
-use backscroll_benches::corpus;
 use backscroll_benches::program::Program;
 use rustix::process::Signal;
 use std::io::Read as _;
@@ -22,7 +21,7 @@ struct Pair {
 impl Pair {
     fn start() -> Pair {
         let dir = tempfile::tempdir().unwrap();
-        corpus::write_large(&dir.path().join("large.log"), LARGE).unwrap();
+        backscroll_samples::write_large(&dir.path().join("large.log"), LARGE).unwrap();
         let log_dir = dir.path().to_str().unwrap();
         let secondary = Program::start(
             "backscroll-secondary",

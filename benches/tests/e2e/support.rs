@@ -1,6 +1,5 @@
 //! `curl` and the tools that it is compared with.
 
-use backscroll_benches::corpus;
 use backscroll_benches::fleet::{Fleet, Member};
 use jiff::civil::datetime;
 use std::path::{Path, PathBuf};
@@ -21,7 +20,7 @@ impl Sample {
                 let name = format!("secondary-{number}");
                 let log_dir = dir.path().join(&name);
                 std::fs::create_dir(&log_dir).unwrap();
-                corpus::write_logs(&log_dir, &name, datetime(2026, 11, 1, 0, 0, 0, 0)).unwrap();
+                backscroll_samples::write_logs(&log_dir, &name, datetime(2026, 11, 1, 0, 0, 0, 0)).unwrap();
                 Member { name, log_dir, port: 0 }
             })
             .collect();

@@ -19,12 +19,12 @@ pub enum Refusal {
     Switch(u8),
     /// A seccomp profile refuses the call.
     #[error(
-        "a seccomp profile refuses it (EPERM): run the container with a profile that allows io_uring_setup, io_uring_enter and io_uring_register, or use --io threads"
+        "a seccomp profile refuses it (EPERM): run the container with --security-opt seccomp=deploy/seccomp-io-uring.json, or a profile of your own that allows io_uring_setup, io_uring_enter and io_uring_register, or use --io threads"
     )]
     Seccomp,
     /// The kernel has no io_uring, or a profile hides it.
     #[error(
-        "the kernel has no io_uring, or a container's profile hides it (ENOSYS): use Linux 6.0 or later and a profile that allows io_uring_setup, io_uring_enter and io_uring_register, or use --io threads"
+        "the kernel has no io_uring, or a container's profile hides it (ENOSYS): use Linux 6.0 or later and --security-opt seccomp=deploy/seccomp-io-uring.json, or a profile of your own that allows io_uring_setup, io_uring_enter and io_uring_register, or use --io threads"
     )]
     Missing,
     /// The ring's memory does not fit the limit.

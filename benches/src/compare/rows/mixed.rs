@@ -7,9 +7,9 @@ use crate::compare::plots::{Line, Plot};
 use crate::compare::pool::Pool;
 use crate::compare::report::{Results, Row};
 use crate::compare::stats::{Samples, Target};
-use crate::corpus::ABSENT;
 use crate::load::report::Report;
 use anyhow::Result;
+use backscroll_samples::ABSENT;
 
 const DEEP: [u32; 5] = [0, 1, 4, 16, 64];
 

@@ -5,8 +5,8 @@ use crate::compare::cold;
 use crate::compare::process::{Ran, run, run_for_output, run_pipe};
 use crate::compare::report::{Results, Row};
 use crate::compare::stats::{Samples, Target};
-use crate::corpus::ABSENT;
 use anyhow::{Context as _, Result, ensure};
+use backscroll_samples::ABSENT;
 use std::path::Path;
 use std::process::Command;
 

@@ -8,9 +8,9 @@ use crate::compare::pool::Pool;
 use crate::compare::report::{Results, Row};
 use crate::compare::stats::{Samples, Target};
 use crate::compare::throttle::Throttle;
-use crate::corpus::write_large;
 use crate::load::report::Report;
 use anyhow::{Context as _, Result};
+use backscroll_samples::write_large;
 use std::path::PathBuf;
 
 /// What the servers may read from the disk, in bytes a second: far less than they can match.

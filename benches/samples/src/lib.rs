@@ -1,11 +1,17 @@
-//! Sample logs, the same at every run but for their times: a host's own `alternatives.log`, `dpkg.log` and
-//! `app.log`, and one large file for figures.
+//! Sample logs, the same at every run but for their times: a host's own `alternatives.log`,
+//! `dpkg.log` and `app.log`, and one large file for figures.
+//!
+//! The program `backscroll-samples` writes them into directories and lets `app.log` grow, for
+//! the fleet of `docker-compose.yml`.
+
+#![forbid(unsafe_code)]
 
 use jiff::civil::{DateTime, datetime};
 use jiff::{SignedDuration, Zoned};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
+use std::time::Duration;
 
 /// Lines of each host's logs: about 4 MiB together.
 const ALTERNATIVES_LINES: u64 = 6_000;
@@ -41,6 +47,14 @@ impl Numbers {
 
 /// Days that sample logs reach over, give or take some hours.
 pub const DAYS: i64 = 14;
+
+/// How often each `app.log` grows by a line where somebody looks on.
+pub const GROWTH: Duration = Duration::from_millis(250);
+
+/// The time from which sample logs reach about to the present.
+pub fn recent_start() -> DateTime {
+    Zoned::now().datetime() - SignedDuration::from_hours(24 * (DAYS + 1))
+}
 
 /// Writes a host's sample logs into `dir`: about [`DAYS`] days of them, from `start` on.
 pub fn write_logs(dir: &Path, host: &str, start: DateTime) -> io::Result<()> {
@@ -86,7 +100,24 @@ pub const ABSENT: &str = "no-line-holds-this";
 pub fn append_now(dir: &Path, host: &str, count: u64) -> io::Result<()> {
     let mut numbers = Numbers::of_host(&format!("{host}{count}"));
     let line = app_line(host, Zoned::now().datetime(), &mut numbers);
-    OpenOptions::new().append(true).open(dir.join("app.log"))?.write_all(line.as_bytes())
+    OpenOptions::new().append(true).create(true).open(dir.join("app.log"))?.write_all(line.as_bytes())
+}
+
+/// Bytes of an `app.log` past which [`rotate`] begins a new one: about two days of growth.
+const ROTATE_BYTES: u64 = 64 << 20;
+
+/// Begins a new `app.log` in `dir` where the old one is large, and keeps that as `app.log.1`.
+pub fn rotate(dir: &Path) -> io::Result<()> {
+    rotate_past(dir, ROTATE_BYTES)
+}
+
+#[expect(clippy::disallowed_methods, reason = "no ring thread comes here")]
+fn rotate_past(dir: &Path, bytes: u64) -> io::Result<()> {
+    let log = dir.join("app.log");
+    if std::fs::metadata(&log)?.len() > bytes {
+        std::fs::rename(&log, dir.join("app.log.1"))?;
+    }
+    Ok(())
 }
 
 fn create(path: &Path) -> io::Result<BufWriter<File>> {
@@ -170,6 +201,18 @@ mod tests {
         assert!(one.iter().zip(&other).all(|(a, b)| a != b));
         let bytes: usize = one.iter().map(Vec::len).sum();
         assert!((3 << 20..5 << 20).contains(&bytes), "{bytes}");
+    }
+
+    #[test]
+    fn a_large_app_log_is_kept_under_another_name_and_begun_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        append_now(dir.path(), "secondary-1", 0).unwrap();
+        rotate_past(dir.path(), 1 << 10).unwrap();
+        assert!(!dir.path().join("app.log.1").exists());
+        rotate_past(dir.path(), 10).unwrap();
+        append_now(dir.path(), "secondary-1", 1).unwrap();
+        let [old, new] = ["app.log.1", "app.log"].map(|name| std::fs::read(dir.path().join(name)).unwrap());
+        assert!(!old.is_empty() && !new.is_empty() && old != new);
     }
 
     #[test]

@@ -1,0 +1,74 @@
+//! `backscroll-samples`: hosts' sample logs, each in a directory of its own, which grow until
+//! the program is stopped.
+
+use anyhow::{Context as _, Result};
+use backscroll_samples::{GROWTH, append_now, recent_start, rotate, write_logs};
+use clap::Parser;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Writes sample logs of hosts, and lets them grow until it is stopped
+#[derive(Debug, Parser)]
+#[command(name = "backscroll-samples", version)]
+struct Args {
+    /// A host's name and the directory for its logs
+    #[arg(required = true, value_name = "HOST=DIR", value_parser = host)]
+    hosts: Vec<Host>,
+}
+
+#[derive(Debug, Clone)]
+struct Host {
+    name: String,
+    dir: PathBuf,
+}
+
+fn host(text: &str) -> Result<Host, &'static str> {
+    let (name, dir) = text.split_once('=').ok_or("write HOST=DIR, as in web1=/srv/logs")?;
+    Ok(Host { name: name.to_owned(), dir: dir.into() })
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("backscroll-samples: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Never ends but by an error or a signal.
+fn run(args: &Args) -> Result<()> {
+    for host in &args.hosts {
+        begin(host).with_context(|| format!("{}", host.dir.display()))?;
+    }
+    for count in 0.. {
+        for Host { name, dir } in &args.hosts {
+            rotate(dir)
+                .and_then(|()| append_now(dir, name, count))
+                .with_context(|| format!("{}", dir.display()))?;
+        }
+        pause();
+    }
+    Ok(())
+}
+
+/// What an earlier run has left goes on.
+fn begin(Host { name, dir }: &Host) -> Result<()> {
+    if is_begun(dir) {
+        append_now(dir, name, 0)?
+    } else {
+        write_logs(dir, name, recent_start())?
+    }
+    Ok(())
+}
+
+/// `app.log` is the last one that is written.
+fn is_begun(dir: &Path) -> bool {
+    dir.join("app.log").exists()
+}
+
+#[expect(clippy::disallowed_methods, reason = "no ring thread is here")]
+fn pause() {
+    std::thread::sleep(GROWTH);
+}

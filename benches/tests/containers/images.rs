@@ -1,0 +1,58 @@
+//! The images: how large, as whom, and that they need nothing but themselves.
+
+use crate::engine::{Container, docker, run};
+use crate::faults::readable_dir;
+use serde_json::Value;
+
+/// Most that an image of ours may add to its base, in bytes.
+const MOST_ADDED: u64 = 20_000_000;
+
+fn inspect(image: &str, format: &str) -> String {
+    docker(&["image", "inspect", "--format", format, image])
+}
+
+#[test]
+#[ignore = "needs a container engine: .ci/containers"]
+fn an_image_adds_little_to_its_base_and_runs_as_nobody_in_particular() {
+    let size = |image: &str| inspect(image, "{{.Size}}").parse::<u64>().unwrap();
+    let base = size("debian:bookworm-slim");
+    for image in ["backscroll-secondary", "backscroll-primary"] {
+        let added = size(image) - base;
+        eprintln!("{image}: {} kB above its base", added / 1000);
+        assert!(added <= MOST_ADDED, "{image}: {added} bytes above its base");
+        let config: Value = serde_json::from_str(&inspect(image, "{{json .Config}}")).unwrap();
+        assert_eq!(config["User"], "10001:10001", "{image}");
+        assert_eq!(config["StopSignal"], "SIGTERM", "{image}");
+        let program = format!("/usr/local/bin/{image}");
+        assert_eq!(config["Healthcheck"]["Test"], serde_json::json!(["CMD", program, "healthcheck"]));
+        assert_eq!(
+            config["Labels"]["org.opencontainers.image.version"],
+            env!("CARGO_PKG_VERSION"),
+            "{image}"
+        );
+        assert_eq!(
+            docker(&["run", "--rm", image, "--version"]),
+            format!("{image} {}", env!("CARGO_PKG_VERSION"))
+        );
+    }
+}
+
+#[test]
+#[ignore = "needs a container engine: .ci/containers"]
+fn the_health_check_tells_what_is_wrong() {
+    let dir = readable_dir();
+    let mount = format!("{}:/logs:ro", dir.path().display());
+    let secondary = Container::start(&["--volume", &mount, "--network", "none", "backscroll-secondary"]);
+    let check =
+        || run(&["docker", "exec", &secondary.0, "/usr/local/bin/backscroll-secondary", "healthcheck"]);
+    assert!(secondary.comes_to_answer("/readyz", "is empty"), "{}", secondary.said());
+    let (well, text) = check();
+    assert!(!well && text.contains("is empty"), "{text}");
+    std::fs::write(dir.path().join("app.log"), "one\n").unwrap();
+    let (well, text) = check();
+    assert!(well, "{text}");
+    // Nobody there: an image's other program asks at its own address.
+    let (well, text) =
+        run(&["docker", "run", "--rm", "--network", "none", "backscroll-primary", "healthcheck"]);
+    assert!(!well && text.contains("127.0.0.1:8000"), "{text}");
+}
