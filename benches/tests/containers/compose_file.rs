@@ -108,7 +108,7 @@ fn assert_contained(fleet: &Fleet) {
     let routes = fleet.inspect("secondary-1", "{{json .NetworkSettings.Networks}}");
     let networks: Value = serde_json::from_str(&routes).unwrap();
     assert_eq!(networks.as_object().unwrap().len(), 1, "{routes}");
-    assert_eq!(fleet.inspect("secondary-1", "{{json .NetworkSettings.Ports}}"), "{\"8001/tcp\":null}");
+    assert_eq!(fleet.inspect("secondary-1", "{{json .HostConfig.PortBindings}}"), "{}");
 }
 
 #[test]
