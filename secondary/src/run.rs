@@ -50,7 +50,7 @@ pub fn run(
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + 'static,
 ) -> Result<(), RunError> {
-    let catalog = Catalog::open(&config.log_dir).map_err(RunError::Config)?;
+    let catalog = Catalog::open(&config.log_dir, &config.extra_log_dirs).map_err(RunError::Config)?;
     let (uring, io_fallback) = match config.io {
         Io::Threads => (false, None),
         Io::Uring => probe().map(|()| (true, None))?,

@@ -11,6 +11,7 @@ mod catalog;
 mod clients;
 mod endpoints;
 mod engines;
+mod extra_log_dirs;
 mod files_that_change;
 mod healthcheck;
 mod parameters;
