@@ -1,5 +1,6 @@
-//! Finding files, confined below the log directory.
+//! Finding files, confined below the log directory and the extra ones.
 //!
+//! An extra directory is a mount of sorts: its name hides an entry of the log directory.
 //! Every look-up starts at a descriptor that has been held since the start, and the kernel
 //! itself refuses to leave it: `openat2` with `RESOLVE_BENEATH`, `RESOLVE_NO_SYMLINKS` and
 //! `RESOLVE_NO_MAGICLINKS`. There is no check that something else could get in between.
@@ -7,17 +8,22 @@
 //! These calls run on a ring thread. They look at names and inodes, not at data; the ring
 //! has no confined open that would not start a kernel worker thread.
 
-use backscroll_shared::query::FileName;
+mod log_dir;
+
+use crate::config::ExtraLogDir;
+use backscroll_shared::query::{FileName, quoted};
 use backscroll_shared::wire::problem::{Code, Problem};
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
+use log_dir::LogDir;
+use rustix::fs::{FileType, OFlags, fstat};
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-/// The log directory.
+/// The only way from a name to a file.
 #[derive(Debug)]
 pub struct Catalog {
-    dir: OwnedFd,
+    main: LogDir,
+    extra: Vec<LogDir>,
 }
 
 /// A log file, opened.
@@ -31,23 +37,32 @@ pub struct LogFile {
     pub modified_seconds: i64,
 }
 
-const RESOLVE: ResolveFlags =
-    ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
-
-/// Times that a look-up is begun again where a rename elsewhere got in its way.
-const RETRIES: u32 = 16;
-
 impl Catalog {
-    /// Opens the log directory. The error is for the operator.
-    pub fn open(dir: &Path) -> Result<Catalog, String> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let fd = rustix::fs::open(dir, flags, Mode::empty()).map_err(|errno| {
+    /// Opens the directories. The error is for the operator.
+    pub fn open(dir: &Path, extra: &[ExtraLogDir]) -> Result<Catalog, String> {
+        let main = LogDir::open(None, dir).map_err(|errno| {
             format!("the log directory {} cannot be opened: {errno}; name one with --log-dir", dir.display())
         })?;
-        let catalog = Catalog { dir: fd };
-        catalog.open_dir(b".").map_err(|errno| {
+        let mut catalog = Catalog { main, extra: Vec::new() };
+        catalog.open_dir(b"").map_err(|errno| {
             format!("openat2 is refused ({errno}): Linux 5.6 or later is needed, and a container's profile must allow it")
         })?;
+        for given in extra {
+            let dir = LogDir::open(Some(given.name()), given.dir()).map_err(|errno| {
+                format!(
+                    "--extra-log-dir {}: the directory {} cannot be opened: {errno}",
+                    quoted(given.name()),
+                    given.dir().display()
+                )
+            })?;
+            if catalog.main.has(given.name()) {
+                tracing::warn!(
+                    log_dir = %given.dir().display(),
+                    "{dir} hides what has that name in --log-dir: give it another name to have both"
+                );
+            }
+            catalog.extra.push(dir);
+        }
         Ok(catalog)
     }
 
@@ -59,7 +74,11 @@ impl Catalog {
         }
         // A FIFO without a writer would block the open, a terminal would become ours.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let file = self.resolve(name.as_bytes(), flags).map_err(|errno| match self.check() {
+        let (dir, path) = self.locate(name.as_bytes());
+        if path.is_empty() {
+            return Err(not_found(name));
+        }
+        let file = dir.resolve(path, flags).map_err(|errno| match dir.check() {
             Err(why) if errno == Errno::NOENT => Problem::new(Code::IoError, why),
             _ => problem(name, errno),
         })?;
@@ -70,30 +89,42 @@ impl Catalog {
         Ok(LogFile { file, size: u64::try_from(stat.st_size).unwrap_or(0), modified_seconds: stat.st_mtime })
     }
 
-    /// Opens a directory below the log directory; `.` is that itself.
-    pub(crate) fn open_dir(&self, path: &[u8]) -> Result<OwnedFd, Errno> {
-        self.resolve(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC)
+    /// Opens the directory of this name: the log directory has the empty one.
+    pub(crate) fn open_dir(&self, name: &[u8]) -> Result<OwnedFd, Errno> {
+        let (dir, path) = self.locate(name);
+        let path = if path.is_empty() { b"." } else { path };
+        dir.resolve(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC)
     }
 
-    /// Whether the directory is still there.
+    /// The directory that has itself this name, and is not one below another.
+    pub(crate) fn log_dir(&self, name: &[u8]) -> Option<&LogDir> {
+        let (dir, path) = self.locate(name);
+        Some(dir).filter(|_| path.is_empty())
+    }
+
+    /// The names of the extra directories.
+    pub(crate) fn extra_names(&self) -> impl Iterator<Item = &[u8]> {
+        self.extra.iter().filter_map(|dir| dir.name.as_deref())
+    }
+
+    /// Whether the directories are still there.
     pub(crate) fn check(&self) -> Result<(), String> {
-        match fstat(&self.dir) {
-            Ok(stat) if stat.st_nlink > 0 => Ok(()),
-            Ok(_) => {
-                Err("the log directory has been removed: restart the secondary once it is there again"
-                    .to_owned())
-            }
-            Err(errno) => Err(format!("the log directory cannot be looked at: {errno}")),
-        }
+        self.dirs().try_for_each(LogDir::check)
     }
 
-    fn resolve(&self, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
-        let mut tries = 0;
-        loop {
-            match openat2(&self.dir, path, flags, Mode::empty(), RESOLVE) {
-                Err(Errno::AGAIN | Errno::INTR) if tries < RETRIES => tries += 1,
-                result => return result,
-            }
+    fn dirs(&self) -> impl Iterator<Item = &LogDir> {
+        std::iter::once(&self.main).chain(&self.extra)
+    }
+
+    /// The directory that a name leads to, and the path below it.
+    fn locate<'n>(&self, name: &'n [u8]) -> (&LogDir, &'n [u8]) {
+        let (first, rest) = match name.iter().position(|b| *b == b'/') {
+            Some(at) => (&name[..at], &name[at + 1..]),
+            None => (name, &b""[..]),
+        };
+        match self.extra.iter().find(|dir| dir.name.as_deref() == Some(first)) {
+            Some(dir) => (dir, rest),
+            None => (&self.main, name),
         }
     }
 }

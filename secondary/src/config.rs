@@ -1,10 +1,15 @@
 //! What the operator chose: raw arguments become a [`Config`] that is valid, once.
 
+mod extra_log_dir;
+
+pub use extra_log_dir::ExtraLogDir;
+
 use crate::read::block;
 use backscroll_shared::cli::healthcheck;
 use backscroll_shared::limits;
 use backscroll_shared::telemetry::logs::LogArgs;
 use clap::{Parser, ValueEnum};
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -33,6 +38,10 @@ pub struct Args {
     /// Directory whose files are served
     #[arg(long, env = "BACKSCROLL_LOG_DIR", default_value = "/var/log", value_name = "DIR")]
     pub log_dir: PathBuf,
+    /// Directory that is served beside it, its files as NAME/path, as in
+    /// pods=/var/log/pods; repeatable
+    #[arg(long, env = "BACKSCROLL_EXTRA_LOG_DIRS", value_delimiter = ',', value_name = "NAME=DIR")]
+    pub extra_log_dir: Vec<OsString>,
     /// Name of this host in answers [default: the system's host name]
     #[arg(long, env = "BACKSCROLL_HOSTNAME", value_name = "NAME")]
     pub hostname: Option<String>,
@@ -57,6 +66,8 @@ const DEFAULT_THREADS: usize = 4;
 pub struct Config {
     /// Directory whose files are served.
     pub log_dir: PathBuf,
+    /// Directories that are served beside it.
+    pub extra_log_dirs: Vec<ExtraLogDir>,
     /// Name of this host in answers.
     pub hostname: String,
     /// How files are read.
@@ -95,7 +106,9 @@ impl TryFrom<&Args> for Config {
         if !(1..=MAX_THREADS).contains(&threads) {
             return Err(format!("--threads {threads}: give a number from 1 to {MAX_THREADS}"));
         }
-        Ok(Config { hostname, threads, io: args.io, ..Config::new(args.log_dir.clone(), String::new()) })
+        let extra_log_dirs = ExtraLogDir::list(&args.extra_log_dir)?;
+        let config = Config::new(args.log_dir.clone(), hostname);
+        Ok(Config { extra_log_dirs, threads, io: args.io, ..config })
     }
 }
 
@@ -104,6 +117,7 @@ impl Config {
     pub fn new(log_dir: PathBuf, hostname: String) -> Config {
         Config {
             log_dir,
+            extra_log_dirs: Vec::new(),
             hostname,
             io: Io::Auto,
             threads: 1,

@@ -1,4 +1,4 @@
-//! `GET /files`: what `ls` would say of the log directory.
+//! `GET /files`: what `ls` would say of the log directory, the extra ones in it.
 
 use crate::catalog::Catalog;
 use crate::read::Engine;
@@ -92,20 +92,19 @@ async fn walk<E: Engine>(
     let mut found = Vec::new();
     let mut seen = 0;
     let mut name_bytes = 0;
-    let mut pending: Vec<(Vec<u8>, usize)> = vec![(Vec::new(), 0)];
+    let extra = catalog.extra_names().map(|name| (name.to_vec(), 1));
+    let mut pending: Vec<(Vec<u8>, usize)> = std::iter::once((Vec::new(), 0)).chain(extra).collect();
     while let Some((path, depth)) = pending.pop() {
-        let here: &[u8] = if path.is_empty() { b"." } else { &path };
-        let dir = match catalog.open_dir(here).and_then(|fd| Ok((Dir::read_from(&fd)?, fd))) {
+        let dir = match catalog.open_dir(&path).and_then(|fd| Ok((Dir::read_from(&fd)?, fd))) {
             Ok(dir) => dir,
-            // The log directory itself is another matter than one below it.
-            Err(errno) if path.is_empty() => {
-                return Err(Problem::new(
-                    Code::IoError,
-                    format!("the log directory cannot be listed: {errno}"),
-                ));
-            }
-            Err(errno) if is_no_business_of_ours(errno) => continue,
-            Err(errno) => return Err(unlisted(errno)),
+            Err(errno) => match catalog.log_dir(&path) {
+                // It is another matter than one below it.
+                Some(dir) => {
+                    return Err(Problem::new(Code::IoError, format!("{dir} cannot be listed: {errno}")));
+                }
+                None if is_no_business_of_ours(errno) => continue,
+                None => return Err(unlisted(errno)),
+            },
         };
         let (entries, fd) = dir;
         for entry in entries {
@@ -118,7 +117,7 @@ async fn walk<E: Engine>(
                 return Err(Problem::new(
                     Code::IoError,
                     format!(
-                        "the log directory holds more than {ENTRIES} entries: too many to be listed; /logs still serves each by its name"
+                        "the log directories hold more than {ENTRIES} entries: too many to be listed; /logs still serves each by its name"
                     ),
                 ));
             }
@@ -136,6 +135,10 @@ async fn walk<E: Engine>(
                 continue;
             }
             let full = if path.is_empty() { name.to_vec() } else { [&path, &b"/"[..], name].concat() };
+            // An extra directory stands in its place.
+            if catalog.log_dir(&full).is_some() {
+                continue;
+            }
             let stat = match statat(&fd, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(stat) => stat,
                 Err(errno) if is_no_business_of_ours(errno) => continue,

@@ -2,6 +2,7 @@
 
 use crate::support::{Server, find, write};
 use backscroll_secondary::Io;
+use backscroll_secondary::config::ExtraLogDir;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -74,13 +75,19 @@ fn whatever_is_no_plain_file_does_not_exist() {
 
 #[test]
 fn no_generated_path_leads_out() {
-    let server = Server::start(Io::Uring);
+    let extra = tempfile::tempdir().unwrap();
+    write(&extra.path().join("app.log"), b"line\n");
+    let given = format!("extra={}", extra.path().display());
+    let server = Server::with(|config| {
+        config.io = Io::Uring;
+        config.extra_log_dirs = ExtraLogDir::list(&[given.into()]).unwrap();
+    });
     server.write("app.log", b"line\n");
     server.write("sub/app.log", b"line\n");
     let inside = server.dir.path().file_name().unwrap().to_str().unwrap().to_owned();
     write(&server.dir.path().parent().unwrap().join(format!("{inside}-canary")), CANARY);
     let part = prop_oneof![
-        3 => prop::sample::select(vec!["..", ".", "", "sub", "app.log", "etc", "passwd", "proc", "self", "root"]).prop_map(str::to_owned),
+        3 => prop::sample::select(vec!["..", ".", "", "sub", "extra", "app.log", "etc", "passwd", "proc", "self", "root"]).prop_map(str::to_owned),
         1 => prop::sample::select(vec!["%2e%2e", "%252e%252e", "..%2f", "%c0%ae%c0%ae", "..;", "..\\", "%00", "..%00", "%0a", "\u{2025}", "....//", "%ef%bc%8e%ef%bc%8e", "~", "C:", "file:"]).prop_map(str::to_owned),
         1 => Just(format!("{inside}-canary")),
         1 => "[^&#+% \r\n\t\u{0}]{0,4}",
