@@ -46,7 +46,7 @@ impl Catalog {
         })?;
         let catalog = Catalog { dir: fd };
         catalog.open_dir(b".").map_err(|errno| {
-            format!("openat2 is refused ({errno}): Linux 5.6 or later is needed, and a container's profile must allow it")
+            format!("openat2 is refused ({errno}): Linux 5.6 or later is needed, and neither a container's profile nor RestrictSUIDSGID= of a systemd unit, which DynamicUser= brings, may refuse it")
         })?;
         Ok(catalog)
     }
