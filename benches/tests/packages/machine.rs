@@ -17,7 +17,7 @@ const PREFIX: &str = "backscroll-packages-";
 const COMMAND_SECONDS: &str = "90";
 
 /// How long is waited for what becomes true by itself.
-const WAIT_TIME: Duration = Duration::from_secs(60);
+const WAIT_TIME: Duration = Duration::from_mins(1);
 
 /// How often it is looked.
 const WAIT_INTERVAL: Duration = Duration::from_millis(200);
@@ -133,7 +133,7 @@ impl Machine {
 impl Drop for Machine {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let journal = self.shell("journalctl --no-pager --lines 60");
+            let journal = self.shell("journalctl --no-pager --lines 25");
             eprintln!("{}", String::from_utf8_lossy(&journal.stdout));
         }
         remove(&self.name);
