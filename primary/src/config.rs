@@ -4,12 +4,16 @@ use crate::fleet::discovery::Sources;
 use crate::fleet::file::FleetFile;
 use crate::fleet::{dns, fixed};
 use crate::upstream::Times;
+use backscroll_shared::cli::healthcheck;
 use backscroll_shared::telemetry::logs::LogArgs;
 use clap::Parser;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::num::NonZero;
 use std::time::Duration;
+
+/// Where it listens unless told otherwise.
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:8000";
 
 /// Connections at once. Each costs some tens of KiB and one descriptor, and one more to
 /// its host: within the usual limits of a service.
@@ -35,11 +39,12 @@ const DNS_INTERVAL: Duration = Duration::from_secs(10);
 #[command(
     name = "backscroll-primary",
     version,
-    about = "Reads the newest lines first, from the fleet's log files where they lie"
+    about = "Reads the newest lines first, from the fleet's log files where they lie",
+    after_help = healthcheck::HELP
 )]
 pub struct Args {
     /// Where to listen
-    #[arg(long, env = "BACKSCROLL_LISTEN", default_value = "127.0.0.1:8000", value_name = "ADDR")]
+    #[arg(long, env = "BACKSCROLL_LISTEN", default_value = DEFAULT_LISTEN, value_name = "ADDR")]
     pub listen: SocketAddr,
     /// A host of the fleet and where its secondary listens, as in web1=http://10.0.0.1:8001;
     /// repeatable

@@ -1,8 +1,9 @@
 //! Arguments, configuration, telemetry, run, drain.
 
-use backscroll_primary::config::STREAMS_EACH;
+use backscroll_primary::config::{DEFAULT_LISTEN, STREAMS_EACH};
 use backscroll_primary::{Args, Config, run};
-use backscroll_shared::{cli, descriptors, telemetry::logs};
+use backscroll_shared::cli::{self, healthcheck};
+use backscroll_shared::{descriptors, telemetry::logs};
 use std::process::ExitCode;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -10,6 +11,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 const PROGRAM: &str = "backscroll-primary";
 
 fn main() -> ExitCode {
+    if let Some(status) = healthcheck::asked_for(PROGRAM, DEFAULT_LISTEN) {
+        return status.into();
+    }
     let args = match cli::parse::<Args>(PROGRAM) {
         Ok(args) => args,
         Err(status) => return ExitCode::from(status),

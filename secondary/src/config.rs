@@ -1,12 +1,16 @@
 //! What the operator chose: raw arguments become a [`Config`] that is valid, once.
 
 use crate::read::block;
+use backscroll_shared::cli::healthcheck;
 use backscroll_shared::limits;
 use backscroll_shared::telemetry::logs::LogArgs;
 use clap::{Parser, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// Where it listens unless told otherwise.
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:8001";
 
 /// How files are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -21,10 +25,10 @@ pub enum Io {
 
 /// Reads one host's log files, the newest lines first, and serves them over HTTP
 #[derive(Debug, Clone, Parser)]
-#[command(name = crate::PROGRAM, version)]
+#[command(name = crate::PROGRAM, version, after_help = healthcheck::HELP)]
 pub struct Args {
     /// Address to listen on
-    #[arg(long, env = "BACKSCROLL_LISTEN", default_value = "127.0.0.1:8001", value_name = "ADDR")]
+    #[arg(long, env = "BACKSCROLL_LISTEN", default_value = DEFAULT_LISTEN, value_name = "ADDR")]
     pub listen: SocketAddr,
     /// Directory whose files are served
     #[arg(long, env = "BACKSCROLL_LOG_DIR", default_value = "/var/log", value_name = "DIR")]

@@ -1,8 +1,9 @@
 //! `backscroll-secondary`: arguments, configuration, log, [`run`].
 
+use backscroll_secondary::config::DEFAULT_LISTEN;
 use backscroll_secondary::run::RunError;
 use backscroll_secondary::{Args, Config, PROGRAM, run};
-use backscroll_shared::cli::{self, EXIT_USAGE};
+use backscroll_shared::cli::{self, EXIT_USAGE, healthcheck};
 use backscroll_shared::descriptors;
 use backscroll_shared::telemetry::logs;
 use std::net::TcpListener;
@@ -10,6 +11,9 @@ use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
+    if let Some(status) = healthcheck::asked_for(PROGRAM, DEFAULT_LISTEN) {
+        return status.into();
+    }
     let args: Args = match cli::parse(PROGRAM) {
         Ok(args) => args,
         Err(status) => return status.into(),

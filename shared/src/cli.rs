@@ -1,5 +1,7 @@
 //! How both programs take their flags, and how they leave.
 
+pub mod healthcheck;
+
 use clap::Parser;
 use clap::error::ErrorKind;
 
@@ -10,7 +12,11 @@ pub const EXIT_USAGE: u8 = 64;
 ///
 /// Returns the exit status where the program has nothing more to do.
 pub fn parse<A: Parser>(program: &str) -> Result<A, u8> {
-    A::try_parse().map_err(|error| match error.kind() {
+    taken(program, A::try_parse())
+}
+
+fn taken<A>(program: &str, parsed: Result<A, clap::Error>) -> Result<A, u8> {
+    parsed.map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             let _ = error.print();
             0

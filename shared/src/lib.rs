@@ -6,8 +6,9 @@
 //!               once       file          end to start    match    NDJSON
 //! ```
 //!
-//! The rooms in brackets belong to `backscroll-secondary`. This crate opens no
-//! file and no socket:
+//! The rooms in brackets belong to `backscroll-secondary`. This crate opens no log file,
+//! and only one socket, which serves nobody: that of the [health check](cli::healthcheck),
+//! in a process of its own.
 //!
 //! - [`query`]: what is asked for; to and from a query string, in bytes.
 //! - [`scan`]: blocks in, newest first; records out. No clock, no runtime.

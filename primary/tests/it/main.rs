@@ -11,6 +11,7 @@ mod faults;
 mod files_hosts;
 mod fleet_file;
 mod health;
+mod healthcheck;
 mod liar;
 mod logs;
 

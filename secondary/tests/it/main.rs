@@ -12,6 +12,7 @@ mod clients;
 mod endpoints;
 mod engines;
 mod files_that_change;
+mod healthcheck;
 mod parameters;
 mod refused_ring;
 mod stream_faults;
