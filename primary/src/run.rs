@@ -6,8 +6,8 @@ use crate::fleet::EMPTY;
 use crate::fleet::discovery::Discovery;
 use crate::upstream::Upstream;
 use crate::worker::{Place, Work, Worker};
-use backscroll_shared::VERSION;
 use backscroll_shared::conn::{REFUSALS, refuse};
+use backscroll_shared::{VERSION, service_manager};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -56,6 +56,7 @@ pub async fn run(
         .map(|index| Worker::start(index, App::new(Arc::clone(&shared), times)?, most, stopping.clone()))
         .collect::<Result<_, Error>>()?;
     tracing::info!(%listen, hosts, threads, version = VERSION, "serving");
+    service_manager::ready(&format!("serving on {listen}"));
     if hosts == 0 {
         tracing::warn!("{EMPTY}");
     }
@@ -70,6 +71,7 @@ pub async fn run(
     drop(listener);
     let connections: usize = workers.iter().map(Worker::load).sum();
     tracing::info!(connections, "stopping");
+    service_manager::stopping();
     // Nobody may be left to hear it.
     let _ = stop.send(true);
     for worker in workers {

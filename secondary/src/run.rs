@@ -9,8 +9,8 @@ use crate::read::threads::Threads;
 use crate::read::uring::Uring;
 use crate::read::{Ended, Engine};
 use crate::serve::{Accepted, Host, Inlet, Place, Stage, serve};
-use backscroll_shared::VERSION;
 use backscroll_shared::conn::{REFUSALS, prepare, refuse};
+use backscroll_shared::{VERSION, service_manager};
 use futures_util::FutureExt as _;
 use std::future::Future;
 use std::io;
@@ -87,13 +87,21 @@ struct Front<S> {
 
 impl<S: Future<Output = ()>> Front<S> {
     /// Accepts until the shutdown, then keeps the time to drain. Never ends.
-    async fn run(self, config: &Config) -> Ended {
+    async fn run(self, config: &Config, announce: impl FnOnce()) -> Ended {
+        let accepting = async {
+            announce();
+            accept(self.listener, &self.queues, config.connections).await;
+        };
         tokio::select! {
-            () = accept(self.listener, &self.queues, config.connections) => {}
+            // Whoever hears that it serves may tell it to stop at once: it has to listen
+            // for that before.
+            biased;
             () = self.shutdown => {}
+            () = accepting => {}
         }
         tracing::info!("draining: answers in flight end, nothing new is begun");
         self.stage.send_replace(Stage::Draining);
+        service_manager::stopping();
         let ending_time = ENDING_TIME.min(config.drain_time / 2);
         tokio::time::sleep(config.drain_time.saturating_sub(ending_time)).await;
         tracing::warn!("the time to drain is over: answers still in flight end as incomplete");
@@ -116,8 +124,8 @@ fn run_threads<E: Engine + Unpin + Send + Sync>(
     front.listener.set_nonblocking(true)?;
     let listen = front.listener.local_addr()?;
     let stage = Arc::clone(&front.stage);
-    // Closed once every other thread has dropped its end.
-    let (alive, mut others_alive) = mpsc::channel::<()>(1);
+    // Each other thread says once that it serves; closed once each has dropped its end.
+    let (alive, mut others_alive) = mpsc::channel::<()>(host.config.threads);
     let mut others = Vec::new();
     let mut inlets = inlets.into_iter();
     let own = inlets.next().expect("a configuration has at least one thread");
@@ -125,8 +133,11 @@ fn run_threads<E: Engine + Unpin + Send + Sync>(
         let name = format!("backscroll-{}", inlet.index);
         let (host, own_stage, alive) = (Arc::clone(host), Arc::clone(&stage), alive.clone());
         let thread = std::thread::Builder::new().name(name).spawn(move || {
-            let _alive = alive;
-            let ended = run_thread(engine, serve(engine, host, inlet));
+            let ended = run_thread(engine, async {
+                // There is room for one of each.
+                let _ = alive.try_send(());
+                serve(engine, host, inlet).await
+            });
             if ended.is_err() {
                 // Its sockets would go unanswered: the others stop too, and say why.
                 own_stage.send_replace(Stage::Cutting);
@@ -143,12 +154,22 @@ fn run_threads<E: Engine + Unpin + Send + Sync>(
     }
     drop(alive);
     let config = &host.config;
-    tracing::info!(
-        %listen, hostname = config.hostname, log_dir = %config.log_dir.display(),
-        io_engine = E::NAME, threads = config.threads, version = VERSION, "serving"
-    );
     let first = run_thread(engine, async {
-        let mut front = pin!(front.run(config));
+        let mut serving = 0;
+        // One that cannot start makes the others end, so that none is waited for in vain.
+        while serving < others.len() && others_alive.recv().await.is_some() {
+            serving += 1;
+        }
+        let announce = || {
+            if serving == others.len() {
+                tracing::info!(
+                    %listen, hostname = config.hostname, log_dir = %config.log_dir.display(),
+                    io_engine = E::NAME, threads = config.threads, version = VERSION, "serving"
+                );
+                service_manager::ready(&format!("serving on {listen}"));
+            }
+        };
+        let mut front = pin!(front.run(config, announce));
         let ended = tokio::select! {
             ended = &mut front => ended,
             ended = serve(engine, Arc::clone(host), own) => ended,

@@ -7,15 +7,16 @@
 //! ```
 //!
 //! The rooms in brackets belong to `backscroll-secondary`. This crate opens no log file,
-//! and only one socket, which serves nobody: that of the [health check](cli::healthcheck),
-//! in a process of its own.
+//! and no socket that serves anybody: only that of the [health check](cli::healthcheck), in
+//! a process of its own, and the one that the [service manager](service_manager) named.
 //!
 //! - [`query`]: what is asked for; to and from a query string, in bytes.
 //! - [`scan`]: blocks in, newest first; records out. No clock, no runtime.
 //! - [`time`]: the time that a line carries, in whatever form.
 //! - [`wire`]: what travels: text, NDJSON, the verdict, problems.
 //! - [`conn`]: how long a peer may take over a connection.
-//! - [`cli`], [`telemetry`], [`descriptors`]: flags, logs and limits that both programs share.
+//! - [`cli`], [`telemetry`], [`descriptors`], [`service_manager`]: flags, logs, limits and the
+//!   way to start and to end that both programs share.
 //! - [`limits`]: every bound that both servers keep, with its reason.
 
 #![forbid(unsafe_code)]
@@ -26,6 +27,7 @@ pub mod descriptors;
 pub mod limits;
 pub mod query;
 pub mod scan;
+pub mod service_manager;
 pub mod telemetry;
 pub mod time;
 pub mod wire;

@@ -14,6 +14,7 @@ mod health;
 mod healthcheck;
 mod liar;
 mod logs;
+mod service_manager;
 
 use backscroll_primary::{Args, Config, run};
 use clap::Parser as _;

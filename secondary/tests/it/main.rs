@@ -14,6 +14,8 @@ mod engines;
 mod files_that_change;
 mod healthcheck;
 mod parameters;
+mod process;
 mod refused_ring;
+mod service_manager;
 mod stream_faults;
 mod support;

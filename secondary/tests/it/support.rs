@@ -53,18 +53,11 @@ impl Server {
     }
 
     pub(crate) fn raw(&self, request: &[u8]) -> Response {
-        let mut socket = self.connect();
-        // The server may refuse and close before it has read all.
-        let _ = socket.write_all(request);
-        let mut bytes = Vec::new();
-        let ended = socket.read_to_end(&mut bytes).is_ok();
-        Response::parse(&bytes, ended)
+        raw(self.addr, request)
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
-        let socket = TcpStream::connect(self.addr).unwrap();
-        socket.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
-        socket
+        connect(self.addr)
     }
 
     /// A client that lets the kernel take little for it.
@@ -96,6 +89,26 @@ impl Drop for Server {
             }
         }
     }
+}
+
+fn connect(addr: SocketAddr) -> TcpStream {
+    let socket = TcpStream::connect(addr).unwrap();
+    socket.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+    socket
+}
+
+fn raw(addr: SocketAddr, request: &[u8]) -> Response {
+    let mut socket = connect(addr);
+    // The server may refuse and close before it has read all.
+    let _ = socket.write_all(request);
+    let mut bytes = Vec::new();
+    let ended = socket.read_to_end(&mut bytes).is_ok();
+    Response::parse(&bytes, ended)
+}
+
+/// Asks a server that is a process of its own.
+pub(crate) fn ask(addr: SocketAddr, target: &str) -> Response {
+    raw(addr, format!("GET {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes())
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test's own thread may block")]
