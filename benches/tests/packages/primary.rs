@@ -40,6 +40,9 @@ fn a_primary_finds_its_fleet_by_name_and_in_a_file_that_changes() {
     machine.run(&format!("systemctl start {SERVICE}"));
     // By the name that it gives itself.
     machine.wait_for(&format!("curl -fsS {URL}/hosts | grep -q '^web1.*:8001.*ready$'"));
+    // It is told of changes, and does not only look now and then.
+    let descriptors = format!("/proc/{}/fd", machine.property(SERVICE, "MainPID"));
+    machine.run(&format!("ls -l {descriptors} | grep -q inotify"));
     let fleet = r#"[{"targets": ["127.0.0.2:8001"], "labels": {"hostname": "two"}}]"#;
     machine.run(&format!("echo '{fleet}' >/etc/backscroll/fleet.json"));
     machine.wait_for(&format!("curl -fsS {URL}/hosts | grep -q '^two.*:8001'"));
