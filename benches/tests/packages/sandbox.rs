@@ -55,9 +55,8 @@ fn a_service_sees_nobodys_home_writes_nowhere_and_gains_nothing() {
         let refused = REFUSED.iter().map(|line| (line, "&& echo NOT REFUSED"));
         let allowed = ALLOWED.iter().map(|line| (line, "|| echo NOT ALLOWED"));
         let lines = refused.chain(allowed).enumerate();
-        let script: String =
-            lines.map(|(number, (line, told))| format!("{line} {told}: {number}\n")).collect();
-        machine.run(&format!("cat >/usr/local/bin/try <<'END'\n{script}echo DONE\nEND"));
+        let script: Vec<_> = lines.map(|(number, (line, told))| format!("{line} {told}: {number}")).collect();
+        machine.run(&format!("cat >/usr/local/bin/try <<'END'\n{}\necho DONE\nEND", script.join("\n")));
         let program = "ExecStart=\nExecStart=/bin/sh /usr/local/bin/try";
         machine.drop_in(service, &format!("[Service]\nType=oneshot\nRestart=no\n{program}"));
         machine.run(&format!("systemctl start {service}"));
