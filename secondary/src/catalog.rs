@@ -45,7 +45,7 @@ impl Catalog {
         })?;
         let mut catalog = Catalog { main, extra: Vec::new() };
         catalog.open_dir(b"").map_err(|errno| {
-            format!("openat2 is refused ({errno}): Linux 5.6 or later is needed, and a container's profile must allow it")
+            format!("openat2 is refused ({errno}): Linux 5.6 or later is needed, and neither a container's profile nor RestrictSUIDSGID= of a systemd unit, which DynamicUser= brings, may refuse it")
         })?;
         for given in extra {
             let dir = LogDir::open(Some(given.name()), given.dir()).map_err(|errno| {
