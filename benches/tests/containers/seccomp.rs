@@ -4,6 +4,7 @@
 use crate::engine::{Container, docker, root, run};
 use crate::faults::readable_dir;
 use serde_json::{Value, json};
+use std::path::Path;
 use tempfile::{NamedTempFile, TempDir};
 
 fn profile() -> Value {
@@ -20,8 +21,21 @@ fn profile_without_io_uring(errno: u32) -> NamedTempFile {
     let rule = rules.iter_mut().find(|rule| is_io_uring(rule)).unwrap();
     rule["action"] = json!("SCMP_ACT_ERRNO");
     rule["errnoRet"] = json!(errno);
+    written(&profile)
+}
+
+/// The profile, but that a call which it does not list kills the program: an error may be
+/// one that a library gets around silently.
+fn profile_that_kills() -> NamedTempFile {
+    let mut profile = profile();
+    profile["defaultAction"] = json!("SCMP_ACT_KILL_PROCESS");
+    profile.as_object_mut().unwrap().remove("defaultErrnoRet");
+    written(&profile)
+}
+
+fn written(profile: &Value) -> NamedTempFile {
     let file = NamedTempFile::new().unwrap();
-    serde_json::to_writer(file.as_file(), &profile).unwrap();
+    serde_json::to_writer(file.as_file(), profile).unwrap();
     file
 }
 
@@ -114,8 +128,15 @@ fn what_the_programs_do_not_need_is_refused() {
 
 #[test]
 #[ignore = "needs a container engine: .ci/containers"]
-fn all_that_the_programs_can_do_works_under_the_profile() {
-    let seccomp = format!("seccomp={}", root().join("deploy/seccomp-io-uring.json").display());
+fn all_that_the_programs_can_do_works_under_the_profile_and_calls_nothing_else() {
+    let kills = profile_that_kills();
+    for profile in [root().join("deploy/seccomp-io-uring.json"), kills.path().to_owned()] {
+        assert_works_under(&profile);
+    }
+}
+
+fn assert_works_under(profile: &Path) {
+    let seccomp = format!("seccomp={}", profile.display());
     let dir = logs();
     let mount = format!("{}:/logs:ro", dir.path().display());
     let contained = [
