@@ -13,9 +13,10 @@ mod log_dir;
 use crate::config::ExtraLogDir;
 use backscroll_shared::query::{FileName, quoted};
 use backscroll_shared::wire::problem::{Code, Problem};
-use log_dir::LogDir;
+use log_dir::{LogDir, Trouble};
 use rustix::fs::{FileType, OFlags, fstat};
 use rustix::io::Errno;
+use rustix::process::{getegid, geteuid, getgroups};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
@@ -44,9 +45,10 @@ impl Catalog {
             format!("the log directory {} cannot be opened: {errno}; name one with --log-dir", dir.display())
         })?;
         let mut catalog = Catalog { main, extra: Vec::new() };
-        catalog.open_dir(b"").map_err(|errno| {
+        catalog.main.can_resolve().map_err(|errno| {
             format!("openat2 is refused ({errno}): Linux 5.6 or later is needed, and neither a container's profile nor RestrictSUIDSGID= of a systemd unit, which DynamicUser= brings, may refuse it")
         })?;
+        warn(&catalog.main, dir);
         for given in extra {
             let dir = LogDir::open(Some(given.name()), given.dir()).map_err(|errno| {
                 format!(
@@ -55,6 +57,7 @@ impl Catalog {
                     given.dir().display()
                 )
             })?;
+            warn(&dir, given.dir());
             if catalog.main.has(given.name()) {
                 tracing::warn!(
                     log_dir = %given.dir().display(),
@@ -79,7 +82,7 @@ impl Catalog {
             return Err(not_found(name));
         }
         let file = dir.resolve(path, flags).map_err(|errno| match dir.check() {
-            Err(why) if errno == Errno::NOENT => Problem::new(Code::IoError, why),
+            Err(trouble) if errno == Errno::NOENT => Problem::new(Code::IoError, dir.told(trouble)),
             _ => problem(name, errno),
         })?;
         let stat = fstat(&file).map_err(|errno| problem(name, errno))?;
@@ -92,8 +95,7 @@ impl Catalog {
     /// Opens the directory of this name: the log directory has the empty one.
     pub(crate) fn open_dir(&self, name: &[u8]) -> Result<OwnedFd, Errno> {
         let (dir, path) = self.locate(name);
-        let path = if path.is_empty() { b"." } else { path };
-        dir.resolve(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC)
+        dir.open_dir(path)
     }
 
     /// The directory that has itself this name, and is not one below another.
@@ -109,7 +111,15 @@ impl Catalog {
 
     /// Whether the directories are still there.
     pub(crate) fn check(&self) -> Result<(), String> {
-        self.dirs().try_for_each(LogDir::check)
+        self.dirs().try_for_each(|dir| dir.check().map_err(|trouble| dir.told(trouble)))
+    }
+
+    /// Whether each directory can be served and has something to serve. The error names all
+    /// that cannot.
+    pub(crate) fn ready(&self) -> Result<(), String> {
+        let of = |dir: &LogDir| dir.look().err().map(|trouble| dir.told(trouble));
+        let reasons: Vec<String> = self.dirs().filter_map(of).collect();
+        if reasons.is_empty() { Ok(()) } else { Err(reasons.join("; ")) }
     }
 
     fn dirs(&self) -> impl Iterator<Item = &LogDir> {
@@ -129,6 +139,28 @@ impl Catalog {
     }
 }
 
+/// Tells the operator at the start why a directory keeps the program from being ready.
+fn warn(dir: &LogDir, path: &Path) {
+    let path = path.display();
+    match dir.look() {
+        Ok(()) => {}
+        Err(Trouble::Forbidden) => {
+            let mut gids = getgroups().unwrap_or_default();
+            gids.insert(0, getegid());
+            let gids: Vec<u32> = gids.into_iter().map(rustix::process::Gid::as_raw).collect();
+            tracing::warn!(
+                log_dir = %path, uid = geteuid().as_raw(), ?gids,
+                "{dir} may not be read by this process, which is not ready until it may: give it read and search permission, as with the group adm (group_add in compose, SupplementaryGroups= in systemd)"
+            );
+        }
+        Err(Trouble::Empty) => tracing::warn!(
+            log_dir = %path,
+            "{dir} is empty, and the program not ready until something is in it: is the volume mounted? One that is mounted later is seen after a restart"
+        ),
+        Err(trouble) => tracing::warn!(log_dir = %path, "{}", dir.told(trouble)),
+    }
+}
+
 fn not_found(name: &FileName) -> Problem {
     Problem::new(Code::NotFound, format!("there is no log file {name} here: GET /files lists what there is"))
 }
@@ -138,7 +170,7 @@ fn problem(name: &FileName, errno: Errno) -> Problem {
         Errno::ACCESS | Errno::PERM => Problem::new(
             Code::Forbidden,
             format!(
-                "the secondary's own user may not read {name}: give it read access, as with the group adm"
+                "the secondary's own user may not read {name}: give it read permission on the file and search permission on its directories, as with the group adm"
             ),
         ),
         Errno::MFILE | Errno::NFILE | Errno::NOMEM => {

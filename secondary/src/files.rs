@@ -100,7 +100,7 @@ async fn walk<E: Engine>(
             Err(errno) => match catalog.log_dir(&path) {
                 // It is another matter than one below it.
                 Some(dir) => {
-                    return Err(Problem::new(Code::IoError, format!("{dir} cannot be listed: {errno}")));
+                    return Err(Problem::new(Code::IoError, dir.unlisted(errno)));
                 }
                 None if is_no_business_of_ours(errno) => continue,
                 None => return Err(unlisted(errno)),

@@ -16,7 +16,7 @@ pub(crate) fn alive() -> Response<AnswerBody> {
 pub(crate) fn ready<E: Engine>(thread: &RingThread<E>) -> Response<AnswerBody> {
     let host = &thread.host;
     let draining = *host.stage.borrow() >= Stage::Draining;
-    let reason = if draining { Some("draining".to_owned()) } else { host.catalog.check().err() };
+    let reason = if draining { Some("draining".to_owned()) } else { host.catalog.ready().err() };
     let ready = reason.is_none();
     let body = json!({
         "ready": ready,

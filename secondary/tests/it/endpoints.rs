@@ -147,6 +147,7 @@ fn files_are_listed_as_ls_would() {
 fn the_engine_and_the_version_are_told() {
     for (io, name) in [(Io::Uring, "uring"), (Io::Threads, "threads")] {
         let server = Server::start(io);
+        server.write("app.log", LOG);
         let ready: serde_json::Value = serde_json::from_slice(&server.get("/readyz").body).unwrap();
         assert_eq!(ready["ready"], true);
         assert_eq!(ready["io_engine"], name);
@@ -161,8 +162,9 @@ fn the_engine_and_the_version_are_told() {
 #[test]
 fn a_log_directory_that_goes_away_is_told() {
     let server = Server::start(Io::Uring);
+    server.write("app.log", LOG);
     assert_eq!(server.get("/readyz").status, 200);
-    std::fs::remove_dir(server.dir.path()).unwrap();
+    std::fs::remove_dir_all(server.dir.path()).unwrap();
     let response = server.get("/readyz");
     assert_eq!(response.status, 503);
     assert!(response.text().contains("has been removed"));

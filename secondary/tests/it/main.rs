@@ -16,6 +16,7 @@ mod files_that_change;
 mod healthcheck;
 mod parameters;
 mod process;
+mod readiness;
 mod refused_ring;
 mod service_manager;
 mod stream_faults;

@@ -40,6 +40,25 @@ fn io_uring_asked_for_by_name_refuses_to_start_and_says_why() {
 }
 
 #[test]
+fn openat2_refused_is_exit_64_and_said() {
+    if !strace_works() {
+        return;
+    }
+    // EACCES is also what a directory that may not be read says.
+    for errno in ["ENOSYS", "EPERM", "EACCES"] {
+        let output = Command::new("strace")
+            .args(["-f", "-o", "/dev/null", "-e", &format!("inject=openat2:error={errno}")])
+            // One that starts all the same is a failure, and not waited for.
+            .args(["timeout", "20", PROGRAM, "--listen", "127.0.0.1:0", "--log-dir", "/"])
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), stderr.lines().count()), (Some(64), 1), "{errno}: {stderr}");
+        assert!(stderr.contains("openat2 is refused"), "{errno}: {stderr}");
+    }
+}
+
+#[test]
 fn io_auto_falls_back_to_threads_and_says_so() {
     if !strace_works() {
         return;

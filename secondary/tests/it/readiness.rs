@@ -1,0 +1,236 @@
+//! Log directories that cannot be served as they stand: told, and served without a restart
+//! once they can.
+
+use crate::process::Process;
+use crate::support::{Response, Server, ask, write};
+use backscroll_secondary::Io;
+use backscroll_secondary::config::ExtraLogDir;
+use std::fs::{Permissions, set_permissions};
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
+
+/// Nobody's user and group: for root there are no permissions.
+const NOBODY: u32 = 65534;
+
+fn allow(path: &Path, mode: u32) {
+    set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+/// Log directories for a program that has no more rights than their modes give it.
+struct Place {
+    dir: TempDir,
+}
+
+impl Place {
+    fn new() -> Place {
+        let dir = tempfile::tempdir().unwrap();
+        allow(dir.path(), 0o755);
+        write(&dir.path().join("logs/app.log"), b"line\n");
+        write(&dir.path().join("more/more.log"), b"more\n");
+        Place { dir }
+    }
+
+    fn logs(&self) -> PathBuf {
+        self.dir.path().join("logs")
+    }
+
+    fn more(&self) -> PathBuf {
+        self.dir.path().join("more")
+    }
+
+    /// A command that starts it as somebody for whom permissions count: as nobody where this
+    /// is root, who may not be able to come to where the program lies.
+    fn command(&self) -> Command {
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_backscroll-secondary"));
+        let mut command = if rustix::process::geteuid().is_root() {
+            let copy = self.dir.path().join("program");
+            if !copy.exists() {
+                // By a process of its own: a test beside this one may start a program while
+                // the copy is written, which would inherit it open and keep it from being run.
+                let copied = Command::new("cp").arg(program).arg(&copy).status().unwrap();
+                assert!(copied.success());
+                allow(&copy, 0o755);
+            }
+            let mut command = Command::new(copy);
+            command.uid(NOBODY).gid(NOBODY).current_dir(self.dir.path());
+            command
+        } else {
+            Command::new(program)
+        };
+        command.args(["--listen", "127.0.0.1:0", "--io", "threads", "--log-dir"]).arg(self.logs());
+        command
+    }
+
+    fn with_more(&self) -> Command {
+        let mut command = self.command();
+        command.arg("--extra-log-dir").arg(format!("more={}", self.more().display()));
+        command
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // What may not be read cannot be taken away.
+        for path in [self.logs(), self.more()] {
+            let _ = set_permissions(path, Permissions::from_mode(0o755));
+        }
+    }
+}
+
+/// What `/readyz` says: its status and its reason.
+fn ready(addr: SocketAddr) -> (u16, String) {
+    let response = ask(addr, "/readyz");
+    let state: serde_json::Value = serde_json::from_slice(&response.body).unwrap();
+    assert_eq!(state["ready"], response.status == 200);
+    (response.status, state["reason"].as_str().unwrap_or_default().to_owned())
+}
+
+fn warnings(said: &[String]) -> Vec<&String> {
+    said.iter().filter(|line| line.contains("WARN")).collect()
+}
+
+const FORBIDDEN: &str = "the log directory may not be read by the secondary's own user: give it read and search permission, as with the group adm";
+
+#[test]
+fn a_directory_that_may_not_be_read_is_told_and_served_as_soon_as_it_may_be() {
+    let place = Place::new();
+    // Neither, read alone, search alone.
+    for mode in [0o000, 0o444, 0o111] {
+        allow(&place.logs(), mode);
+        let process = Process::start(&mut place.command());
+        let (addr, said) = process.serving();
+        let warned = warnings(&said);
+        assert_eq!(warned.len(), 1, "{said:?}");
+        let id =
+            if rustix::process::geteuid().is_root() { NOBODY } else { rustix::process::geteuid().as_raw() };
+        for words in [
+            place.logs().to_str().unwrap(),
+            &format!("uid={id} "),
+            "gids=[",
+            "group_add",
+            "SupplementaryGroups=",
+        ] {
+            assert!(warned[0].contains(words), "{words}: {warned:?}");
+        }
+        assert_eq!(ready(addr), (503, FORBIDDEN.to_owned()), "{mode:o}");
+        let listing = ask(addr, "/files");
+        assert_eq!((listing.status, listing.code().as_str()), (500, "io_error"), "{mode:o}");
+        assert!(listing.text().contains(FORBIDDEN), "{listing:?}");
+        let log = ask(addr, "/logs?filename=app.log");
+        if mode == 0o111 {
+            assert_eq!(log.body, b"line\n", "the name of a file is enough to search for it");
+        } else {
+            assert_eq!((log.status, log.code().as_str()), (403, "forbidden"));
+            assert!(log.text().contains("search permission on its directories"), "{log:?}");
+            assert_eq!(ask(addr, "/logs?filename=none.log").status, 403, "what there is, nobody can tell");
+        }
+        for answer in [listing, log, ask(addr, "/readyz")] {
+            assert!(!answer.text().contains(place.dir.path().to_str().unwrap()), "{answer:?}");
+        }
+        allow(&place.logs(), 0o555);
+        assert_eq!(ready(addr), (200, String::new()));
+        assert!(ask(addr, "/files").text().ends_with("\tapp.log\n"));
+        assert_eq!(ask(addr, "/logs?filename=app.log").body, b"line\n");
+        allow(&place.logs(), mode);
+        assert_eq!(ready(addr).0, 503, "and the other way round");
+    }
+}
+
+#[test]
+fn an_extra_directory_that_may_not_be_read_is_told_by_its_name() {
+    let place = Place::new();
+    allow(&place.more(), 0o000);
+    let process = Process::start(&mut place.with_more());
+    let (addr, said) = process.serving();
+    let warned = warnings(&said);
+    assert!(warned.len() == 1 && warned[0].contains(place.more().to_str().unwrap()), "{said:?}");
+    let reason = FORBIDDEN.replace("directory", "directory \"more\"");
+    assert_eq!(ready(addr), (503, reason.clone()));
+    let listing = ask(addr, "/files");
+    assert_eq!(
+        (listing.status, listing.code().as_str()),
+        (500, "io_error"),
+        "not a part of it as if it were all"
+    );
+    assert!(listing.text().contains("the log directory \\\"more\\\" may not be read"), "{listing:?}");
+    assert_eq!(ask(addr, "/logs?filename=more/more.log").status, 403);
+    assert_eq!(ask(addr, "/logs?filename=app.log").body, b"line\n");
+    allow(&place.logs(), 0o000);
+    assert_eq!(ready(addr), (503, format!("{FORBIDDEN}; {reason}")));
+    allow(&place.logs(), 0o555);
+    allow(&place.more(), 0o555);
+    assert_eq!(ready(addr), (200, String::new()));
+    assert_eq!(ask(addr, "/logs?filename=more/more.log").body, b"more\n");
+}
+
+#[test]
+fn a_directory_that_cannot_be_come_to_or_is_none_is_exit_64() {
+    let place = Place::new();
+    write(&place.more().join("inner/x.log"), b"x\n");
+    allow(&place.more(), 0o000);
+    for path in [place.logs().join("none"), place.logs().join("app.log"), place.more().join("inner")] {
+        let flag = format!("x={}", path.display());
+        let output = place.command().arg("--extra-log-dir").arg(flag).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), stderr.lines().count()), (Some(64), 1), "{stderr}");
+        assert!(
+            stderr.contains("--extra-log-dir \"x\"") && stderr.contains(path.to_str().unwrap()),
+            "{stderr}"
+        );
+    }
+}
+
+#[test]
+fn an_empty_directory_is_told_and_ready_once_something_is_in_it() {
+    let place = Place::new();
+    for path in [place.logs(), place.more()] {
+        std::fs::remove_dir_all(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+    }
+    let process = Process::start(&mut place.with_more());
+    let (addr, said) = process.serving();
+    let warned = warnings(&said);
+    assert_eq!(warned.len(), 2, "{said:?}");
+    for (line, path) in warned.iter().zip([place.logs(), place.more()]) {
+        assert!(line.contains("is empty") && line.contains(path.to_str().unwrap()), "{line}");
+    }
+    let reasons = [
+        "the log directory is empty: is the volume mounted?",
+        "the log directory \"more\" is empty: is the volume mounted?",
+    ];
+    assert_eq!(ready(addr), (503, reasons.join("; ")));
+    let listing: Response = ask(addr, "/files");
+    assert_eq!((listing.status, listing.body.len()), (200, 0));
+    assert_eq!(ask(addr, "/logs?filename=app.log").status, 404);
+    write(&place.logs().join("app.log"), b"line\n");
+    assert_eq!(ready(addr), (503, reasons[1].to_owned()));
+    // Something that is not served is something all the same.
+    write(&place.more().join(".hidden"), b"x");
+    assert_eq!(ready(addr), (200, String::new()));
+    assert_eq!(ask(addr, "/logs?filename=app.log").body, b"line\n");
+    std::fs::remove_file(place.logs().join("app.log")).unwrap();
+    assert_eq!(ready(addr), (503, reasons[0].to_owned()), "and not that it is gone");
+    process.terminate();
+    let said = process.until(" stopped");
+    assert_eq!(warnings(&said).len(), 0, "it is warned of once: {said:?}");
+}
+
+#[test]
+fn a_ring_sees_the_same_of_its_directories() {
+    let more = tempfile::tempdir().unwrap();
+    let given = format!("more={}", more.path().display());
+    let server = Server::with(|config| {
+        config.io = Io::Uring;
+        config.extra_log_dirs = ExtraLogDir::list(&[given.into()]).unwrap();
+    });
+    assert_eq!(ready(server.addr).0, 503);
+    for number in 0..3000 {
+        server.write(&format!("{number}.log"), b"");
+    }
+    write(&more.path().join("x"), b"");
+    assert_eq!(ready(server.addr), (200, String::new()));
+}
