@@ -56,9 +56,9 @@ fn run(args: &Args) -> Result<()> {
 /// What an earlier run has left goes on.
 fn begin(Host { name, dir }: &Host) -> Result<()> {
     if is_begun(dir) {
-        append_now(dir, name, 0)?
+        append_now(dir, name, 0)?;
     } else {
-        write_logs(dir, name, recent_start())?
+        write_logs(dir, name, recent_start())?;
     }
     Ok(())
 }
