@@ -69,10 +69,13 @@ pub(crate) fn run_id() -> String {
 pub(crate) struct Container(pub(crate) String);
 
 impl Container {
-    /// `docker run --detach ARGS`.
+    /// `docker run --detach ARGS`, in two steps: of one that cannot be started its container
+    /// stays.
     pub(crate) fn start(args: &[&str]) -> Container {
         let label = format!("backscroll-test={}", run_id());
-        Container(docker(&[&["run", "--detach", "--label", &label][..], args].concat()))
+        let container = Container(docker(&[&["create", "--label", &label][..], args].concat()));
+        docker(&["start", &container.0]);
+        container
     }
 
     /// The exit status, once it has ended.
