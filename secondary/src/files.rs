@@ -57,6 +57,8 @@ pub(crate) async fn files<E: Engine, B>(thread: &Rc<RingThread<E>>, request: &Re
         .ok_or_else(|| Problem::new(Code::Overloaded, "too many listings at once: try again in a moment"))?;
     thread.host.catalog.check().map_err(|why| Problem::new(Code::IoError, why))?;
     let mut found = walk(thread.engine, &thread.host.catalog, glob.as_ref()).await?;
+    // One that was removed meanwhile has ended the walk early, and without an error.
+    thread.host.catalog.check().map_err(|why| Problem::new(Code::IoError, why))?;
     found.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     let content_type = match format {
         ListFormat::Text => "text/plain; charset=utf-8",

@@ -2,10 +2,15 @@
 
 use crate::read::Engine;
 use crate::routes::whole;
-use crate::serve::{AnswerBody, RingThread, Stage};
+use crate::serve::{AnswerBody, Host, RingThread, Stage};
 use backscroll_shared::VERSION;
 use http::{Response, StatusCode};
 use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
+use tokio::sync::watch;
 
 /// `GET /healthz`: the process lives.
 pub(crate) fn alive() -> Response<AnswerBody> {
@@ -13,10 +18,10 @@ pub(crate) fn alive() -> Response<AnswerBody> {
 }
 
 /// `GET /readyz`: whether it can serve, with which engine, and if not, why.
-pub(crate) fn ready<E: Engine>(thread: &RingThread<E>) -> Response<AnswerBody> {
+pub(crate) async fn ready<E: Engine>(thread: &RingThread<E>) -> Response<AnswerBody> {
     let host = &thread.host;
     let draining = *host.stage.borrow() >= Stage::Draining;
-    let reason = if draining { Some("draining".to_owned()) } else { host.catalog.ready().err() };
+    let reason = if draining { Some("draining".to_owned()) } else { look(host).await };
     let ready = reason.is_none();
     let body = json!({
         "ready": ready,
@@ -31,6 +36,43 @@ pub(crate) fn ready<E: Engine>(thread: &RingThread<E>) -> Response<AnswerBody> {
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     }
     response
+}
+
+/// The look at the log directories that is under way, and the outcome of the last one.
+#[derive(Debug, Default)]
+pub(crate) struct Looks {
+    is_under_way: AtomicBool,
+    outcome: watch::Sender<Option<String>>,
+}
+
+/// How long a look may take: less than those wait who ask for `/readyz`.
+const LOOK_TIME: Duration = Duration::from_secs(1);
+
+/// Why the log directories cannot be served, if they cannot. They are looked at by a thread
+/// that lives as long as that takes, one at a time: on a mount whose server is gone it may be
+/// for ever, and everybody asks for this, every few seconds.
+async fn look(host: &Arc<Host>) -> Option<String> {
+    let mut outcome = host.looks.outcome.subscribe();
+    if !host.looks.is_under_way.swap(true, SeqCst) {
+        let shared = Arc::clone(host);
+        let looking = std::thread::Builder::new().name("backscroll-look".to_owned()).spawn(move || {
+            let found = shared.catalog.ready().err();
+            // First, so that whoever finds one under way hears of its end.
+            shared.looks.is_under_way.store(false, SeqCst);
+            shared.looks.outcome.send_replace(found);
+        });
+        if let Err(error) = looking {
+            host.looks.is_under_way.store(false, SeqCst);
+            return Some(format!("the log directory cannot be looked at: {error}"));
+        }
+    }
+    match tokio::time::timeout(LOOK_TIME, outcome.changed()).await {
+        Ok(_) => outcome.borrow().clone(),
+        Err(_) => Some(format!(
+            "a log directory does not answer within {} s: is it a mount whose server is gone?",
+            LOOK_TIME.as_secs()
+        )),
+    }
 }
 
 /// `GET /`: what this is.

@@ -39,7 +39,7 @@ async fn route<E: Engine>(
         "/healthz" => return Ok(health::alive()),
         "/readyz" => {
             no_parameters(request.uri().query())?;
-            return Ok(health::ready(thread));
+            return Ok(health::ready(thread).await);
         }
         "/" => return Ok(health::index(thread, headers::called(request.headers()))),
         _ => {}

@@ -2,6 +2,7 @@
 
 use crate::catalog::Catalog;
 use crate::config::{Config, Io};
+use crate::health::Looks;
 use crate::read::admission::Admission;
 use crate::read::crew::Crew;
 use crate::read::probe::{Refusal, probe};
@@ -65,7 +66,14 @@ pub fn run(
     let (stage, stage_seen) = watch::channel(Stage::Serving);
     let admissions: Vec<Arc<Admission>> = (0..config.threads).map(|_| Arc::default()).collect();
     let (crew, runs) = Crew::new(&admissions);
-    let host = Arc::new(Host { config, catalog, stage: stage_seen, crew: Arc::new(crew), io_fallback });
+    let host = Arc::new(Host {
+        config,
+        catalog,
+        stage: stage_seen,
+        crew: Arc::new(crew),
+        io_fallback,
+        looks: Looks::default(),
+    });
     let mut queues = Vec::new();
     let mut inlets = Vec::new();
     for (index, (admission, runs)) in admissions.into_iter().zip(runs).enumerate() {

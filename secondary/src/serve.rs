@@ -4,6 +4,7 @@ use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::fair::Fair;
 use crate::frame::Frames;
+use crate::health::Looks;
 use crate::read::admission::Admission;
 use crate::read::block::Pool;
 use crate::read::crew::{Crew, Run, help_others};
@@ -56,6 +57,7 @@ pub(crate) struct Host {
     pub(crate) crew: Arc<Crew>,
     /// Why threads read instead of io_uring, where the engine was not chosen by name.
     pub(crate) io_fallback: Option<String>,
+    pub(crate) looks: Looks,
 }
 
 /// What all connections of one ring thread share.

@@ -3,6 +3,7 @@
 use crate::answer::{Answer, curl};
 use crate::engine::{comes_true, command, root, run_id, told};
 use crate::fleet::{Compose, Fleet, SERVICES, compose_file};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -51,6 +52,12 @@ fn answers_one_several_and_all(fleet: &Fleet) {
     let first = newest();
     assert!(first.starts_with("secondary-"), "{first}");
     assert!(comes_true(Duration::from_secs(5), || newest() != first));
+    let url = fleet.url("/logs?hostname=secondary-1&filename=app.log&n=1");
+    let (_, text) = curl(&["--fail", "-H", "Accept: application/x-ndjson", &url]);
+    let record: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    let time: Timestamp = record["time"].as_str().unwrap().parse().unwrap();
+    let age = Timestamp::now().duration_since(time);
+    assert!(age.abs() < SignedDuration::from_mins(1), "{record}");
 }
 
 fn answers_at_every_endpoint(fleet: &Fleet) {
@@ -88,7 +95,7 @@ fn assert_contained(fleet: &Fleet) {
         assert_eq!(host("ReadonlyRootfs"), "true", "{service}");
         assert_eq!(host("CapDrop"), "[\"ALL\"]", "{service}");
         assert_eq!(host("Privileged"), "false", "{service}");
-        assert_eq!(host("PidsLimit"), "256", "{service}");
+        assert_eq!(host("PidsLimit"), "512", "{service}");
         assert_ne!(host("Memory"), "0", "{service}");
         assert!(host("SecurityOpt").contains("no-new-privileges"), "{service}");
         assert_eq!(host("SecurityOpt").contains("SCMP_ACT_ERRNO"), service == "secondary-1", "{service}");

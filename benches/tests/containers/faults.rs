@@ -2,7 +2,7 @@
 //! is well again without anything else being started anew.
 
 use crate::answer::{Answer, curl};
-use crate::engine::{comes_true, docker};
+use crate::engine::{comes_true, docker, run};
 use crate::fleet::{Fleet, SERVICES};
 use std::fmt::Write as _;
 use std::fs::Permissions;
@@ -231,7 +231,10 @@ fn a_secondary_that_is_stopped_lets_a_short_answer_end_and_leaves_with_0() {
     let mut body = vec![0; 1 << 20];
     let mut out = child.stdout.take().unwrap();
     out.read_exact(&mut body).unwrap();
+    let log = id.clone();
     let stop = std::thread::spawn(move || docker(&["stop", "--time", "10", &id]));
+    // Not before it has been told to stop, and the answer is still under way.
+    assert!(comes_true(Duration::from_secs(5), || run(&["docker", "logs", &log]).1.contains("draining")));
     let read = out.read_to_end(&mut body).unwrap();
     assert!(read > 0);
     assert_eq!(child.wait().unwrap().code(), Some(0), "what was under way has ended");

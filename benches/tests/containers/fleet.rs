@@ -53,7 +53,8 @@ pub(crate) struct Fleet {
 impl Fleet {
     /// Over the sample logs.
     pub(crate) fn sample(compose: Compose) -> Fleet {
-        Fleet::up(compose, Vec::new())
+        // Not this machine's zone: what is written and what is read must agree.
+        Fleet::up(compose, vec![("TZ".to_owned(), "Asia/Tokyo".to_owned())])
     }
 
     /// Over directories of this host, by the newest Compose that there is.

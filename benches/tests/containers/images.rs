@@ -51,6 +51,15 @@ fn the_health_check_tells_what_is_wrong() {
     std::fs::write(dir.path().join("app.log"), "one\n").unwrap();
     let (well, text) = check();
     assert!(well, "{text}");
+    // What listens at both families is found where there is one alone.
+    let env = ["--env", "BACKSCROLL_LISTEN=[::]:8001"];
+    let both = Container::start(
+        &[&env[..], &["--volume", &mount, "--network", "none", "backscroll-secondary"]].concat(),
+    );
+    assert!(both.comes_to_answer("/readyz", "\"ready\":true"), "{}", both.said());
+    let (well, text) =
+        run(&["docker", "exec", &both.0, "/usr/local/bin/backscroll-secondary", "healthcheck"]);
+    assert!(well, "{text}");
     // Nobody there: an image's other program asks at its own address.
     let (well, text) =
         run(&["docker", "run", "--rm", "--network", "none", "backscroll-primary", "healthcheck"]);

@@ -4,12 +4,12 @@
 //! each look-up, so that a permission which is granted later counts without a restart.
 
 use backscroll_shared::query::quoted;
-use rustix::fs::{AtFlags, Mode, OFlags, RawDir, ResolveFlags, fstat, openat2, statat};
+use rustix::fs::{AtFlags, Mode, OFlags, RawDir, ResolveFlags, fstat, openat2, stat, statat};
 use rustix::io::Errno;
 use std::fmt;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The log directory, or an extra one.
 #[derive(Debug)]
@@ -17,6 +17,7 @@ pub(crate) struct LogDir {
     /// The first part of its files' names, where it is an extra one.
     pub(super) name: Option<Vec<u8>>,
     fd: OwnedFd,
+    path: PathBuf,
 }
 
 const RESOLVE: ResolveFlags =
@@ -29,6 +30,8 @@ const ENTRIES_BYTES: usize = 512;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trouble {
     Removed,
+    /// Its path leads elsewhere now: it was renamed, or something is mounted over it.
+    Replaced,
     /// No permission to read it, or to search it.
     Forbidden,
     Empty,
@@ -48,7 +51,7 @@ impl LogDir {
     pub(super) fn open(name: Option<&[u8]>, path: &Path) -> Result<LogDir, Errno> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = rustix::fs::open(path, flags, Mode::empty())?;
-        Ok(LogDir { name: name.map(<[u8]>::to_owned), fd })
+        Ok(LogDir { name: name.map(<[u8]>::to_owned), fd, path: path.to_owned() })
     }
 
     /// Opens what is below it, or itself as `.`.
@@ -90,9 +93,22 @@ impl LogDir {
         }
     }
 
-    /// Whether it is there, may be read and searched, and has something in it.
+    /// Whether it is still what its path leads to.
+    fn check_path(&self) -> Result<(), Trouble> {
+        let held = fstat(&self.fd)?;
+        match stat(&self.path) {
+            Ok(found) if (found.st_dev, found.st_ino) == (held.st_dev, held.st_ino) => Ok(()),
+            Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => Err(Trouble::Replaced),
+            // The parents may have become unsearchable, which is no matter to what is held.
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Whether it is there, may be read and searched, and has something in it. On a mount
+    /// whose server is gone that may take for ever.
     pub(super) fn look(&self) -> Result<(), Trouble> {
         self.check()?;
+        self.check_path()?;
         let dir = self.open_dir(b"")?;
         let mut buffer = [MaybeUninit::uninit(); ENTRIES_BYTES];
         let mut entries = RawDir::new(dir, &mut buffer);
@@ -109,6 +125,9 @@ impl LogDir {
         match trouble {
             Trouble::Removed => {
                 format!("{self} has been removed: restart the secondary once it is there again")
+            }
+            Trouble::Replaced => {
+                format!("{self} has been replaced, or something is mounted over it: restart the secondary")
             }
             Trouble::Forbidden => format!(
                 "{self} may not be read by the secondary's own user: give it read and search permission, as with the group adm"

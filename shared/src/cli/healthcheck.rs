@@ -54,7 +54,7 @@ pub fn asked_for(program: &str, default_listen: &'static str) -> Option<u8> {
         Ok(args) => args,
         Err(status) => return Some(status),
     };
-    match check(reachable(args.listen)) {
+    match check(args.listen) {
         Ok(()) => Some(0),
         Err(why) => {
             // It is somebody else's text, and is to be one line.
@@ -64,15 +64,17 @@ pub fn asked_for(program: &str, default_listen: &'static str) -> Option<u8> {
     }
 }
 
-/// Where what listens at `listen` can be reached from here.
-fn reachable(mut listen: SocketAddr) -> SocketAddr {
-    if listen.ip().is_unspecified() {
-        listen.set_ip(match listen {
-            SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
-            SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        });
+/// Where what listens at `listen` can be reached from here. What listens at `[::]` is reached
+/// by both families, and in a container often by the older one alone.
+fn reachable(listen: SocketAddr) -> Vec<SocketAddr> {
+    let at = |ip: IpAddr| SocketAddr::new(ip, listen.port());
+    match listen.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => vec![at(Ipv4Addr::LOCALHOST.into())],
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => {
+            vec![at(Ipv6Addr::LOCALHOST.into()), at(Ipv4Addr::LOCALHOST.into())]
+        }
+        _ => vec![listen],
     }
-    listen
 }
 
 fn check(address: SocketAddr) -> Result<(), String> {
@@ -88,7 +90,7 @@ fn check(address: SocketAddr) -> Result<(), String> {
 }
 
 async fn ask(address: SocketAddr) -> Result<(), String> {
-    let stream = TcpStream::connect(address)
+    let stream = TcpStream::connect(&reachable(address)[..])
         .await
         .map_err(|error| format!("nothing answers at {address}: {error}"))?;
     let improper = |error: hyper::Error| format!("{address} gives no proper answer: {error}");
@@ -127,12 +129,13 @@ mod tests {
     #[test]
     fn an_unspecified_address_means_loopback() {
         for (listen, reached) in [
-            ("0.0.0.0:8001", "127.0.0.1:8001"),
-            ("[::]:8001", "[::1]:8001"),
-            ("10.0.0.1:8001", "10.0.0.1:8001"),
-            ("[fe80::1%3]:8001", "[fe80::1%3]:8001"),
+            ("0.0.0.0:8001", &["127.0.0.1:8001"][..]),
+            ("[::]:8001", &["[::1]:8001", "127.0.0.1:8001"]),
+            ("10.0.0.1:8001", &["10.0.0.1:8001"]),
+            ("[fe80::1%3]:8001", &["[fe80::1%3]:8001"]),
         ] {
-            assert_eq!(reachable(listen.parse().unwrap()), reached.parse().unwrap());
+            let reached: Vec<SocketAddr> = reached.iter().map(|address| address.parse().unwrap()).collect();
+            assert_eq!(reachable(listen.parse().unwrap()), reached);
         }
     }
 }
