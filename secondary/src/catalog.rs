@@ -114,6 +114,21 @@ impl Catalog {
         self.dirs().try_for_each(|dir| dir.check().map_err(|trouble| dir.told(trouble)))
     }
 
+    /// Why it cannot be known that there is no file of this name: its directory is empty.
+    pub(crate) fn unknown(&self, name: &FileName) -> Option<Problem> {
+        Catalog::empty(self.locate(name.as_bytes()).0)
+    }
+
+    /// Why it cannot be known that a listing is all there is.
+    pub(crate) fn unknown_listing(&self) -> Option<Problem> {
+        self.dirs().find_map(Catalog::empty)
+    }
+
+    fn empty(dir: &LogDir) -> Option<Problem> {
+        let is_empty = dir.is_empty().unwrap_or(false);
+        is_empty.then(|| Problem::new(Code::IoError, dir.told(Trouble::Empty)))
+    }
+
     /// Whether each directory can be served and has something to serve. The error names all
     /// that cannot.
     pub(crate) fn ready(&self) -> Result<(), String> {

@@ -56,6 +56,12 @@ pub(crate) async fn files<E: Engine, B>(thread: &Rc<RingThread<E>>, request: &Re
         .try_listing()
         .ok_or_else(|| Problem::new(Code::Overloaded, "too many listings at once: try again in a moment"))?;
     thread.host.catalog.check().map_err(|why| Problem::new(Code::IoError, why))?;
+    // A primary takes an empty listing for knowledge.
+    if let Some(problem) = thread.host.catalog.unknown_listing()
+        && request.headers().contains_key(headers::RELAY)
+    {
+        return Err(problem);
+    }
     let mut found = walk(thread.engine, &thread.host.catalog, glob.as_ref()).await?;
     // One that was removed meanwhile has ended the walk early, and without an error.
     thread.host.catalog.check().map_err(|why| Problem::new(Code::IoError, why))?;

@@ -8,6 +8,7 @@ use crate::serve::{AnswerBody, Connection, RingThread};
 use crate::stream::{Encoding, Ending, LogStream};
 use backscroll_shared::query::{Audience, LogQuery};
 use backscroll_shared::scan::{Limits, ReadPlan, Search};
+use backscroll_shared::wire::problem::Code;
 use backscroll_shared::wire::{Encoder, Format, accept, headers};
 use bytes::Bytes;
 use futures_util::stream;
@@ -35,7 +36,12 @@ pub(crate) async fn logs<E: Engine, B>(
         None => accept::log_format(request.headers())?,
     };
     let deadline = headers::remaining(request.headers()).and_then(|time| Instant::now().checked_add(time));
-    let log = thread.host.catalog.open_file(&query.filename)?;
+    let catalog = &thread.host.catalog;
+    let log = catalog.open_file(&query.filename).map_err(|problem| {
+        // A primary takes "not here" for knowledge, by which an answer of the fleet is complete.
+        let is_known = relay.is_none() || problem.code() != Code::NotFound;
+        (!is_known).then(|| catalog.unknown(&query.filename)).flatten().unwrap_or(problem)
+    })?;
 
     let host = relay.as_deref().unwrap_or(&thread.host.config.hostname).to_owned();
     let trailers = headers::wants_trailers(request.version(), request.headers());

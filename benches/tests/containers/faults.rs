@@ -156,6 +156,24 @@ fn a_secondary_that_is_killed_paused_or_cut_off_is_named_and_found_again() {
 
 #[test]
 #[ignore = "needs a container engine: .ci/containers"]
+fn a_host_whose_log_directory_has_become_empty_makes_the_answer_partial() {
+    let known = Known::start();
+    let dir = known.dirs[1].path();
+    let kept = readable_dir();
+    std::fs::copy(dir.join("app.log"), kept.path().join("app.log")).unwrap();
+    std::fs::remove_file(dir.join("app.log")).unwrap();
+    let answer = known.ask();
+    assert_eq!(answer.status(), "partial", "{}", answer.shown());
+    let error = &answer.end["hosts"][BROKEN]["error"];
+    assert!(error.to_string().contains("is empty: is the volume mounted?"), "{}", answer.shown());
+    let (_, hosts) = curl(&[&known.fleet.url("/hosts")]);
+    assert!(hosts.contains("not_ready"), "{hosts}");
+    std::fs::copy(kept.path().join("app.log"), dir.join("app.log")).unwrap();
+    known.assert_complete();
+}
+
+#[test]
+#[ignore = "needs a container engine: .ci/containers"]
 fn a_process_that_dies_is_started_again_by_the_engine_alone() {
     let known = Known::start();
     let started = known.fleet.started(BROKEN);

@@ -89,7 +89,7 @@ impl Fleet {
     pub(crate) fn compose(&self, args: &[&str]) -> Command {
         let mut command = command(self.compose.line());
         command.args(["--project-name", &self.project]).args(args);
-        command.env("BACKSCROLL_PUBLISH", format!("127.0.0.1:{}", self.port));
+        command.env("BACKSCROLL_PORT", self.port.to_string());
         command.envs(self.variables.iter().cloned());
         command
     }

@@ -109,15 +109,20 @@ impl LogDir {
     pub(super) fn look(&self) -> Result<(), Trouble> {
         self.check()?;
         self.check_path()?;
+        if self.is_empty()? { Err(Trouble::Empty) } else { Ok(()) }
+    }
+
+    /// Whether nothing is in it, as in a place where a volume was to be.
+    pub(super) fn is_empty(&self) -> Result<bool, Errno> {
         let dir = self.open_dir(b"")?;
         let mut buffer = [MaybeUninit::uninit(); ENTRIES_BYTES];
         let mut entries = RawDir::new(dir, &mut buffer);
         while let Some(entry) = entries.next() {
             if !matches!(entry?.file_name().to_bytes(), b"." | b"..") {
-                return Ok(());
+                return Ok(false);
             }
         }
-        Err(Trouble::Empty)
+        Ok(true)
     }
 
     /// As a client may read it: without its path.

@@ -2,7 +2,7 @@
 //! once they can.
 
 use crate::process::Process;
-use crate::support::{Response, Server, ask, write};
+use crate::support::{Response, Server, ask, raw, write};
 use backscroll_secondary::Io;
 use backscroll_secondary::config::ExtraLogDir;
 use std::fs::{Permissions, set_permissions};
@@ -223,6 +223,15 @@ fn an_empty_directory_is_told_and_ready_once_something_is_in_it() {
     let listing: Response = ask(addr, "/files");
     assert_eq!((listing.status, listing.body.len()), (200, 0));
     assert_eq!(ask(addr, "/logs?filename=app.log").status, 404);
+    // By it a primary would take an answer of the whole fleet for complete.
+    for target in ["/logs?filename=app.log", "/logs?filename=more/app.log", "/files"] {
+        let request = format!(
+            "GET {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nbackscroll-relay: web1\r\n\r\n"
+        );
+        let relayed = raw(addr, request.as_bytes());
+        assert_eq!((relayed.status, relayed.code().as_str()), (500, "io_error"), "{target}");
+        assert!(relayed.text().contains("is empty: is the volume mounted?"), "{relayed:?}");
+    }
     write(&place.logs().join("app.log"), b"line\n");
     assert_eq!(ready(addr), (503, reasons[1].to_owned()));
     // Something that is not served is something all the same.

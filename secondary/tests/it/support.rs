@@ -97,7 +97,7 @@ fn connect(addr: SocketAddr) -> TcpStream {
     socket
 }
 
-fn raw(addr: SocketAddr, request: &[u8]) -> Response {
+pub(crate) fn raw(addr: SocketAddr, request: &[u8]) -> Response {
     let mut socket = connect(addr);
     // The server may refuse and close before it has read all.
     let _ = socket.write_all(request);

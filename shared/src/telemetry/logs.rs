@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// The flags of a program's own log.
@@ -38,7 +39,7 @@ const FILES_KEPT: usize = 7;
 /// Starts logging for the whole process. The guard writes out what is queued when it is
 /// dropped: hold it to the end of `main`.
 pub fn init(args: &LogArgs, program: &str) -> Result<Option<WorkerGuard>, String> {
-    let filter = EnvFilter::try_new(&args.log_level)
+    let filter = filter(&args.log_level)
         .map_err(|e| format!("--log-level {}: {e}: use error, warn, info, debug or trace", args.log_level))?;
     let Some(dir) = &args.log_file else {
         // Written where it arises: a thread of its own for a few lines a day would be one
@@ -63,6 +64,16 @@ pub fn init(args: &LogArgs, program: &str) -> Result<Option<WorkerGuard>, String
     Ok(Some(guard))
 }
 
+/// A bare word is a level. To the filter it may also be the name of a module, of which
+/// everything is logged, and of all others nothing: a slip of the pen would silence the program.
+fn filter(text: &str) -> Result<EnvFilter, String> {
+    let mut words = text.split(',').map(str::trim).filter(|word| !word.contains(['=', '[']));
+    if let Some(word) = words.find(|word| word.parse::<LevelFilter>().is_err()) {
+        return Err(format!("{word:?} is no level"));
+    }
+    EnvFilter::try_new(text).map_err(|error| error.to_string())
+}
+
 fn start<W>(filter: EnvFilter, format: LogFormat, writer: W)
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
@@ -73,4 +84,21 @@ where
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().try_init(),
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_that_is_none_is_refused_and_not_taken_for_a_module() {
+        for good in
+            ["info", "OFF", "warn,backscroll_secondary=debug", "backscroll_secondary[serve]=trace,error"]
+        {
+            assert!(filter(good).is_ok(), "{good}");
+        }
+        for bad in ["inof", "warning", "info,hyper", "info,foo=x"] {
+            assert!(filter(bad).is_err(), "{bad}");
+        }
+    }
 }
