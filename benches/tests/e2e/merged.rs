@@ -22,6 +22,8 @@ impl Fleets {
             .map(|number| {
                 let (name, log_dir) = (host(number), dir.path().join(host(number)));
                 std::fs::create_dir(&log_dir).unwrap();
+                // Of a host without any log nobody knows whether its volume is missing.
+                std::fs::write(log_dir.join("other.log"), "another one\n").unwrap();
                 Member { name, log_dir, port: 0 }
             })
             .collect();
