@@ -77,20 +77,23 @@ fn reachable(listen: SocketAddr) -> Vec<SocketAddr> {
     }
 }
 
-fn check(address: SocketAddr) -> Result<(), String> {
+fn check(listen: SocketAddr) -> Result<(), String> {
+    let addresses = reachable(listen);
+    let shown = addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(" or ");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| format!("no runtime to ask with: {error}"))?;
     runtime.block_on(async {
-        tokio::time::timeout(TIME, ask(address))
+        tokio::time::timeout(TIME, ask(&addresses, &shown))
             .await
-            .unwrap_or_else(|_| Err(format!("no answer from {address} within {} s", TIME.as_secs())))
+            .unwrap_or_else(|_| Err(format!("no answer from {shown} within {} s", TIME.as_secs())))
     })
 }
 
-async fn ask(address: SocketAddr) -> Result<(), String> {
-    let stream = TcpStream::connect(&reachable(address)[..])
+/// Asks the first of the addresses that is there.
+async fn ask(addresses: &[SocketAddr], address: &str) -> Result<(), String> {
+    let stream = TcpStream::connect(addresses)
         .await
         .map_err(|error| format!("nothing answers at {address}: {error}"))?;
     let improper = |error: hyper::Error| format!("{address} gives no proper answer: {error}");
@@ -100,7 +103,7 @@ async fn ask(address: SocketAddr) -> Result<(), String> {
     let mut request = Request::new(Empty::<Bytes>::new());
     *request.uri_mut() = http::Uri::from_static("/readyz");
     let fields = request.headers_mut();
-    fields.insert(header::HOST, headers::value(&address.to_string()));
+    fields.insert(header::HOST, headers::value(&addresses[0].to_string()));
     fields.insert(header::CONNECTION, HeaderValue::from_static("close"));
     let response = client.send_request(request).await.map_err(improper)?;
     let status = response.status();
