@@ -57,8 +57,8 @@ pub(crate) async fn files<E: Engine, B>(thread: &Rc<RingThread<E>>, request: &Re
         .ok_or_else(|| Problem::new(Code::Overloaded, "too many listings at once: try again in a moment"))?;
     thread.host.catalog.check().map_err(|why| Problem::new(Code::IoError, why))?;
     // A primary takes an empty listing for knowledge.
-    if let Some(problem) = thread.host.catalog.unknown_listing()
-        && request.headers().contains_key(headers::RELAY)
+    if request.headers().contains_key(headers::RELAY)
+        && let Some(problem) = thread.host.catalog.unknown_listing()
     {
         return Err(problem);
     }
