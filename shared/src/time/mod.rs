@@ -60,11 +60,14 @@ impl LineTime {
 ///
 /// What a line may leave out is worked out:
 ///
-/// - no zone: the zone of the host; where clocks are set, jiff's compatible choice (the
-///   earlier of two instants, and the gap is jumped over);
+/// - no zone: the zone of the host. Of the hour that comes twice when summer time ends, the
+///   file's order says which one it is, since a line is not later than the one before it. Of
+///   a line alone nothing is known, and it is the earlier one. The hour that clocks jump over
+///   is jiff's compatible choice;
 /// - no year: of the newest line, the newest in which it is not later than the file's last
 ///   change; from then on the newest in which it is not later than the line before, so that
-///   the year goes down at New Year. Lines may be left out, but not eleven months of them.
+///   the year goes down at New Year. A step of months back and forth is not a year. Lines may
+///   be left out, but not eleven months of them.
 ///
 /// A leap second, `:60`, is taken as `:59` with its fraction: it sorts among the second
 /// before it.
@@ -83,7 +86,7 @@ impl LineTimes {
 
     /// For a file last written `modified_seconds` after the epoch, on a host in `zone`.
     pub fn with_zone(modified_seconds: i64, zone: TimeZone) -> LineTimes {
-        LineTimes { years: Years::new(modified_seconds), zone: HostZone::new(zone) }
+        LineTimes { years: Years::new(modified_seconds), zone: HostZone::new(zone, modified_seconds) }
     }
 
     /// The time that `line` carries, if it carries one. Looks at the first

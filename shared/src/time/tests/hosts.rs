@@ -59,11 +59,96 @@ fn new_year_among_lines_out_of_order_costs_one_year() {
         "Dec 31 22:00:00 h",
         "Jan  1 00:00:01 h",
         "Dec 31 21:00:00 h",
-        "Jan 15 00:00:00 h",
-        "Dec 31 23:59:59 h",
+        "Jan 15 00:00:00 of a step back",
+        "Dec 31 20:59:59 and forth",
     ];
-    let expected = ["2024", "2023", "2024", "2023", "2024", "2023", "2023", "2022"];
+    let expected = ["2024", "2023", "2024", "2023", "2024", "2023", "2023", "2023"];
     assert_eq!(years("2024-01-02T00:00:00Z", &lines), expected);
+}
+
+#[test]
+fn a_step_of_months_back_and_forth_is_not_a_year() {
+    let boot: Vec<String> =
+        (0..500).rev().map(|n| format!("Jan  1 00:{:02}:{:02} boot", n / 60, n % 60)).collect();
+    let mut lines = vec!["Nov 25 12:00:00 on", "Nov 25 11:00:00 set"];
+    lines.extend(boot.iter().map(String::as_str));
+    lines.extend(["Nov 25 10:59:00 before", "Nov 25 10:58:00 h", "Jan  2 00:00:00 h", "Dec 31 23:00:00 h"]);
+    let mut expected = vec!["2026"; 505];
+    expected.push("2025");
+    assert_eq!(years("2026-11-25T12:00:05Z", &lines), expected);
+
+    let turns = ["Feb 21 12:00:01 live", "Jan 11 00:10:01 backlog", "Dec  9 00:00:00 another backlog"];
+    let lines: Vec<&str> = turns.iter().copied().cycle().take(3000).collect();
+    let of = |line: &str| if line.starts_with("Dec") { "2025" } else { "2026" };
+    let expected: Vec<&str> = lines.iter().map(|line| of(line)).collect();
+    assert_eq!(years("2026-02-21T12:00:05Z", &lines), expected);
+}
+
+#[test]
+fn a_log_of_a_line_a_month_goes_down_by_a_year_in_twelve() {
+    let months = ["Dec", "Nov", "Oct", "Sep", "Aug", "Jul", "Jun", "May", "Apr", "Mar", "Feb", "Jan"];
+    let lines: Vec<String> = (0..60).map(|n| format!("{} 10 04:00:00 h", months[n % 12])).collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let expected: Vec<String> = (0..60).map(|n| format!("{}", 2026 - n / 12)).collect();
+    assert_eq!(years("2026-12-11T00:00:00Z", &lines), expected);
+}
+
+#[test]
+fn a_gap_of_months_and_then_a_line_a_day_is_no_step_back_and_forth() {
+    let first = seconds("2026-12-01T00:00:00Z");
+    let days: Vec<i64> = std::iter::once(first).chain((60..2000).map(|day| first - day * 86_400)).collect();
+    let lines: Vec<String> = days
+        .iter()
+        .map(|day| jiff::Timestamp::from_second(*day).unwrap().strftime("%b %e 00:00:00 h").to_string())
+        .collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let expected: Vec<String> = days
+        .iter()
+        .map(|day| jiff::Timestamp::from_second(*day).unwrap().strftime("%Y").to_string())
+        .collect();
+    assert_eq!(years("2026-12-01T12:00:00Z", &lines), expected);
+}
+
+#[test]
+fn no_year_is_before_the_epoch() {
+    let mut times = LineTimes::with_zone(seconds("1975-07-01T00:00:00Z"), berlin());
+    let lines = ["Jun  1 00:00:00 h", "Jul  1 00:00:00 h"];
+    let years: Vec<_> = (0..40)
+        .map(|n| times.of(lines[n % 2].as_bytes()).map(|time| rfc3339(time)[..4].to_owned()))
+        .collect();
+    assert!(years.iter().flatten().all(|year| year.as_str() >= "1969"), "{years:?}");
+}
+
+/// What is found of the lines of a file, newest first, that was last written at `modified`.
+fn in_order(modified: &str, lines: &[&str]) -> Vec<String> {
+    let mut times = LineTimes::with_zone(seconds(modified), berlin());
+    lines.iter().map(|line| rfc3339(times.of(line.as_bytes()).unwrap())).collect()
+}
+
+#[test]
+fn the_hour_that_comes_twice_is_told_by_the_files_order() {
+    let lines = [
+        "2026-10-25 03:05:00 x",
+        "2026-10-25 02:40:00 x",
+        "2026-10-25 02:05:01 x",
+        "2026-10-25 02:05:04 mild disorder",
+        "2026-10-25 02:50:00 x",
+        "2026-10-25 02:10:00 x",
+        "2026-10-25 01:50:00 x",
+    ];
+    let expected = [
+        "2026-10-25T03:05:00+01:00",
+        "2026-10-25T02:40:00+01:00",
+        "2026-10-25T02:05:01+01:00",
+        "2026-10-25T02:05:04+01:00",
+        "2026-10-25T02:50:00+02:00",
+        "2026-10-25T02:10:00+02:00",
+        "2026-10-25T01:50:00+02:00",
+    ];
+    assert_eq!(in_order("2026-11-25T00:00:00Z", &lines), expected);
+    // Of the newest line, the file's own time says it where that is near.
+    assert_eq!(in_order("2026-10-25T01:40:00Z", &lines[1..2]), expected[1..2]);
+    assert_eq!(in_order("2026-10-25T00:50:00Z", &lines[4..]), expected[4..]);
 }
 
 #[test]
