@@ -42,7 +42,7 @@ impl Framing {
     pub fn new(modified_seconds: i64) -> Framing {
         Framing {
             encoder: frames::Encoder::default(),
-            stamps: Stamps::new(LineTimes::new(modified_seconds)),
+            stamps: Stamps::new(LineTimes::new(modified_seconds), modified_seconds),
             pending: None,
             newest: None,
             unmarked: 0,
@@ -51,8 +51,9 @@ impl Framing {
     }
 
     /// Appends a record, or keeps it where the lines before it have to be read for its time.
-    pub fn record(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
-        match self.stamps.of(record) {
+    /// `is_worth_reading`: as [`Stamps::of`] says.
+    pub fn record(&mut self, record: &Record<'_>, is_worth_reading: bool, out: &mut Vec<u8>) {
+        match self.stamps.of(record, is_worth_reading) {
             Known::Stamp(stamp) => {
                 self.encoder.record(record, stamp, out);
                 self.rest();
@@ -83,7 +84,7 @@ impl Framing {
     pub fn settle(&mut self, out: &mut Vec<u8>) {
         let Some(Pending { offset, bytes, lines, truncated_lines }) = self.pending.take() else { return };
         let record = Record { offset, bytes: &bytes, lines, truncated_lines, older: &[] };
-        self.encoder.record(&record, self.stamps.inherited(offset), out);
+        self.encoder.record(&record, self.stamps.settled(offset), out);
         self.rest();
     }
 
@@ -99,9 +100,11 @@ impl Framing {
         self.newest = self.stamps.newest_of(block).or(self.newest);
     }
 
-    /// Appends the verdict.
-    pub fn end(verdict: &Verdict, out: &mut Vec<u8>) {
-        frames::Encoder::end(verdict, out);
+    /// Appends the verdict, with what is known of the times.
+    pub fn end(&self, verdict: Verdict, out: &mut Vec<u8>) -> Verdict {
+        let verdict = Verdict { disorder_ms: self.stamps.disorder_ms(), ..verdict };
+        frames::Encoder::end(&verdict, out);
+        verdict
     }
 
     fn rest(&mut self) {
@@ -139,20 +142,23 @@ mod tests {
     fn a_record_without_a_time_waits_for_the_lines_before_it() {
         let (mut framing, mut out) = (Framing::new(2_000_000_000), Vec::new());
         let record = |offset, bytes, older| Record { offset, bytes, lines: 1, truncated_lines: 0, older };
-        framing.record(&record(90, b" at b", b"x"), &mut out);
+        framing.record(&record(90, b" at b", b"x"), true, &mut out);
         assert!(out.is_empty() && framing.pending() == Some(90));
         assert!(!framing.stamps().older_line(90, 80, b" at a"));
-        assert!(framing.stamps().older_line(90, 50, b"1700000009 died"));
+        assert!(!framing.stamps().older_line(90, 50, b"1700000009 died"), "it may be an odd time");
+        framing.stamps().give_up();
         framing.settle(&mut out);
         // What lies between that line and the record needs no second look.
-        framing.record(&record(80, b" at a", b""), &mut out);
-        framing.record(&record(50, b"1700000009 died", b""), &mut out);
+        framing.record(&record(80, b" at a", b""), true, &mut out);
+        framing.record(&record(50, b"1700000009 died", b""), true, &mut out);
         // Nor what follows a line at hand.
-        framing.record(&record(30, b" at c", b"cut\n1700000007 x\n\n"), &mut out);
+        framing.record(&record(30, b" at c", b"cut\n1700000007 x\n\n"), false, &mut out);
         let stamps: Vec<_> = items(out)
             .into_iter()
             .map(|item| match item {
-                Item::Record(framed) => framed.stamp.map(|stamp| (stamp.nanos / SECOND, stamp.own_offset)),
+                Item::Record(framed) => {
+                    framed.stamp.map(|stamp| (stamp.nanos / SECOND, stamp.own.map(|own| own.offset_minutes)))
+                }
                 other => panic!("{other:?}"),
             })
             .collect();
@@ -165,12 +171,12 @@ mod tests {
     fn lines_without_any_time_are_looked_at_once() {
         let (mut framing, mut out) = (Framing::new(2_000_000_000), Vec::new());
         let record = |offset| Record { offset, bytes: b"x", lines: 1, truncated_lines: 0, older: b"y\n" };
-        framing.record(&record(1 << 30), &mut out);
+        framing.record(&record(1 << 30), true, &mut out);
         assert_eq!(framing.pending(), Some(1 << 30));
         assert!(!framing.stamps().older_line(1 << 30, (1 << 30) - 2, b"y"));
         assert!(framing.stamps().older_line(1 << 30, (1 << 30) - (4 << 20), b"y"));
         framing.settle(&mut out);
-        framing.record(&record((1 << 30) - 2), &mut out);
+        framing.record(&record((1 << 30) - 2), true, &mut out);
         assert_eq!(framing.pending(), None);
         assert!(items(out).iter().all(|item| matches!(item, Item::Record(framed) if framed.stamp.is_none())));
     }

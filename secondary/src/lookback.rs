@@ -4,16 +4,17 @@ use crate::read::{ReadAt, ReadFailure, Readahead};
 use backscroll_shared::scan::{Limits, ReadPlan, Search, Step};
 use backscroll_shared::time::Stamps;
 
-/// Reads the lines before `offset`, newest first, until `stamps` has seen enough of them.
-/// `readahead` is that of the record's own search, and has been parked: two blocks for one
-/// answer could be waited for by everybody at once. May be dropped and called again.
+/// Reads the lines before a record at `offset`, newest first, until `stamps` has seen enough of
+/// them: those that were at hand it has seen already.
+/// `readahead` is that of the record's own search. May be dropped and called again.
 pub async fn look_back<F: ReadAt>(
     readahead: &Readahead<F>,
     stamps: &mut Stamps,
     offset: u64,
 ) -> Result<(), ReadFailure> {
-    let mut ahead = readahead.of_same_file(ReadPlan::new(offset));
-    let mut search = Search::new(Vec::new(), None, offset, Limits::default());
+    let end = stamps.looked_to();
+    let mut ahead = readahead.of_same_file(ReadPlan::new(end));
+    let mut search = Search::new(Vec::new(), None, end, Limits::default());
     let mut read = 0;
     loop {
         match search.step() {
@@ -32,6 +33,6 @@ pub async fn look_back<F: ReadAt>(
             Step::NeedAgain(_) | Step::Done => break,
         }
     }
-    stamps.give_up(offset);
+    stamps.give_up();
     Ok(())
 }

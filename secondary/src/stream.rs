@@ -218,6 +218,7 @@ impl<E: Engine> LogStream<E> {
             if self.ending.format == Format::Text && self.search.take_lines(&mut self.frame, target) {
                 continue;
             }
+            let is_worth_reading = self.search.has_older_lines() && self.search.remaining() != Some(1);
             match self.search.step() {
                 Step::Record(record) => {
                     if record.bytes.len() > admission::LARGE_BYTES && self.large.is_none() {
@@ -228,7 +229,9 @@ impl<E: Engine> LogStream<E> {
                     }
                     match &mut self.encoding {
                         Encoding::Plain(encoder) => encoder.encode(&record, &mut self.frame),
-                        Encoding::Framed(framing) => framing.record(&record, &mut self.frame),
+                        Encoding::Framed(framing) => {
+                            framing.record(&record, is_worth_reading, &mut self.frame)
+                        }
                     }
                 }
                 Step::Done => self.end(self.verdict()),
@@ -275,14 +278,17 @@ impl<E: Engine> LogStream<E> {
     }
 
     /// Writes the record whose time had to be looked for in the lines before it, if there is
-    /// one. No block of the search is held meanwhile.
+    /// one.
     async fn settle(&mut self) -> Result<(), ReadFailure> {
         let Encoding::Framed(framing) = &mut self.encoding else { return Ok(()) };
         let Some(offset) = framing.pending() else { return Ok(()) };
         self.take_turns().await;
         let Encoding::Framed(framing) = &mut self.encoding else { return Ok(()) };
-        self.readahead.park();
-        self.search.release();
+        // Two blocks for one answer could be waited for by everybody at once.
+        if !self.readahead.has_room() {
+            self.readahead.park();
+            self.search.release();
+        }
         look_back(&self.readahead, framing.stamps(), offset).await?;
         framing.settle(&mut self.frame);
         Ok(())
@@ -338,10 +344,10 @@ impl<E: Engine> LogStream<E> {
     /// The records are out; what is left of the answer needs no block.
     fn end(&mut self, verdict: Verdict) {
         self.park();
-        if let Encoding::Framed(_) = self.encoding {
-            Framing::end(&verdict, &mut self.frame);
-        }
-        self.phase = Phase::Ended(verdict);
+        self.phase = Phase::Ended(match &self.encoding {
+            Encoding::Framed(framing) => framing.end(verdict, &mut self.frame),
+            Encoding::Plain(_) => verdict,
+        });
     }
 
     fn failed(&self, failure: &ReadFailure) -> Verdict {

@@ -5,7 +5,7 @@
 use super::bench::Server;
 use anyhow::{Context as _, Result, ensure};
 use backscroll_shared::scan::Record;
-use backscroll_shared::time::Stamp;
+use backscroll_shared::time::{LineTime, Stamp};
 use backscroll_shared::wire::frames;
 use backscroll_shared::wire::verdict::{Status, Verdict};
 use bytes::Bytes;
@@ -68,7 +68,7 @@ fn answer_of(records: u64) -> Bytes {
         let record =
             Record { offset: number * 100, bytes: line.as_bytes(), lines: 1, truncated_lines: 0, older: &[] };
         let nanos = 1_700_000_000_000_000_000 + number.cast_signed() * 1_000_000;
-        encoder.record(&record, Some(Stamp { nanos, own_offset: Some(0) }), &mut out);
+        encoder.record(&record, Some(Stamp::carried(LineTime { nanos, offset_minutes: 0 })), &mut out);
         lines += 1;
     }
     frames::Encoder::end(&Verdict { lines, ..Verdict::new(Status::Complete) }, &mut out);

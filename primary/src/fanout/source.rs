@@ -191,7 +191,12 @@ impl Source {
         }
         // Its records are counted where they leave: a host's own count is not passed on.
         let error = given.error.map(told);
-        Event::Ended(Verdict { bytes_scanned: given.bytes_scanned, error, ..Verdict::new(status) })
+        Event::Ended(Verdict {
+            bytes_scanned: given.bytes_scanned,
+            disorder_ms: given.disorder_ms,
+            error,
+            ..Verdict::new(status)
+        })
     }
 
     /// Leaves the host, which did this.

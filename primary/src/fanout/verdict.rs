@@ -25,7 +25,8 @@ pub fn overall(hosts: BTreeMap<String, Verdict>, asked: usize, on_error: OnError
         Some(_) if on_error == OnError::Fail || !(any_complete || lines > 0) => Status::Failed,
         Some(_) => Status::Partial,
     };
-    Verdict { status, lines, bytes_scanned, truncated_lines, error, hosts }
+    let disorder_ms = hosts.values().map(|host| host.disorder_ms).max().unwrap_or(0);
+    Verdict { status, lines, bytes_scanned, truncated_lines, disorder_ms, error, hosts }
 }
 
 /// What is answered instead where nothing has been delivered yet: where no host has the

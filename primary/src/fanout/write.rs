@@ -1,7 +1,6 @@
 //! Merged records as the client wants them.
 
 use crate::fleet::Host;
-use backscroll_shared::time::Stamp;
 use backscroll_shared::wire::frames::Framed;
 use backscroll_shared::wire::{Format, ndjson};
 use std::sync::Arc;
@@ -39,7 +38,7 @@ impl Writer {
                 }
             }
             Writer::Ndjson(encoders) => {
-                let time = framed.stamp.and_then(Stamp::own);
+                let time = framed.stamp.and_then(|stamp| stamp.own);
                 encoders[host].encode(&framed.record(), time, out);
             }
         }

@@ -185,6 +185,11 @@ impl<F: ReadAt> Readahead<F> {
         }
     }
 
+    /// Whether there are blocks enough for a second one of the same answer.
+    pub fn has_room(&self) -> bool {
+        self.pool.has_room()
+    }
+
     /// Whether something had to be waited for since this was last asked: others had a turn.
     pub fn take_waited(&mut self) -> bool {
         std::mem::take(&mut self.waited)

@@ -153,6 +153,16 @@ impl<B: AsRef<[u8]>> Search<B> {
         }
     }
 
+    /// Records that are still wanted; None where all are.
+    pub fn remaining(&self) -> Option<u64> {
+        self.remaining
+    }
+
+    /// Whether a record comes with the lines before it that are at hand.
+    pub fn has_older_lines(&self) -> bool {
+        matches!(self.mode, Mode::Lines(_))
+    }
+
     /// Goes on to the next record.
     pub fn step(&mut self) -> Step<'_> {
         if self.remaining == Some(0) || self.size == 0 {

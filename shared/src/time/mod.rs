@@ -21,6 +21,7 @@ mod clock;
 mod date;
 mod epoch;
 mod fields;
+mod order;
 mod prefix;
 mod rfc3339;
 mod search;

@@ -1,9 +1,15 @@
 //! The time by which a record is merged with those of other hosts: its own, or that of the
-//! nearest older line that has one.
+//! nearest older line that has one. Odd times are put right, so that a single line cannot
+//! hide the lines before it.
+//!
+//! Every line is looked at once, newest first: as a record, or ahead of one, where the lines
+//! before it are evidence of when it was written ([`order`](super::order)).
 
-use super::{LineTime, LineTimes};
+use super::order::{self, Evidence, Timed, Verdict};
+use super::{LineTime, LineTimes, NANOS};
 use crate::scan::Record;
-use memchr::memrchr;
+use memchr::{memchr, memrchr};
+use std::collections::VecDeque;
 
 /// Bytes before a record in which an older line with a time is looked for, where newer ones
 /// have been seen. A stack trace is shorter; and a file must not be read to its start for
@@ -14,20 +20,31 @@ const LOOK_BACK_BYTES: u64 = 128 << 10;
 /// newest lines had no time would come last of all.
 const FIRST_LOOK_BACK_BYTES: u64 = 4 << 20;
 
+/// Lines without a time that are looked at before it is asked again whether that is enough.
+const LINES_AT_ONCE: usize = 64;
+
+/// Lines of a block that are looked at for the newest time in it, beside the newest ones.
+const PROBES: usize = 4;
+
 /// The time by which a record is merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
     /// Nanoseconds since 1970-01-01T00:00:00Z.
     pub nanos: i64,
-    /// Minutes east of UTC, where the record carries the time itself; None where it has that
-    /// of an older line.
-    pub own_offset: Option<i16>,
+    /// The time that the record carries itself, if it carries one. It is another one where it
+    /// contradicts the file's order.
+    pub own: Option<LineTime>,
 }
 
 impl Stamp {
-    /// The time that the record carries itself.
-    pub fn own(self) -> Option<LineTime> {
-        self.own_offset.map(|offset_minutes| LineTime { nanos: self.nanos, offset_minutes })
+    /// Of a record that carries this time, which fits its place in the file.
+    pub fn carried(time: LineTime) -> Stamp {
+        Stamp { nanos: time.nanos, own: Some(time) }
+    }
+
+    /// Of a record that carries no time.
+    pub fn inherited(nanos: i64) -> Stamp {
+        Stamp { nanos, own: None }
     }
 }
 
@@ -45,148 +62,227 @@ pub enum Known {
 #[derive(Debug, Clone)]
 pub struct Stamps {
     times: LineTimes,
-    /// The newest line with a time that is older than all records so far: where it begins.
-    older: Option<(u64, i64)>,
-    /// From here to the last record no line carries a time.
-    none_from: u64,
-    /// The last time that was seen: nothing that follows should be newer.
-    seen: Option<i64>,
+    /// When the file was last written.
+    modified: i64,
+    /// Lines with a time, newest first: the last record, where it has one, and older ones.
+    timed: VecDeque<Timed>,
+    /// Every line from here to the last record has been looked at.
+    looked_to: u64,
+    /// Where a look back was given up: it found no time from here to the record.
+    gave_up_at: Option<u64>,
+    /// The stamp of the last record: no older one is newer.
+    last: Option<i64>,
+    /// A run of odd lines that was found: where the line before it begins, and their stamp.
+    run: Option<(u64, i64)>,
+    is_worth_reading: bool,
+    /// The time of the oldest line that was looked at.
+    oldest: Option<i64>,
+    disorder: i64,
 }
 
 impl Stamps {
-    /// For a file whose times `times` finds.
-    pub fn new(times: LineTimes) -> Stamps {
-        Stamps { times, older: None, none_from: u64::MAX, seen: None }
-    }
-
-    /// The stamp of the next newest record.
-    pub fn of(&mut self, record: &Record<'_>) -> Known {
-        if let Some(time) = self.times.of(record.bytes) {
-            self.seen = Some(time.nanos);
-            return Known::Stamp(Some(Stamp { nanos: time.nanos, own_offset: Some(time.offset_minutes) }));
+    /// For a file whose times `times` finds, which was last written `modified_seconds` after
+    /// 1970.
+    pub fn new(times: LineTimes, modified_seconds: i64) -> Stamps {
+        Stamps {
+            times,
+            modified: modified_seconds.saturating_mul(NANOS),
+            timed: VecDeque::new(),
+            looked_to: u64::MAX,
+            gave_up_at: None,
+            last: None,
+            run: None,
+            is_worth_reading: true,
+            oldest: None,
+            disorder: 0,
         }
-        if self.searched(record.offset) || self.search(record.offset, record.older) {
-            return Known::Stamp(self.inherited(record.offset));
+    }
+
+    /// The stamp of the next newest record. Where none of the lines before it is at hand they are
+    /// read to see whether its time is odd, if that `is_worth_reading`: it is not for the last
+    /// record that is wanted, whose time moves no other one.
+    pub fn of(&mut self, record: &Record<'_>, is_worth_reading: bool) -> Known {
+        let offset = record.offset;
+        self.is_worth_reading = is_worth_reading;
+        while self.timed.front().is_some_and(|line| line.at > offset) {
+            self.timed.pop_front();
         }
-        Known::LookBack
+        if self.looked_to > offset {
+            self.look(offset, first_line(record));
+        }
+        loop {
+            match self.judge(offset, false) {
+                Verdict::Key(key) => return Known::Stamp(self.stamp(offset, key)),
+                Verdict::More { lines, must_read } => {
+                    if self.look_at_hand(record, lines) {
+                        continue;
+                    }
+                    if must_read {
+                        return Known::LookBack;
+                    }
+                    let Verdict::Key(key) = self.judge(offset, true) else { return Known::LookBack };
+                    return Known::Stamp(self.stamp(offset, key));
+                }
+            }
+        }
     }
 
-    /// The stamp of a record at `offset` that has no time, after a look back. Where that was
-    /// given up, the last time of a newer line stands in, if there is one; where it came to the
-    /// file's start, there is none.
-    pub fn inherited(&self, offset: u64) -> Option<Stamp> {
-        let older = self.older.filter(|(at, _)| *at < offset).map(|(_, nanos)| nanos);
-        let newer = if offset == 0 || self.none_from == 0 { None } else { self.seen };
-        older.or(newer).map(|nanos| Stamp { nanos, own_offset: None })
+    /// The stamp of a record at `offset` after a look back.
+    pub fn settled(&mut self, offset: u64) -> Option<Stamp> {
+        let key = match self.judge(offset, true) {
+            Verdict::Key(key) => key,
+            Verdict::More { .. } => self.last,
+        };
+        self.stamp(offset, key)
     }
 
-    /// Bytes that are looked back at most.
+    /// Where the lines end that have not been looked at, for a look back.
+    pub fn looked_to(&self) -> u64 {
+        self.looked_to
+    }
+
+    /// Bytes that are read at most in a look back.
     pub fn look_back_bytes(&self) -> u64 {
-        if self.seen.is_some() { LOOK_BACK_BYTES } else { FIRST_LOOK_BACK_BYTES }
-    }
-
-    /// Takes a line that begins at `at`, on the way back from a record at `offset`. True once
-    /// the search is over.
-    pub fn older_line(&mut self, offset: u64, at: u64, line: &[u8]) -> bool {
-        self.none_from = at;
-        if let Some(time) = self.times.of(line) {
-            self.older = Some((at, time.nanos));
-            return true;
+        match (self.timed.is_empty(), self.oldest) {
+            (false, _) => order::FAR_BYTES,
+            (true, Some(_)) => LOOK_BACK_BYTES,
+            (true, None) => FIRST_LOOK_BACK_BYTES,
         }
-        at == 0 || offset - at >= self.look_back_bytes()
     }
 
-    /// Nothing more is looked at for a record at `offset`: the lines before are too long.
-    pub fn give_up(&mut self, offset: u64) {
-        self.none_from = self.none_from.min(offset.saturating_sub(self.look_back_bytes()));
+    /// Takes a line that begins at `at`, the next older one, on the way back from a record at
+    /// `offset`. True once that is enough.
+    pub fn older_line(&mut self, offset: u64, at: u64, line: &[u8]) -> bool {
+        self.look(at, line);
+        let is_enough = !matches!(self.judge(offset, false), Verdict::More { must_read: true, .. });
+        if is_enough && self.timed.is_empty() {
+            self.give_up();
+        }
+        is_enough
     }
 
-    /// The time of the newest whole line of a block, up to a few lines without one: no line
-    /// before that block is newer.
+    /// Nothing more is looked at for the last record: the lines before it are too long.
+    pub fn give_up(&mut self) {
+        self.gave_up_at = Some(self.looked_to);
+    }
+
+    /// The newest time in a block, as some of its lines tell it: no line before that block is
+    /// newer.
     pub fn newest_of(&mut self, block: &[u8]) -> Option<i64> {
         const LINES: usize = 16;
         // On a copy: the line that the block's edge cuts is newer, and its year is still to be
         // worked out.
         let mut times = self.times.clone();
         let mut end = memrchr(b'\n', block)?;
+        let mut newest = None;
         for _ in 0..LINES {
-            let feed = memrchr(b'\n', &block[..end])?;
-            if let Some(time) = times.of(&block[feed + 1..end]) {
-                self.seen = Some(time.nanos);
-                return Some(time.nanos);
-            }
+            let Some(feed) = memrchr(b'\n', &block[..end]) else { break };
+            newest = times.of(&block[feed + 1..end]).map(|time| time.nanos);
             end = feed;
+            if newest.is_some() {
+                break;
+            }
         }
-        None
+        // That line's time may be an odd one.
+        for probe in (0..PROBES).rev() {
+            let from = end / PROBES * probe;
+            let Some(start) = memchr(b'\n', &block[from..end]).map(|feed| from + feed + 1) else { continue };
+            let Some(len) = memchr(b'\n', &block[start..]) else { continue };
+            newest = newest.max(times.of(&block[start..start + len]).map(|time| time.nanos));
+        }
+        let newest = newest?;
+        Some(self.last.map_or(newest, |last| last.min(newest)))
     }
 
-    fn searched(&self, offset: u64) -> bool {
-        offset == 0 || self.older.is_some_and(|(at, _)| at < offset) || self.none_from < offset
+    /// The largest step back in time that was seen from a line to the next one, in
+    /// milliseconds.
+    pub fn disorder_ms(&self) -> u64 {
+        u64::try_from(self.disorder / (NANOS / 1000)).unwrap_or(0)
     }
 
-    /// Looks through the lines that lie before `offset` whole in `older`. True once the
-    /// search is over.
-    fn search(&mut self, offset: u64, older: &[u8]) -> bool {
-        let base = offset - older.len() as u64;
-        let Some(mut end) = older.len().checked_sub(1) else { return false };
-        loop {
-            let start = memrchr(b'\n', &older[..end]);
+    fn stamp(&mut self, offset: u64, key: Option<i64>) -> Option<Stamp> {
+        let key = key?;
+        let nanos = self.last.map_or(key, |last| last.min(key));
+        self.last = Some(nanos);
+        let own = self.timed.front().filter(|line| line.at == offset).map(|line| line.time);
+        Some(Stamp { nanos, own })
+    }
+
+    fn judge(&mut self, offset: u64, is_all: bool) -> Verdict {
+        let Some(line) = self.timed.front().copied() else { return self.judge_untimed(offset, is_all) };
+        if let Some((until, key)) = self.run
+            && line.at > until
+            && line.time.nanos < key
+        {
+            return Verdict::Key(Some(key));
+        }
+        let evidence = Evidence {
+            timed: &self.timed,
+            last: self.last,
+            modified: self.modified,
+            looked_to: self.looked_to,
+            is_worth_reading: self.is_worth_reading,
+            is_all: is_all || self.looked_to == 0 || self.gave_up_at == Some(self.looked_to),
+        };
+        let (verdict, run) = evidence.judge();
+        self.run = run.or(self.run);
+        verdict
+    }
+
+    /// No line with a time has been found yet, from the record on.
+    fn judge_untimed(&self, offset: u64, is_all: bool) -> Verdict {
+        let is_over = is_all
+            || self.gave_up_at.is_some_and(|at| at < offset)
+            || offset - self.looked_to >= self.look_back_bytes();
+        if self.looked_to == 0 {
+            // At the file's start there is no older line.
+            Verdict::Key(None)
+        } else if is_over {
+            Verdict::Key(self.last)
+        } else {
+            Verdict::More { lines: LINES_AT_ONCE, must_read: true }
+        }
+    }
+
+    fn look(&mut self, at: u64, line: &[u8]) {
+        self.looked_to = at;
+        let Some(time) = self.times.of(line) else { return };
+        if let Some(newer) = self.oldest {
+            self.disorder = self.disorder.max(time.nanos.saturating_sub(newer));
+        }
+        self.oldest = Some(time.nanos);
+        self.timed.push_back(Timed { at, time });
+    }
+
+    /// Looks at up to so many lines of those that lie before the record whole in what is at
+    /// hand; fewer where one has a time and none had before. False where there is none.
+    fn look_at_hand(&mut self, record: &Record<'_>, lines: usize) -> bool {
+        let base = record.offset - record.older.len() as u64;
+        let mut looked = false;
+        for _ in 0..lines {
+            let left = self.looked_to.checked_sub(base).and_then(|left| usize::try_from(left).ok());
+            let Some(end) = left.and_then(|left| left.checked_sub(1)) else { break };
+            let feed = memrchr(b'\n', &record.older[..end]);
             // The first one may begin before what is at hand.
-            if start.is_none() && base > 0 {
-                return false;
+            if feed.is_none() && base > 0 {
+                break;
             }
-            let from = start.map_or(0, |feed| feed + 1);
-            if self.older_line(offset, base + from as u64, &older[from..end]) {
-                return true;
+            let start = feed.map_or(0, |feed| feed + 1);
+            let was_untimed = self.timed.is_empty();
+            self.look(base + start as u64, &record.older[start..end]);
+            looked = true;
+            if was_untimed && !self.timed.is_empty() {
+                break;
             }
-            let Some(feed) = start else { return true };
-            end = feed;
         }
+        looked
     }
+}
+
+fn first_line<'a>(record: &Record<'a>) -> &'a [u8] {
+    let end = if record.lines > 1 { memchr(b'\n', record.bytes) } else { None };
+    &record.bytes[..end.unwrap_or(record.bytes.len())]
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use jiff::tz::TimeZone;
-
-    const SECOND: i64 = 1_000_000_000;
-
-    fn stamps(modified: i64) -> Stamps {
-        Stamps::new(LineTimes::with_zone(modified, TimeZone::UTC))
-    }
-
-    fn record<'a>(offset: u64, bytes: &'a [u8], older: &'a [u8]) -> Record<'a> {
-        Record { offset, bytes, lines: 1, truncated_lines: 0, older }
-    }
-
-    #[test]
-    fn a_block_that_is_looked_at_early_costs_no_year() {
-        // 2024-11-25T12:00:00Z.
-        let mut stamps = stamps(1_732_536_000);
-        let newest = stamps.newest_of(b"cut off\nNov  1 11:00:00 h a: x\nNov 25 11:0").unwrap();
-        let Known::Stamp(Some(cut)) = stamps.of(&record(40, b"Nov 25 11:00:00 h a: y", b"")) else {
-            panic!("it carries a time")
-        };
-        assert_eq!((cut.nanos - newest) / SECOND, 24 * 86_400, "both are of 2024");
-    }
-
-    #[test]
-    fn where_no_older_line_is_near_the_last_time_seen_stands_in() {
-        let mut stamps = stamps(2_000_000_000);
-        let far = 1 << 30;
-        assert_eq!(stamps.of(&record(far, b" at a", b" at b\n")), Known::LookBack);
-        assert!(!stamps.older_line(far, far - (1 << 20), b" at c"), "nothing is known: it goes on");
-        assert!(stamps.older_line(far, far - (5 << 20), b" at d"));
-        assert_eq!(stamps.inherited(far), None);
-        let timed = Known::Stamp(Some(Stamp { nanos: 1_700_000_000 * SECOND, own_offset: Some(0) }));
-        assert_eq!(stamps.of(&record(far - (6 << 20), b"1700000000 x", b"")), timed);
-        let next = far - (7 << 20);
-        assert_eq!(stamps.of(&record(next, b" at e", b"")), Known::LookBack);
-        assert!(stamps.older_line(next, next - (200 << 10), b" at f"), "a time is known: it gives up");
-        let stood_in = Some(Stamp { nanos: 1_700_000_000 * SECOND, own_offset: None });
-        assert_eq!(stamps.inherited(next), stood_in);
-        // At the file's start there is no older line, and no time.
-        assert_eq!(stamps.of(&record(9, b" at g", b" at h\n at i\n"[..9].as_ref())), Known::Stamp(None));
-    }
-}
+mod tests;

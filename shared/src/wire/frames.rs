@@ -8,14 +8,14 @@
 //!
 //! | kind | tag | follows |
 //! | --- | --- | --- |
-//! | record | `0x10`, `+1` timed, `+2` carries that time itself, `+4` several or cut lines | length in bytes; offset; if timed: time in nanoseconds; if its own: minutes east of UTC; if `+4`: lines, cut lines; the bytes, without the last line feed |
+//! | record | `0x10`, `+1` timed, `+2` carries a time itself, `+4` several or cut lines, `+8` that time is another one | length in bytes; offset; if timed: time in nanoseconds; if it carries one: minutes east of UTC; if `+8`: what its own time is less than that time, in nanoseconds; if `+4`: lines, cut lines; the bytes, without the last line feed |
 //! | mark | `0x20` | time: no record that follows is newer |
 //! | end | `0x30` | length in bytes; the verdict as JSON |
 
 use super::verdict::Verdict;
 use crate::limits;
 use crate::scan::Record;
-use crate::time::Stamp;
+use crate::time::{LineTime, Stamp};
 use bytes::{Bytes, BytesMut};
 use integer_encoding::VarInt;
 
@@ -34,6 +34,7 @@ const END: u8 = 0x30;
 const TIMED: u8 = 1;
 const OWN_TIME: u8 = 2;
 const COUNTED: u8 = 4;
+const OTHER_TIME: u8 = 8;
 
 /// Writes the frames of one stream.
 #[derive(Debug, Default)]
@@ -52,11 +53,15 @@ impl Encoder {
     /// Appends a record.
     pub fn record(&mut self, record: &Record<'_>, stamp: Option<Stamp>, out: &mut Vec<u8>) {
         let counted = record.lines != 1 || record.truncated_lines != 0;
-        let own = stamp.and_then(|stamp| stamp.own_offset);
+        let own = stamp.and_then(|stamp| stamp.own);
+        let other = stamp
+            .and_then(|stamp| Some(stamp.nanos.wrapping_sub(stamp.own?.nanos)))
+            .filter(|less| *less != 0);
         let mut tag = RECORD;
         tag |= if stamp.is_some() { TIMED } else { 0 };
         tag |= if own.is_some() { OWN_TIME } else { 0 };
         tag |= if counted { COUNTED } else { 0 };
+        tag |= if other.is_some() { OTHER_TIME } else { 0 };
         out.push(tag);
         push(record.bytes.len() as u64, out);
         // Wraps where it must: whatever is told comes back as it was.
@@ -66,7 +71,10 @@ impl Encoder {
             self.time(stamp.nanos, out);
         }
         if let Some(own) = own {
-            push(own, out);
+            push(own.offset_minutes, out);
+        }
+        if let Some(less) = other {
+            push(less, out);
         }
         if counted {
             push(record.lines, out);
@@ -231,18 +239,20 @@ fn read(piece: &Bytes, last: &mut Last) -> Result<(Item, usize), Stop> {
     let mut at = 1;
     let tag = piece[0];
     match tag & KIND {
-        RECORD if tag & !(KIND | TIMED | OWN_TIME | COUNTED) == 0 && tag & (TIMED | OWN_TIME) != OWN_TIME => {
+        RECORD if tag & (TIMED | OWN_TIME) != OWN_TIME && tag & (OWN_TIME | OTHER_TIME) != OTHER_TIME => {
             let len = length(number(piece, &mut at)?, RECORD_BYTES)?;
             let offset = number::<i64>(piece, &mut at)?;
             last.offset = last.offset.wrapping_sub(offset.cast_unsigned());
             let mut stamp = None;
             if tag & TIMED != 0 {
                 last.nanos = last.nanos.wrapping_sub(number::<i64>(piece, &mut at)?);
-                stamp = Some(Stamp { nanos: last.nanos, own_offset: None });
+                stamp = Some(Stamp { nanos: last.nanos, own: None });
             }
             if tag & OWN_TIME != 0 {
-                let own_offset = Some(number::<i16>(piece, &mut at)?);
-                stamp = Some(Stamp { nanos: last.nanos, own_offset });
+                let offset_minutes = number::<i16>(piece, &mut at)?;
+                let less = if tag & OTHER_TIME != 0 { number::<i64>(piece, &mut at)? } else { 0 };
+                let own = LineTime { nanos: last.nanos.wrapping_sub(less), offset_minutes };
+                stamp = Some(Stamp { nanos: last.nanos, own: Some(own) });
             }
             let (mut lines, mut truncated_lines) = (1, 0);
             if tag & COUNTED != 0 {

@@ -59,12 +59,21 @@ pub struct Verdict {
     pub bytes_scanned: u64,
     /// Lines delivered that were cut at the line limit.
     pub truncated_lines: u64,
+    /// The largest step back in time from a line to the next one that was seen in a merge, in
+    /// milliseconds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub disorder_ms: u64,
     /// Why it is incomplete, where it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
     /// From the primary: the verdict on each host.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub hosts: BTreeMap<String, Verdict>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Verdict {
@@ -75,6 +84,7 @@ impl Verdict {
             lines: 0,
             bytes_scanned: 0,
             truncated_lines: 0,
+            disorder_ms: 0,
             error: None,
             hosts: BTreeMap::new(),
         }
@@ -121,6 +131,7 @@ impl Verdict {
             lines: number(headers::LOG_LINES)?,
             bytes_scanned: number(headers::LOG_BYTES_SCANNED)?,
             truncated_lines: number(headers::LOG_TRUNCATED_LINES)?,
+            disorder_ms: 0,
             error,
             hosts: BTreeMap::new(),
         })

@@ -4,7 +4,7 @@ use super::client::get;
 use super::oracle::{Question, assert_right};
 use super::simulated::{Entry, Fault, Simulated};
 use super::{NEWEST, SECOND, asked};
-use backscroll_shared::time::Stamp;
+use backscroll_shared::time::{LineTime, Stamp};
 use fastrand::Rng;
 use futures_util::StreamExt as _;
 use futures_util::stream;
@@ -24,8 +24,8 @@ fn log(rng: &mut Rng, host: usize) -> Vec<Entry> {
         .map(|index| {
             let own = is_timed && rng.f32() < 0.7;
             nanos -= if own { rng.i64(0..3) * SECOND } else { 0 };
-            let stamp =
-                own.then_some(Stamp { nanos, own_offset: Some(if index % 5 == 0 { 120 } else { 0 }) });
+            let offset_minutes = if index % 5 == 0 { 120 } else { 0 };
+            let stamp = own.then_some(Stamp::carried(LineTime { nanos, offset_minutes }));
             let second = if rng.f32() < 0.1 { format!("\nmore of {index} of {host}") } else { String::new() };
             let text = format!("record {index} of host {host}, \u{1b}[31m\"ü\"{second}");
             Entry { offset: 1 << 40 >> index, stamp, text }
@@ -36,7 +36,7 @@ fn log(rng: &mut Rng, host: usize) -> Vec<Entry> {
     for entry in entries.iter_mut().rev() {
         match entry.stamp {
             Some(Stamp { nanos, .. }) => older = Some(nanos),
-            None => entry.stamp = older.map(|nanos| Stamp { nanos, own_offset: None }),
+            None => entry.stamp = older.map(Stamp::inherited),
         }
     }
     entries

@@ -194,7 +194,7 @@ async fn bytes_of_every_kind_come_through_as_they_are() {
     let entry = &entries(1, 1)[0];
     let mut record = entry.record();
     record.bytes = &all;
-    encoder.record(&record, entry.stamp.map(|stamp| Stamp { own_offset: None, ..stamp }), &mut out);
+    encoder.record(&record, entry.stamp.map(|stamp| Stamp { own: None, ..stamp }), &mut out);
     Encoder::end(&Verdict::new(Status::Complete), &mut out);
     let stage = Stage::new(vec![frames_head(), Step::Say(body(&out)), end("")]).await;
     let answer = get(stage.primary.address, TARGET, "").await;

@@ -3,7 +3,7 @@
 use super::entries;
 use super::simulated::Entry;
 use crate::liar::{Step, end, head, say, whole};
-use backscroll_shared::time::Stamp;
+use backscroll_shared::time::{LineTime, Stamp};
 use backscroll_shared::wire::frames::{CONTENT_TYPE, Encoder};
 use backscroll_shared::wire::verdict::{Failure, Status, Verdict};
 
@@ -210,7 +210,10 @@ pub(crate) fn wild() -> Vec<Lie> {
     let lie = |name, stamps: [Option<(i64, Option<i16>)>; 5]| {
         let mut five = entries(1, 5);
         for (entry, stamp) in five.iter_mut().zip(stamps) {
-            entry.stamp = stamp.map(|(nanos, own_offset)| Stamp { nanos, own_offset });
+            entry.stamp = stamp.map(|(nanos, own)| Stamp {
+                nanos,
+                own: own.map(|offset_minutes| LineTime { nanos, offset_minutes }),
+            });
         }
         let lines = five.iter().map(|entry| entry.text.clone()).collect();
         let script = vec![frames_head(), Step::Say(body(&ended(&five, &complete()))), end("")];

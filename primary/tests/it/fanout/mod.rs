@@ -11,7 +11,7 @@ mod simulated;
 
 use crate::{Primary, configured, primary};
 use backscroll_primary::Config;
-use backscroll_shared::time::Stamp;
+use backscroll_shared::time::{LineTime, Stamp};
 use simulated::{Entry, Simulated};
 use std::num::NonZero;
 use std::time::{Duration, Instant};
@@ -43,10 +43,10 @@ fn entries(number: usize, count: usize) -> Vec<Entry> {
     (0..count)
         .map(|age| Entry {
             offset: (count - age) as u64 * 100,
-            stamp: Some(Stamp {
+            stamp: Some(Stamp::carried(LineTime {
                 nanos: NEWEST - i64::try_from(age).unwrap() * SECOND + i64::try_from(number).unwrap(),
-                own_offset: Some(0),
-            }),
+                offset_minutes: 0,
+            })),
             text: format!("record {age} of host {number}"),
         })
         .collect()

@@ -3,7 +3,6 @@
 
 use super::client::Answer;
 use super::simulated::{Entry, Fault, Simulated};
-use backscroll_shared::time::Stamp;
 use backscroll_shared::wire::ndjson;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -44,7 +43,7 @@ impl Question {
     fn written(&self, host: &str, entry: &Entry) -> Vec<u8> {
         let mut out = Vec::new();
         if self.ndjson {
-            let time = entry.stamp.and_then(Stamp::own);
+            let time = entry.stamp.and_then(|stamp| stamp.own);
             ndjson::Encoder::new(host, b"app.log").encode(&entry.record(), time, &mut out);
         } else {
             for line in entry.text.split('\n') {

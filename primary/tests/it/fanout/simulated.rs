@@ -274,7 +274,7 @@ async fn records(
 async fn endless(stream: &mut TcpStream, host: &Host, mut encoder: Encoder) -> io::Result<()> {
     for age in 0.. {
         let text = "an older line ".repeat(9);
-        let entry = Entry { offset: 0, stamp: Some(Stamp { nanos: -age, own_offset: None }), text };
+        let entry = Entry { offset: 0, stamp: Some(Stamp::inherited(-age)), text };
         let mut out = Vec::new();
         for _ in 0..100 {
             encoder.record(&entry.record(), entry.stamp, &mut out);

@@ -3,8 +3,15 @@ use proptest::prelude::*;
 
 fn stamp() -> impl Strategy<Value = Option<Stamp>> {
     proptest::option::of(
-        (any::<i64>(), proptest::option::of(-840i16..=840))
-            .prop_map(|(nanos, own_offset)| Stamp { nanos, own_offset }),
+        (any::<i64>(), proptest::option::of((prop_oneof![Just(0), any::<i64>()], -840i16..=840))).prop_map(
+            |(nanos, own)| {
+                let own = own.map(|(less, offset_minutes)| LineTime {
+                    nanos: nanos.wrapping_sub(less),
+                    offset_minutes,
+                });
+                Stamp { nanos, own }
+            },
+        ),
     )
 }
 
@@ -76,10 +83,10 @@ fn frames_of_neighbours_are_small() {
     let line = |offset, seconds: i64| {
         Item::Record(Framed {
             offset,
-            stamp: Some(Stamp {
+            stamp: Some(Stamp::carried(LineTime {
                 nanos: 1_700_000_000_000_000_000 + seconds * 1_000_000_000,
-                own_offset: Some(0),
-            }),
+                offset_minutes: 0,
+            })),
             lines: 1,
             truncated_lines: 0,
             bytes: Bytes::from_static(b"x"),
@@ -94,6 +101,7 @@ fn frames_of_neighbours_are_small() {
 fn what_no_secondary_sends_is_refused_by_its_kind() {
     assert_eq!(decoded(&[0x40], &[1]), Err(Malformed::Tag(0x40)));
     assert_eq!(decoded(&[RECORD | OWN_TIME], &[1]), Err(Malformed::Tag(RECORD | OWN_TIME)));
+    assert_eq!(decoded(&[RECORD | OTHER_TIME], &[1]), Err(Malformed::Tag(RECORD | OTHER_TIME)));
     assert_eq!(decoded(&[RECORD], &[1]), Ok((vec![], false)));
     assert_eq!(decoded(&[&[MARK][..], &[0xFF; 11]].concat(), &[3]), Err(Malformed::Number));
     let mut endless = vec![RECORD];
