@@ -230,7 +230,7 @@ impl<E: Engine> LogStream<E> {
                     match &mut self.encoding {
                         Encoding::Plain(encoder) => encoder.encode(&record, &mut self.frame),
                         Encoding::Framed(framing) => {
-                            framing.record(&record, is_worth_reading, &mut self.frame)
+                            framing.record(&record, is_worth_reading, &mut self.frame);
                         }
                     }
                 }
