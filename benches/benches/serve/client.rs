@@ -1,104 +1,81 @@
-//! Connections that ask the same question again and again, on one thread, with as little
-//! work of their own as can be: they share the processor with the server.
+//! Connections that ask the same question again and again, on one thread. hyper reads the
+//! answers: whether one has a length or comes in chunks is the server's choice.
 
-use std::io;
+use anyhow::{Context as _, Result, ensure};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Empty};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::{Request, StatusCode, header};
+use hyper_util::rt::TokioIo;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 /// How long an answer may take: a server that hangs must not hang the benchmark.
 const ANSWER_TIME: Duration = Duration::from_mins(1);
 
-/// How a body in chunks ends, with the end of what stands before it.
-const END: &[u8] = b"\r\n0\r\n\r\n";
-
-/// Bytes read at once.
-const PIECE: usize = 256 << 10;
-
 /// Open connections to one server.
 pub(crate) struct Clients {
     runtime: Runtime,
-    connections: Vec<Connection>,
+    connections: Vec<SendRequest<Empty<Bytes>>>,
 }
 
 impl Clients {
-    pub(crate) fn connect(server: SocketAddr, connections: usize) -> Clients {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    pub(crate) fn connect(server: SocketAddr, connections: usize) -> Result<Clients> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let connections = runtime.block_on(async {
             let mut open = Vec::new();
             for _ in 0..connections {
-                open.push(Connection::open(server).await.unwrap());
+                let socket = TcpStream::connect(server).await?;
+                socket.set_nodelay(true)?;
+                let (asking, connection) = handshake(TokioIo::new(socket)).await?;
+                // Its errors are those of the request.
+                tokio::spawn(connection);
+                open.push(asking);
             }
-            open
-        });
-        Clients { runtime, connections }
+            anyhow::Ok(open)
+        })?;
+        Ok(Clients { runtime, connections })
     }
 
-    /// Every connection asks for `target` so many times; how long until all have their
-    /// answers, and how many bytes those had.
-    pub(crate) fn ask(&mut self, target: &str, times: u64) -> (Duration, u64) {
-        let request = format!("GET {target} HTTP/1.1\r\nhost: bench\r\n\r\n");
+    /// Every connection asks for `target` so many times, and each answer has a body of `bytes`
+    /// bytes: how long until all have their answers.
+    pub(crate) fn ask(&mut self, target: &str, times: u64, bytes: u64) -> Result<Duration> {
         let connections = std::mem::take(&mut self.connections);
         self.runtime.block_on(async {
             let mut asking = JoinSet::new();
             let began = Instant::now();
             for mut connection in connections {
-                let request = request.clone();
+                let target = target.to_owned();
                 asking.spawn(async move {
-                    let mut bytes = 0;
                     for _ in 0..times {
-                        let answer = tokio::time::timeout(ANSWER_TIME, connection.ask(&request)).await;
-                        bytes += answer.expect("no answer in time").expect("no whole answer");
+                        let answer = timeout(ANSWER_TIME, body_bytes(&mut connection, &target)).await;
+                        let came = answer.with_context(|| format!("{target}: no answer in time"))??;
+                        ensure!(came == bytes, "{target}: {came} bytes came instead of {bytes}");
                     }
-                    (connection, bytes)
+                    Ok(connection)
                 });
             }
-            let mut bytes = 0;
             while let Some(done) = asking.join_next().await {
-                let (connection, more) = done.unwrap();
-                self.connections.push(connection);
-                bytes += more;
+                self.connections.push(done??);
             }
-            (began.elapsed(), bytes)
+            Ok(began.elapsed())
         })
     }
 }
 
-struct Connection {
-    socket: TcpStream,
-    /// The last bytes before the piece, then the piece.
-    window: Vec<u8>,
-}
-
-impl Connection {
-    async fn open(server: SocketAddr) -> io::Result<Connection> {
-        let socket = TcpStream::connect(server).await?;
-        socket.set_nodelay(true)?;
-        Ok(Connection { socket, window: vec![0; END.len() + PIECE] })
+/// One request, and all of its answer: how many bytes its body had.
+async fn body_bytes(connection: &mut SendRequest<Empty<Bytes>>, target: &str) -> Result<u64> {
+    connection.ready().await?;
+    let request = Request::get(target).header(header::HOST, "bench").body(Empty::new())?;
+    let answer = connection.send_request(request).await?;
+    ensure!(answer.status() == StatusCode::OK, "{target}: the status is {}", answer.status());
+    let (mut body, mut bytes) = (answer.into_body(), 0);
+    while let Some(frame) = body.frame().await {
+        bytes += frame?.data_ref().map_or(0, |data| data.len() as u64);
     }
-
-    /// One request, and all of its answer: how many bytes came. A sample log holds nothing
-    /// that looks like [`END`], so the end is looked for there and the chunks are not taken
-    /// apart.
-    async fn ask(&mut self, request: &str) -> io::Result<u64> {
-        self.socket.write_all(request.as_bytes()).await?;
-        self.window[..END.len()].fill(0);
-        let mut bytes = 0;
-        loop {
-            let len = self.socket.read(&mut self.window[END.len()..]).await?;
-            let piece = &self.window[END.len()..END.len() + len];
-            if len == 0 || (bytes == 0 && !piece.starts_with(b"HTTP/1.1 200 ")) {
-                let head = String::from_utf8_lossy(&piece[..len.min(200)]);
-                return Err(io::Error::other(format!("after {bytes} bytes: {head:?}")));
-            }
-            bytes += len as u64;
-            if self.window[..END.len() + len].ends_with(END) {
-                return Ok(bytes);
-            }
-            self.window.copy_within(len..len + END.len(), 0);
-        }
-    }
+    Ok(bytes)
 }

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, bail};
 use rustix::fs::{Advice, fadvise, fsync};
 use std::fs::File;
-use std::io::{Seek as _, SeekFrom};
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::process::Command;
 
@@ -34,6 +34,15 @@ pub fn warm(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Reads the file's oldest `bytes`, and nothing beside them.
+pub fn warm_oldest(path: &Path, bytes: u64) -> Result<()> {
+    let file = File::open(path)?;
+    // The kernel is not to read ahead of it.
+    fadvise(&file, 0, None, Advice::Random)?;
+    std::io::copy(&mut file.take(bytes), &mut std::io::sink())?;
+    Ok(())
+}
+
 /// Drops the file's pages, and reads its newest `bytes` back. How a file was written decides
 /// in which pieces the page cache holds it, and that decides how fast they are copied: files
 /// that are compared are to come from the disk alike.
@@ -46,7 +55,7 @@ pub fn warm_newest(path: &Path, bytes: u64, has_fincore: bool) -> Result<()> {
 }
 
 /// How much of the file the page cache holds, in bytes.
-fn resident_bytes(path: &Path) -> Result<u64> {
+pub fn resident_bytes(path: &Path) -> Result<u64> {
     let output =
         Command::new("fincore").args(["--bytes", "--noheadings", "--output", "RES"]).arg(path).output()?;
     let text = String::from_utf8_lossy(&output.stdout);

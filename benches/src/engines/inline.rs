@@ -2,6 +2,7 @@
 //! measured against. A server could not read so, because a cold read stops its thread.
 
 use backscroll_secondary::read::block::Block;
+use backscroll_secondary::read::open_file::OpenFile;
 use backscroll_secondary::read::{CacheUse, Ended, Engine, Pause, ReadAt, ReadResult};
 use backscroll_shared::scan::Span;
 use std::future::{Future, Ready, ready};
@@ -40,7 +41,7 @@ pub struct InlineFile(Arc<OwnedFd>);
 impl ReadAt for InlineFile {
     type Read = Ready<ReadResult>;
 
-    fn read_cached(&self, block: &mut Block, span: Span, done: usize) -> Option<usize> {
+    fn read_cached(&self, block: &mut Block, span: Span, done: usize, _: CacheUse) -> Option<usize> {
         let memory = &mut block.memory()[done..span.len];
         rustix::io::pread(&*self.0, memory, span.offset + done as u64).ok().filter(|len| *len > 0)
     }
@@ -52,7 +53,7 @@ impl ReadAt for InlineFile {
         ready(read.map(|len| (len, block)).map_err(io::Error::from))
     }
 
-    fn shared(&self) -> Option<Arc<OwnedFd>> {
+    fn shared(&self) -> Option<Arc<OpenFile>> {
         None
     }
 

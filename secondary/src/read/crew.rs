@@ -6,12 +6,11 @@
 //! in the cache. The blocks that it fills are lent by the scan, so what is in memory is
 //! counted where it is asked for.
 
-use super::Engine;
 use super::admission::Admission;
 use super::block::Block;
-use super::uring::read_cached;
+use super::open_file::OpenFile;
+use super::{CacheUse, Engine};
 use backscroll_shared::scan::{Examiner, Hits, Span};
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::AcqRel, Ordering::Release};
 use std::time::{Duration, Instant};
@@ -46,10 +45,21 @@ struct Mate {
 /// Blocks to be read and looked through, in the order in which they are wanted.
 #[derive(Debug)]
 pub struct Run {
-    file: Arc<OwnedFd>,
+    file: Arc<OpenFile>,
     examiner: Examiner,
-    blocks: Vec<(Span, Block)>,
+    blocks: Vec<Lent>,
     reply: oneshot::Sender<Vec<Examined>>,
+}
+
+/// A block that a helper is to fill.
+#[derive(Debug)]
+pub struct Lent {
+    /// What is wanted of the file.
+    pub span: Span,
+    /// What becomes of the page cache.
+    pub cache: CacheUse,
+    /// Where it goes.
+    pub block: Block,
 }
 
 /// A block with its matching lines; nothing where it could not be read without waiting.
@@ -105,7 +115,7 @@ impl Drop for Lease {
 pub struct Help {
     crew: Arc<Crew>,
     own: usize,
-    file: Arc<OwnedFd>,
+    file: Arc<OpenFile>,
     examiner: Examiner,
     leases: Vec<Lease>,
     next: usize,
@@ -113,7 +123,7 @@ pub struct Help {
 
 impl Help {
     /// The help that a scan of `file` on thread `own` may get.
-    pub fn new(crew: Arc<Crew>, own: usize, file: Arc<OwnedFd>, examiner: Examiner) -> Help {
+    pub fn new(crew: Arc<Crew>, own: usize, file: Arc<OpenFile>, examiner: Examiner) -> Help {
         Help { crew, own, file, examiner, leases: Vec::new(), next: 0 }
     }
 
@@ -128,10 +138,7 @@ impl Help {
     }
 
     /// Hands a run to a helper. It comes back where none takes it.
-    pub fn hand_over(
-        &mut self,
-        blocks: Vec<(Span, Block)>,
-    ) -> Result<oneshot::Receiver<Vec<Examined>>, Vec<(Span, Block)>> {
+    pub fn hand_over(&mut self, blocks: Vec<Lent>) -> Result<oneshot::Receiver<Vec<Examined>>, Vec<Lent>> {
         self.next += 1;
         let Some(lease) = self.leases.get(self.next % self.leases.len().max(1)) else { return Err(blocks) };
         let (reply, replied) = oneshot::channel();
@@ -154,12 +161,12 @@ pub async fn help_others<E: Engine>(engine: E, mut runs: mpsc::Receiver<Run>) {
     while let Some(run) = runs.recv().await {
         let Run { file, examiner, blocks, reply } = run;
         let mut examined = Vec::with_capacity(blocks.len());
-        for (span, mut block) in blocks {
+        for Lent { span, cache, mut block } in blocks {
             // The scan was given up: so are its blocks.
             if reply.is_closed() {
                 break;
             }
-            examined.push(read_cached(&file, &mut block, span).then(|| {
+            examined.push(fill(&file, &mut block, span, cache).then(|| {
                 let hits = examiner.examine(span.offset, block.as_ref());
                 (block, hits)
             }));
@@ -171,4 +178,18 @@ pub async fn help_others<E: Engine>(engine: E, mut runs: mpsc::Receiver<Run>) {
             since = Instant::now();
         }
     }
+}
+
+/// Reads all of `span` from the page cache. False where that has not all of it.
+fn fill(file: &OpenFile, block: &mut Block, span: Span, cache: CacheUse) -> bool {
+    let mut done = 0;
+    while done < span.len {
+        let memory = &mut block.memory()[done..span.len];
+        match file.read_cached(memory, span.offset + done as u64, cache) {
+            Some(len) => done += len,
+            None => return false,
+        }
+    }
+    block.set_len(span.len);
+    true
 }

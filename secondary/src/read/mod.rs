@@ -6,12 +6,14 @@
 //! - [`admission`]: how much at once, and who waits.
 //! - [`crew`]: ring threads that help each other with deep scans.
 //! - [`block`]: pooled, page-aligned blocks, and the bound on them.
+//! - [`open_file`]: a file, and the read flags that its file system knows.
 //! - [`readahead`]: reads kept under way ahead of the scan.
 //! - [`probe`]: why io_uring is not available.
 
 pub mod admission;
 pub mod block;
 pub mod crew;
+pub mod open_file;
 pub mod probe;
 pub mod readahead;
 pub mod threads;
@@ -19,6 +21,7 @@ pub mod uring;
 
 use backscroll_shared::scan::Span;
 use block::Block;
+use open_file::OpenFile;
 use std::future::Future;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -49,7 +52,7 @@ pub trait ReadAt: Clone + 'static {
     /// Fills the block from `done` on, up to `span.len`, with the file's bytes from
     /// `span.offset + done` on, as far as they are there at once. Says how many came; nothing
     /// where they have to be waited for.
-    fn read_cached(&self, block: &mut Block, span: Span, done: usize) -> Option<usize>;
+    fn read_cached(&self, block: &mut Block, span: Span, done: usize, cache: CacheUse) -> Option<usize>;
 
     /// Starts to do the same, however long it takes.
     fn read_at(&self, block: Block, span: Span, done: usize, cache: CacheUse) -> Self::Read;
@@ -57,8 +60,8 @@ pub trait ReadAt: Clone + 'static {
     /// The file's size now, in bytes.
     fn size(&self) -> io::Result<u64>;
 
-    /// Its descriptor, where other ring threads may read from it on the spot.
-    fn shared(&self) -> Option<Arc<OwnedFd>>;
+    /// The open file, where other ring threads may read from it on the spot.
+    fn shared(&self) -> Option<Arc<OpenFile>>;
 }
 
 /// A pause: everybody else on the thread gets a turn, and reads under way get submitted.

@@ -7,7 +7,7 @@
 
 use super::admission::{Admission, DEEP_FROM, Pass};
 use super::block::{Block, Pool};
-use super::crew::{Examined, Help, RUN_BLOCKS};
+use super::crew::{Examined, Help, Lent, RUN_BLOCKS};
 use super::{CacheUse, ReadAt, ReadResult};
 use backscroll_shared::scan::{Hits, ReadPlan, Span};
 use std::collections::VecDeque;
@@ -32,8 +32,8 @@ pub const BLOCK_WAIT: Duration = Duration::from_secs(10);
 pub const READ_TIME: Duration = Duration::from_secs(30);
 
 /// Bytes of one scan that stay in the page cache, as those of a tail that is looked at again
-/// and again should. Past them the cache is left as it was found, where the kernel can:
-/// what the host's own programs use is not to be evicted by a search.
+/// and again should. Past them the cache is left as it was found, where the kernel and the
+/// file system can: what the host's own programs use is not to be evicted by a search.
 pub const CACHED_BYTES: u64 = 8 << 20;
 
 /// Bytes after which other threads may help: what is over sooner is not worth waking one.
@@ -78,6 +78,8 @@ pub type Fed = (Span, Block, Option<Hits>);
 pub struct Readahead<F: ReadAt> {
     file: F,
     plan: ReadPlan,
+    /// What lies below this offset leaves the page cache as it was.
+    kept_from: u64,
     pool: Arc<Pool>,
     pass: Pass,
     help: Option<Help>,
@@ -92,6 +94,7 @@ pub struct Readahead<F: ReadAt> {
 #[derive(Debug)]
 struct Slot<R> {
     span: Span,
+    cache: CacheUse,
     state: State<R>,
     /// Bytes that earlier, short reads have brought.
     done: usize,
@@ -116,6 +119,7 @@ impl<F: ReadAt> Readahead<F> {
     pub fn new(file: F, plan: ReadPlan, pool: Arc<Pool>, admission: Arc<Admission>) -> Readahead<F> {
         Readahead {
             file,
+            kept_from: plan.next_end().saturating_sub(CACHED_BYTES),
             plan,
             pool,
             pass: Pass::new(admission),
@@ -127,11 +131,13 @@ impl<F: ReadAt> Readahead<F> {
         }
     }
 
-    /// Reads the same file as another plan says, without help.
+    /// Reads the same file as another plan says, without help. What stays in the page cache
+    /// is the same: a second look is part of the scan.
     #[must_use]
     pub fn of_same_file(&self, plan: ReadPlan) -> Readahead<F> {
         let admission = self.pass.admission();
         Readahead {
+            kept_from: self.kept_from,
             block_wait: BLOCK_WAIT,
             ..Readahead::new(self.file.clone(), plan, self.pool.clone(), admission)
         }
@@ -168,7 +174,7 @@ impl<F: ReadAt> Readahead<F> {
     /// Reads a block again that the scan gave back. Follows [`Readahead::park`].
     pub async fn again(&mut self, span: Span) -> Result<Fed, ReadFailure> {
         if self.queue.front().is_none_or(|slot| slot.span != span) {
-            self.queue.push_front(Slot::planned(span));
+            self.queue.push_front(self.slot(span));
         }
         self.finish_front().await
     }
@@ -203,8 +209,13 @@ impl<F: ReadAt> Readahead<F> {
             return false;
         }
         self.plan.advance(span);
-        self.queue.push_back(Slot::planned(span));
+        self.queue.push_back(self.slot(span));
         true
+    }
+
+    fn slot(&self, span: Span) -> Slot<F::Read> {
+        let cache = if span.offset < self.kept_from { CacheUse::LeaveAsFound } else { CacheUse::Keep };
+        Slot::planned(span, cache)
     }
 
     /// Keeps as many reads under way as the plan says, where the disk is what limits.
@@ -220,7 +231,7 @@ impl<F: ReadAt> Readahead<F> {
                 if !block.take_cold_place() {
                     return;
                 }
-                slot.read(&self.file, block, self.plan.planned());
+                slot.read(&self.file, block);
             }
         }
     }
@@ -253,7 +264,7 @@ impl<F: ReadAt> Readahead<F> {
                 break;
             }
             let slot = self.queue.back().expect("planned above");
-            blocks.push((slot.span, block));
+            blocks.push(Lent { span: slot.span, cache: slot.cache, block });
         }
         let Some(help) = self.help.as_mut().filter(|_| !blocks.is_empty()) else { return false };
         // Where nobody takes them the slots stay planned, and are read here.
@@ -306,13 +317,13 @@ impl<F: ReadAt> Readahead<F> {
                     // It holds bytes, so it goes on whether there is a cold place or not.
                     if let Err(block) = slot.read_cached(&self.file, block) {
                         self.is_cold = true;
-                        slot.read(&self.file, block, self.plan.planned());
+                        slot.read(&self.file, block);
                     }
                 }
                 State::Read(Err(error)) if is_transient(&error) && slot.retries < RETRIES => {
                     // The failed read has given its block back, and with it what an earlier,
                     // short read had brought: all of it is read again.
-                    *slot = Slot { retries: slot.retries + 1, ..Slot::planned(span) };
+                    *slot = Slot { retries: slot.retries + 1, ..Slot::planned(span, slot.cache) };
                 }
                 State::Read(Err(source)) => return Err(ReadFailure::Io { offset: span.offset, source }),
                 // Its helper could not read it without waiting: it is read here.
@@ -340,7 +351,7 @@ impl<F: ReadAt> Readahead<F> {
             block.put_in_cold_place(place);
         }
         let slot = self.queue.front_mut().expect("it stays in the queue");
-        slot.read(&self.file, block, self.plan.planned());
+        slot.read(&self.file, block);
         Ok(())
     }
 
@@ -387,13 +398,13 @@ enum Waited {
 }
 
 impl<R> Slot<R> {
-    fn planned(span: Span) -> Slot<R> {
-        Slot { span, state: State::Planned, done: 0, retries: 0 }
+    fn planned(span: Span, cache: CacheUse) -> Slot<R> {
+        Slot { span, cache, state: State::Planned, done: 0, retries: 0 }
     }
 
     /// Reads, or goes on, as far as it need not wait. Gives the block back where it must.
     fn read_cached<F: ReadAt<Read = R>>(&mut self, file: &F, mut block: Block) -> Result<(), Block> {
-        match file.read_cached(&mut block, self.span, self.done) {
+        match file.read_cached(&mut block, self.span, self.done, self.cache) {
             Some(len) => {
                 self.state = State::Read(Ok((len, block)));
                 Ok(())
@@ -403,9 +414,8 @@ impl<R> Slot<R> {
     }
 
     /// Begins to read, or to go on, however long it takes.
-    fn read<F: ReadAt<Read = R>>(&mut self, file: &F, block: Block, planned: u64) {
-        let cache = if planned > CACHED_BYTES { CacheUse::LeaveAsFound } else { CacheUse::Keep };
-        self.state = State::Reading(file.read_at(block, self.span, self.done, cache));
+    fn read<F: ReadAt<Read = R>>(&mut self, file: &F, block: Block) {
+        self.state = State::Reading(file.read_at(block, self.span, self.done, self.cache));
     }
 }
 

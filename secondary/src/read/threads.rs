@@ -1,12 +1,11 @@
 //! Reads with `pread` on a pool of threads: for hosts that refuse io_uring, and to compare.
 
 use super::block::Block;
-use super::uring::RWF_DONTCACHE;
+use super::open_file::OpenFile;
 use super::{CacheUse, Ended, Engine, Pause, ReadAt, ReadResult};
 use backscroll_shared::scan::Span;
-use rustix::io::{Errno, ReadWriteFlags, pread, preadv2};
 use std::future::Future;
-use std::io::{self, IoSliceMut};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -29,7 +28,7 @@ impl Engine for Threads {
     const NAME: &'static str = "threads";
 
     fn adopt(self, file: OwnedFd) -> PooledFile {
-        PooledFile(Arc::new(file))
+        PooledFile(Arc::new(OpenFile::new(file)))
     }
 
     fn pause(self) -> Pause {
@@ -54,13 +53,13 @@ impl Engine for Threads {
 
 /// A file that is read on the pool.
 #[derive(Debug, Clone)]
-pub struct PooledFile(Arc<OwnedFd>);
+pub struct PooledFile(Arc<OpenFile>);
 
 impl ReadAt for PooledFile {
     type Read = PooledRead;
 
     /// All of it is the pool's business.
-    fn read_cached(&self, _: &mut Block, _: Span, _: usize) -> Option<usize> {
+    fn read_cached(&self, _: &mut Block, _: Span, _: usize, _: CacheUse) -> Option<usize> {
         None
     }
 
@@ -69,36 +68,19 @@ impl ReadAt for PooledFile {
         #[expect(clippy::disallowed_methods, reason = "this engine is the thread pool")]
         PooledRead(tokio::task::spawn_blocking(move || {
             let memory = &mut block.memory()[done..span.len];
-            let len = read_now(&file, memory, span.offset + done as u64, cache)?;
+            let len = file.read(memory, span.offset + done as u64, cache)?;
             Ok((len, block))
         }))
     }
 
     /// Its reads run beside the scan as it is.
-    fn shared(&self) -> Option<Arc<OwnedFd>> {
+    fn shared(&self) -> Option<Arc<OpenFile>> {
         None
     }
 
     fn size(&self) -> io::Result<u64> {
-        size(&self.0)
+        self.0.size()
     }
-}
-
-/// One read, waited for on the spot.
-fn read_now(file: &OwnedFd, memory: &mut [u8], offset: u64, cache: CacheUse) -> io::Result<usize> {
-    if cache == CacheUse::LeaveAsFound {
-        let flags = ReadWriteFlags::from_bits_retain(RWF_DONTCACHE);
-        match preadv2(file, &mut [IoSliceMut::new(memory)], offset, flags) {
-            Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => {}
-            result => return Ok(result?),
-        }
-    }
-    Ok(pread(file, memory, offset)?)
-}
-
-/// The size of an open file: no disk is asked, the kernel holds it.
-pub(super) fn size(file: &OwnedFd) -> io::Result<u64> {
-    Ok(u64::try_from(rustix::fs::fstat(file)?.st_size).unwrap_or(0))
 }
 
 /// A read on the pool.

@@ -2,7 +2,8 @@
 //!
 //! What lies in the page cache is read on the spot, with `RWF_NOWAIT`: that is what the
 //! kernel itself does first with a read that it gets through the ring, and it saves the way
-//! there and back. Whatever would have to wait goes to the ring.
+//! there and back. Whatever would have to wait goes to the ring. Such a try makes the kernel
+//! read ahead what is missing, so it says as well what is to become of the page cache.
 //!
 //! What `UnsubmittedOneshot` is told of memory, the compiler cannot check. It holds here:
 //!
@@ -16,18 +17,18 @@
 //!   and waits for it.)
 
 use super::block::Block;
+use super::open_file::{OpenFile, is_refused_flag};
 use super::{CacheUse, Ended, Engine, Pause, ReadAt, ReadResult};
 use backscroll_shared::scan::Span;
 use io_uring::{cqueue, opcode, types};
 use rustix::fs::{OFlags, fcntl_setfl};
-use rustix::io::{Errno, ReadWriteFlags, preadv2};
+use rustix::io::{Errno, ReadWriteFlags};
 use std::cell::Cell;
 use std::future::Future;
-use std::io::{self, IoSliceMut};
+use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio_uring::{InFlightOneshot, OneshotOutputTransform, UnsubmittedOneshot};
@@ -115,122 +116,80 @@ impl Drop for LeakedUnderReads {
     }
 }
 
-/// Linux 6.14: what a read brings into the page cache does not stay there. The crates do not
-/// name it yet; the value is the kernel's (`include/uapi/linux/fs.h`).
-pub(super) const RWF_DONTCACHE: u32 = 0x80;
-
 /// A file that is read through this thread's ring.
 #[derive(Debug, Clone)]
 pub struct UringFile {
-    fd: Arc<OwnedFd>,
+    file: Arc<OpenFile>,
+    /// Whether what the page cache has is read without the ring.
+    is_read_on_the_spot: bool,
     /// Whether `O_NONBLOCK` may still be set.
     is_nonblocking: Cell<bool>,
-    /// Whether its file system can read without waiting.
-    can_nowait: Cell<bool>,
-    /// Whether it can leave the page cache as it was. Shared with the reads that find out.
-    can_dontcache: Rc<Cell<bool>>,
 }
 
 impl UringFile {
-    fn new(fd: OwnedFd, can_nowait: bool) -> UringFile {
-        UringFile {
-            fd: Arc::new(fd),
-            is_nonblocking: Cell::new(true),
-            can_nowait: Cell::new(can_nowait),
-            can_dontcache: Rc::new(Cell::new(true)),
-        }
+    fn new(fd: OwnedFd, is_read_on_the_spot: bool) -> UringFile {
+        UringFile { file: Arc::new(OpenFile::new(fd)), is_read_on_the_spot, is_nonblocking: Cell::new(true) }
     }
 }
 
 impl ReadAt for UringFile {
     type Read = UringRead;
 
-    fn read_cached(&self, block: &mut Block, span: Span, done: usize) -> Option<usize> {
-        if !self.can_nowait.get() {
+    fn read_cached(&self, block: &mut Block, span: Span, done: usize, cache: CacheUse) -> Option<usize> {
+        if !self.is_read_on_the_spot {
             return None;
         }
-        match read_nowait(&self.fd, block, span, done) {
-            Ok(len) if len > 0 => Some(len),
-            Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => {
-                self.can_nowait.set(false);
-                None
-            }
-            // It would have to wait, or something is wrong: the ring finds out.
-            _ => None,
-        }
+        let memory = &mut block.memory()[done..span.len];
+        self.file.read_cached(memory, span.offset + done as u64, cache)
     }
 
     fn read_at(&self, block: Block, span: Span, done: usize, cache: CacheUse) -> UringRead {
         // Left set, it makes io_uring answer EAGAIN where a file system cannot promise not to
         // wait, instead of waiting. What the page cache has needs no such call.
         if self.is_nonblocking.replace(false)
-            && let Err(error) = fcntl_setfl(&*self.fd, OFlags::empty())
+            && let Err(error) = fcntl_setfl(self.file.fd(), OFlags::empty())
         {
             tracing::warn!(%error, "a file stays non-blocking");
         }
-        let can_dontcache = cache == CacheUse::LeaveAsFound && self.can_dontcache.get();
-        UringRead {
-            read: submit(&self.fd, block, span, done, can_dontcache),
-            file: self.clone(),
-            span,
-            done,
-            can_dontcache,
-        }
+        let file = Arc::clone(&self.file);
+        let flag = file.cache_flag(cache);
+        UringRead { read: submit(&file, block, span, done, flag), file, span, done, flag }
     }
 
     fn size(&self) -> io::Result<u64> {
-        super::threads::size(&self.fd)
+        self.file.size()
     }
 
-    fn shared(&self) -> Option<Arc<OwnedFd>> {
-        self.can_nowait.get().then(|| Arc::clone(&self.fd))
+    fn shared(&self) -> Option<Arc<OpenFile>> {
+        (self.is_read_on_the_spot && self.file.can_nowait()).then(|| Arc::clone(&self.file))
     }
-}
-
-/// Reads all of `span` from the page cache. False where that has not all of it; the block is
-/// then as if it had not been read into.
-pub(super) fn read_cached(fd: &OwnedFd, block: &mut Block, span: Span) -> bool {
-    let mut done = 0;
-    while done < span.len {
-        match read_nowait(fd, block, span, done) {
-            Ok(len) if len > 0 => done += len,
-            _ => return false,
-        }
-    }
-    block.set_len(span.len);
-    true
-}
-
-fn read_nowait(fd: &OwnedFd, block: &mut Block, span: Span, done: usize) -> Result<usize, Errno> {
-    let memory = &mut block.memory()[done..span.len];
-    preadv2(fd, &mut [IoSliceMut::new(memory)], span.offset + done as u64, ReadWriteFlags::NOWAIT)
 }
 
 fn submit(
-    fd: &Arc<OwnedFd>,
+    file: &Arc<OpenFile>,
     mut block: Block,
     span: Span,
     done: usize,
-    dontcache: bool,
+    flag: ReadWriteFlags,
 ) -> InFlightOneshot<Reading, IntoResult> {
     let memory = &mut block.memory()[done..span.len];
     let len = u32::try_from(memory.len()).expect("a block is far smaller than 4 GiB");
-    let flags = if dontcache { RWF_DONTCACHE.cast_signed() } else { 0 };
-    let entry = opcode::Read::new(types::Fd(fd.as_raw_fd()), memory.as_mut_ptr(), len)
+    let entry = opcode::Read::new(types::Fd(file.fd().as_raw_fd()), memory.as_mut_ptr(), len)
         .offset(span.offset + done as u64)
-        .rw_flags(flags)
+        .rw_flags(flag.bits().cast_signed())
         .build();
     READS.set(READS.get() + 1);
-    UnsubmittedOneshot::new(Reading { block: Some(block), _file: Arc::clone(fd) }, IntoResult, entry).submit()
+    UnsubmittedOneshot::new(Reading { block: Some(block), _file: Arc::clone(file) }, IntoResult, entry)
+        .submit()
 }
 
 /// A read on the ring.
 pub struct UringRead {
     read: InFlightOneshot<Reading, IntoResult>,
-    file: UringFile,
+    file: Arc<OpenFile>,
     span: Span,
     done: usize,
-    can_dontcache: bool,
+    flag: ReadWriteFlags,
 }
 
 impl std::fmt::Debug for UringRead {
@@ -252,10 +211,10 @@ impl Future for UringRead {
                 Ok((len, block)) => Ok((len, block)),
                 // The file system cannot leave the cache alone: it is asked without that,
                 // now and from now on.
-                Err((error, block)) if this.can_dontcache && is_refused_flag(&error) => {
-                    this.file.can_dontcache.set(false);
-                    this.can_dontcache = false;
-                    this.read = submit(&this.file.fd, block, this.span, this.done, false);
+                Err((error, block)) if !this.flag.is_empty() && is_refusal(&error) => {
+                    this.file.refuses_dontcache();
+                    this.flag = ReadWriteFlags::empty();
+                    this.read = submit(&this.file, block, this.span, this.done, this.flag);
                     continue;
                 }
                 Err((error, _)) => Err(error),
@@ -264,8 +223,8 @@ impl Future for UringRead {
     }
 }
 
-fn is_refused_flag(error: &io::Error) -> bool {
-    matches!(Errno::from_io_error(error), Some(Errno::OPNOTSUPP | Errno::INVAL))
+fn is_refusal(error: &io::Error) -> bool {
+    Errno::from_io_error(error).is_some_and(is_refused_flag)
 }
 
 /// What a read under way owns.
@@ -273,7 +232,7 @@ fn is_refused_flag(error: &io::Error) -> bool {
 pub struct Reading {
     /// Present until the read is done.
     block: Option<Block>,
-    _file: Arc<OwnedFd>,
+    _file: Arc<OpenFile>,
 }
 
 impl Drop for Reading {

@@ -2,6 +2,7 @@
 
 use backscroll_secondary::frame::Frames;
 use backscroll_secondary::read::block::{Block, Pool};
+use backscroll_secondary::read::open_file::OpenFile;
 use backscroll_secondary::read::{CacheUse, Ended, Engine, Pause, ReadAt, ReadResult, Readahead};
 use backscroll_secondary::stream::{Context, Encoding, Ending, LogStream};
 use backscroll_shared::query::FileName;
@@ -30,7 +31,7 @@ const LINE: &[u8] = b"a line of the log\n";
 impl ReadAt for FaultyFile {
     type Read = Ready<ReadResult>;
 
-    fn read_cached(&self, _: &mut Block, _: Span, _: usize) -> Option<usize> {
+    fn read_cached(&self, _: &mut Block, _: Span, _: usize, _: CacheUse) -> Option<usize> {
         None
     }
 
@@ -46,7 +47,7 @@ impl ReadAt for FaultyFile {
         ready(Ok((len, block)))
     }
 
-    fn shared(&self) -> Option<Arc<OwnedFd>> {
+    fn shared(&self) -> Option<Arc<OpenFile>> {
         None
     }
 
@@ -171,7 +172,7 @@ fn a_read_that_is_tried_again_survives_being_given_up_while_it_waits_for_a_block
     impl ReadAt for Interrupted {
         type Read = std::pin::Pin<Box<dyn Future<Output = ReadResult>>>;
 
-        fn read_cached(&self, _: &mut Block, _: Span, _: usize) -> Option<usize> {
+        fn read_cached(&self, _: &mut Block, _: Span, _: usize, _: CacheUse) -> Option<usize> {
             None
         }
 
@@ -187,7 +188,7 @@ fn a_read_that_is_tried_again_survives_being_given_up_while_it_waits_for_a_block
             Box::pin(ready(Ok((span.len - done, block))))
         }
 
-        fn shared(&self) -> Option<Arc<OwnedFd>> {
+        fn shared(&self) -> Option<Arc<OpenFile>> {
             None
         }
 

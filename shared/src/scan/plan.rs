@@ -80,6 +80,11 @@ impl ReadPlan {
         self.next_end == 0
     }
 
+    /// Offset of the first byte after what is still to be planned.
+    pub fn next_end(&self) -> u64 {
+        self.next_end
+    }
+
     /// Bytes planned so far.
     pub fn planned(&self) -> u64 {
         self.size - self.next_end

@@ -5,6 +5,7 @@ mod fleet;
 mod latency;
 mod memory;
 mod mixed;
+mod page_cache;
 mod primary;
 mod requests;
 mod scan;
@@ -23,6 +24,8 @@ pub enum RowName {
     ScanWarm,
     /// The same from the disk
     ScanCold,
+    /// What the same leaves in the page cache
+    PageCache,
     /// All of 1 GiB, the newest line first
     Dump,
     /// Requests a second for the newest 20 lines, by connections
@@ -54,6 +57,7 @@ impl RowName {
         match self {
             RowName::ScanWarm => scan::warm(bench, results),
             RowName::ScanCold => scan::cold(bench, results),
+            RowName::PageCache => page_cache::page_cache(bench, results),
             RowName::Dump => dump::dump(bench, results),
             RowName::Requests => requests::requests(bench, results),
             RowName::Latency => latency::latency(bench, results),

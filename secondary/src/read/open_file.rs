@@ -1,0 +1,178 @@
+//! An open file, and the read flags that its file system knows. Everybody who reads the file
+//! shares it: the thread that answers, the threads that help it, and the pool. So a flag that
+//! is refused is asked for once, and not with each read.
+
+use super::CacheUse;
+use rustix::fs::{Advice, fadvise};
+use rustix::io::{Errno, ReadWriteFlags, pread, preadv2};
+use std::io::{self, IoSliceMut};
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+/// Linux 6.14: what a read brings into the page cache does not stay there. The crates do not
+/// name it yet; the value is the kernel's (`include/uapi/linux/fs.h`).
+pub(super) const RWF_DONTCACHE: u32 = 0x80;
+
+/// An open file.
+#[derive(Debug)]
+pub struct OpenFile {
+    fd: OwnedFd,
+    /// Whether its file system can read without waiting.
+    can_nowait: AtomicBool,
+    /// Whether its file system, and the kernel, can leave the page cache as it was.
+    can_dontcache: AtomicBool,
+    /// Whether the kernel was told to read nothing that is not asked for.
+    is_advised: AtomicBool,
+}
+
+impl OpenFile {
+    /// A file of which nothing is known yet.
+    pub fn new(fd: OwnedFd) -> OpenFile {
+        OpenFile {
+            fd,
+            can_nowait: AtomicBool::new(true),
+            can_dontcache: AtomicBool::new(true),
+            is_advised: AtomicBool::new(false),
+        }
+    }
+
+    /// Its descriptor.
+    pub fn fd(&self) -> &OwnedFd {
+        &self.fd
+    }
+
+    /// Its size now, in bytes: no disk is asked, the kernel holds it.
+    pub fn size(&self) -> io::Result<u64> {
+        Ok(u64::try_from(rustix::fs::fstat(&self.fd)?.st_size).unwrap_or(0))
+    }
+
+    /// Whether it can be read without waiting, as far as is known.
+    pub fn can_nowait(&self) -> bool {
+        self.can_nowait.load(Relaxed)
+    }
+
+    /// Whether a read can leave the page cache as it was, as far as is known.
+    pub fn can_leave_cache_as_found(&self) -> bool {
+        self.can_dontcache.load(Relaxed)
+    }
+
+    /// The flag of a read that has this use of the page cache, as far as is known.
+    ///
+    /// Only pages that are read leave the page cache again. So the kernel is told first not to
+    /// read ahead on its own: two reads of one file side by side may look to it like one that
+    /// goes forwards, and nobody would come for what it then brings in.
+    pub(super) fn cache_flag(&self, cache: CacheUse) -> ReadWriteFlags {
+        if cache == CacheUse::Keep || !self.can_leave_cache_as_found() {
+            return ReadWriteFlags::empty();
+        }
+        if !self.is_advised.swap(true, Relaxed)
+            && let Err(error) = fadvise(&self.fd, 0, None, Advice::Random)
+        {
+            tracing::warn!(%error, "the kernel may read ahead, and leave that in the page cache");
+        }
+        ReadWriteFlags::from_bits_retain(RWF_DONTCACHE)
+    }
+
+    /// A read with the flag of [`OpenFile::cache_flag`] was refused for it.
+    pub(super) fn refuses_dontcache(&self) {
+        self.can_dontcache.store(false, Relaxed);
+    }
+
+    /// Reads what the page cache has at `offset`. Says how many bytes came; nothing where they
+    /// have to be waited for, or where something is wrong: a read that waits finds out.
+    ///
+    /// The kernel begins to read what is missing, and that stays in the page cache unless this
+    /// read, too, says that it must not.
+    pub fn read_cached(&self, memory: &mut [u8], offset: u64, cache: CacheUse) -> Option<usize> {
+        if !self.can_nowait() {
+            return None;
+        }
+        let flag = self.cache_flag(cache);
+        let mut result = self.preadv2(memory, offset, ReadWriteFlags::NOWAIT | flag);
+        if !flag.is_empty() && is_refused(result) {
+            // One of the two flags is refused. The other read says which.
+            result = self.preadv2(memory, offset, ReadWriteFlags::NOWAIT);
+            if !is_refused(result) {
+                self.refuses_dontcache();
+            }
+        }
+        if is_refused(result) {
+            self.can_nowait.store(false, Relaxed);
+        }
+        result.ok().filter(|len| *len > 0)
+    }
+
+    /// Reads at `offset`, however long it takes. Says how many bytes came.
+    pub fn read(&self, memory: &mut [u8], offset: u64, cache: CacheUse) -> io::Result<usize> {
+        let flag = self.cache_flag(cache);
+        if !flag.is_empty() {
+            let result = self.preadv2(memory, offset, flag);
+            if !is_refused(result) {
+                return Ok(result?);
+            }
+            self.refuses_dontcache();
+        }
+        Ok(pread(&self.fd, memory, offset)?)
+    }
+
+    fn preadv2(&self, memory: &mut [u8], offset: u64, flags: ReadWriteFlags) -> Result<usize, Errno> {
+        preadv2(&self.fd, &mut [IoSliceMut::new(memory)], offset, flags)
+    }
+}
+
+fn is_refused(result: Result<usize, Errno>) -> bool {
+    result.is_err_and(is_refused_flag)
+}
+
+/// Whether a read failed for a flag that the kernel or the file system does not know.
+pub(super) fn is_refused_flag(error: Errno) -> bool {
+    matches!(error, Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS)
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test's own thread may block")]
+mod tests {
+    use super::*;
+
+    fn open(path: &str) -> OpenFile {
+        OpenFile::new(std::fs::File::open(path).unwrap().into())
+    }
+
+    #[test]
+    fn a_refused_cache_flag_is_remembered_and_what_is_at_hand_is_read_all_the_same() {
+        // It never waits, and has no pages.
+        let zeros = open("/dev/zero");
+        assert!(zeros.cache_flag(CacheUse::Keep).is_empty() && zeros.can_leave_cache_as_found());
+        let mut memory = [7; 100];
+        assert_eq!(zeros.read_cached(&mut memory, 0, CacheUse::LeaveAsFound), Some(100));
+        assert_eq!(memory, [0; 100]);
+        assert!(zeros.can_nowait() && !zeros.can_leave_cache_as_found());
+        let zeros = open("/dev/zero");
+        memory.fill(7);
+        assert_eq!(zeros.read(&mut memory, 0, CacheUse::LeaveAsFound).unwrap(), 100);
+        assert_eq!(memory, [0; 100]);
+        assert!(!zeros.can_leave_cache_as_found());
+    }
+
+    #[test]
+    fn where_both_flags_are_refused_both_are_remembered() {
+        let version = open("/proc/version");
+        let mut memory = [0; 5];
+        assert_eq!(version.read_cached(&mut memory, 0, CacheUse::LeaveAsFound), None);
+        assert!(!version.can_nowait());
+        assert_eq!(version.read(&mut memory, 0, CacheUse::LeaveAsFound).unwrap(), 5);
+        assert_eq!(&memory, b"Linux");
+        assert!(!version.can_leave_cache_as_found());
+    }
+
+    #[test]
+    fn an_error_that_is_no_refusal_is_told() {
+        let (reader, _writer) = std::io::pipe().unwrap();
+        let pipe = OpenFile::new(reader.into());
+        let mut memory = [0; 5];
+        assert_eq!(pipe.read_cached(&mut memory, 0, CacheUse::LeaveAsFound), None);
+        let error = pipe.read(&mut memory, 0, CacheUse::LeaveAsFound).unwrap_err();
+        assert_eq!(Errno::from_io_error(&error), Some(Errno::SPIPE));
+        assert!(pipe.can_nowait() && pipe.can_leave_cache_as_found());
+    }
+}
