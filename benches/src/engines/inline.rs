@@ -2,7 +2,7 @@
 //! measured against. A server could not read so, because a cold read stops its thread.
 
 use backscroll_secondary::read::block::Block;
-use backscroll_secondary::read::{CacheUse, Ended, Engine, Pause, ReadAt, ReadResult};
+use backscroll_secondary::read::{CacheUse, Ended, Engine, Pause, ReadAt, ReadResult, Stamp};
 use backscroll_shared::scan::Span;
 use std::future::{Future, Ready, ready};
 use std::io;
@@ -56,7 +56,7 @@ impl ReadAt for InlineFile {
         None
     }
 
-    fn size(&self) -> io::Result<u64> {
-        Ok(u64::try_from(rustix::fs::fstat(&*self.0)?.st_size).unwrap_or(0))
+    fn stamp(&self) -> io::Result<Stamp> {
+        Stamp::of(&self.0)
     }
 }

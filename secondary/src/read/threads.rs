@@ -2,7 +2,7 @@
 
 use super::block::Block;
 use super::uring::RWF_DONTCACHE;
-use super::{CacheUse, Ended, Engine, Pause, ReadAt, ReadResult};
+use super::{CacheUse, Ended, Engine, Pause, ReadAt, ReadResult, Stamp};
 use backscroll_shared::scan::Span;
 use rustix::io::{Errno, ReadWriteFlags, pread, preadv2};
 use std::future::Future;
@@ -79,8 +79,8 @@ impl ReadAt for PooledFile {
         None
     }
 
-    fn size(&self) -> io::Result<u64> {
-        size(&self.0)
+    fn stamp(&self) -> io::Result<Stamp> {
+        Stamp::of(&self.0)
     }
 }
 
@@ -94,11 +94,6 @@ fn read_now(file: &OwnedFd, memory: &mut [u8], offset: u64, cache: CacheUse) -> 
         }
     }
     Ok(pread(file, memory, offset)?)
-}
-
-/// The size of an open file: no disk is asked, the kernel holds it.
-pub(super) fn size(file: &OwnedFd) -> io::Result<u64> {
-    Ok(u64::try_from(rustix::fs::fstat(file)?.st_size).unwrap_or(0))
 }
 
 /// A read on the pool.

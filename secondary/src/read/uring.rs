@@ -16,7 +16,7 @@
 //!   and waits for it.)
 
 use super::block::Block;
-use super::{CacheUse, Ended, Engine, Pause, ReadAt, ReadResult};
+use super::{CacheUse, Ended, Engine, Pause, ReadAt, ReadResult, Stamp};
 use backscroll_shared::scan::Span;
 use io_uring::{cqueue, opcode, types};
 use rustix::fs::{OFlags, fcntl_setfl};
@@ -178,8 +178,8 @@ impl ReadAt for UringFile {
         }
     }
 
-    fn size(&self) -> io::Result<u64> {
-        super::threads::size(&self.fd)
+    fn stamp(&self) -> io::Result<Stamp> {
+        Stamp::of(&self.fd)
     }
 
     fn shared(&self) -> Option<Arc<OwnedFd>> {
