@@ -63,7 +63,7 @@ const SMALL_BODY_BYTES: usize = 64 << 10;
 
 /// The statuses of the contract that a secondary may answer with. Any other is no
 /// secondary's: a redirect, say, which is never followed.
-const STATUSES: [u16; 12] = [400, 401, 403, 404, 405, 406, 414, 429, 431, 500, 501, 503];
+const STATUSES: [u16; 13] = [400, 401, 403, 404, 405, 406, 414, 415, 429, 431, 500, 501, 503];
 
 /// The header fields of a host's problem that are passed on.
 const PASSED: [http::HeaderName; 3] = [header::CONTENT_TYPE, header::RETRY_AFTER, header::ALLOW];

@@ -1,24 +1,32 @@
 //! Finding files, confined below the log directory and the extra ones.
 //!
 //! An extra directory is a mount of sorts: its name hides an entry of the log directory.
-//! Every look-up starts at a descriptor that has been held since the start, and the kernel
-//! itself refuses to leave it: `openat2` with `RESOLVE_BENEATH`, `RESOLVE_NO_SYMLINKS` and
+//! Every look-up starts at a descriptor that is held for as long as the directory's path leads
+//! to it, and the kernel itself refuses to leave it: `openat2` with `RESOLVE_BENEATH`, `RESOLVE_NO_SYMLINKS` and
 //! `RESOLVE_NO_MAGICLINKS`. There is no check that something else could get in between.
 //!
 //! These calls run on a ring thread. They look at names and inodes, not at data; the ring
 //! has no confined open that would not start a kernel worker thread.
 
+mod errors;
 mod log_dir;
 
 use crate::config::ExtraLogDir;
+use crate::read::InodeState;
 use backscroll_shared::query::{FileName, quoted};
 use backscroll_shared::wire::problem::{Code, Problem};
+pub(crate) use errors::{Meaning, meaning};
+pub(crate) use log_dir::Held;
 use log_dir::{LogDir, Trouble};
-use rustix::fs::{FileType, OFlags, fstat};
+use rustix::fs::{FileType, OFlags, Stat, fstat};
 use rustix::io::Errno;
 use rustix::process::{getegid, geteuid, getgroups};
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::Arc;
+
+/// Times that a look-up goes on in a directory that has taken the place of another one.
+const REPLACED_TRIES: u32 = 3;
 
 /// The only way from a name to a file.
 #[derive(Debug)]
@@ -32,10 +40,8 @@ pub struct Catalog {
 pub struct LogFile {
     /// Its descriptor, for reading; non-blocking, which the ring does not want.
     pub file: OwnedFd,
-    /// Its size when it was opened. Bytes past it are never read.
-    pub size: u64,
-    /// When it was last written, in seconds since 1970.
-    pub modified_seconds: i64,
+    /// What its inode said when it was opened. Bytes past the size are never read.
+    pub opened: InodeState,
 }
 
 impl Catalog {
@@ -45,7 +51,7 @@ impl Catalog {
             format!("the log directory {} cannot be opened: {errno}; name one with --log-dir", dir.display())
         })?;
         let mut catalog = Catalog { main, extra: Vec::new() };
-        catalog.main.can_resolve().map_err(|errno| {
+        catalog.main.held().can_resolve().map_err(|errno| {
             format!("openat2 is refused ({errno}): Linux 5.6 or later is needed, and neither a container's profile nor RestrictSUIDSGID= of a systemd unit, which DynamicUser= brings, may refuse it")
         })?;
         warn(&catalog.main, dir);
@@ -58,11 +64,16 @@ impl Catalog {
                 )
             })?;
             warn(&dir, given.dir());
-            if catalog.main.has(given.name()) {
-                tracing::warn!(
+            match catalog.main.held().has(given.name()) {
+                Ok(false) => {}
+                Ok(true) => tracing::warn!(
                     log_dir = %given.dir().display(),
                     "{dir} hides what has that name in --log-dir: give it another name to have both"
-                );
+                ),
+                Err(errno) => tracing::warn!(
+                    log_dir = %given.dir().display(), %errno,
+                    "{dir} hides what may have that name in --log-dir, which cannot be looked at"
+                ),
             }
             catalog.extra.push(dir);
         }
@@ -75,27 +86,33 @@ impl Catalog {
         if name.is_hidden() {
             return Err(not_found(name));
         }
-        // A FIFO without a writer would block the open, a terminal would become ours.
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let (dir, path) = self.locate(name.as_bytes());
         if path.is_empty() {
             return Err(not_found(name));
         }
-        let file = dir.resolve(path, flags).map_err(|errno| match dir.check() {
-            Err(trouble) if errno == Errno::NOENT => Problem::new(Code::IoError, dir.told(trouble)),
-            _ => problem(name, errno),
-        })?;
-        let stat = fstat(&file).map_err(|errno| problem(name, errno))?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(not_found(name));
+        let mut held = dir.current().map_err(|trouble| dir.problem(trouble))?;
+        for _ in 0..REPLACED_TRIES {
+            match open_below(&held, path) {
+                Err(errno) if meaning(errno) == Meaning::NotHere => {
+                    // It is not to be said of one that was removed or replaced meanwhile.
+                    let now = dir.current().map_err(|trouble| dir.problem(trouble))?;
+                    if Arc::ptr_eq(&now, &held) {
+                        held.check().map_err(|trouble| dir.problem(trouble))?;
+                        return Err(not_found(name));
+                    }
+                    held = now;
+                }
+                opened => return opened.map_err(|errno| problem(name, errno)),
+            }
         }
-        Ok(LogFile { file, size: u64::try_from(stat.st_size).unwrap_or(0), modified_seconds: stat.st_mtime })
+        Err(Problem::new(Code::IoError, format!("{dir} is being replaced all the time: ask again")))
     }
 
-    /// Opens the directory of this name: the log directory has the empty one.
+    /// Opens the directory of this name, below what was found last: the log directory has
+    /// the empty one.
     pub(crate) fn open_dir(&self, name: &[u8]) -> Result<OwnedFd, Errno> {
         let (dir, path) = self.locate(name);
-        dir.open_dir(path)
+        dir.held().open_dir(path)
     }
 
     /// The directory that has itself this name, and is not one below another.
@@ -109,12 +126,14 @@ impl Catalog {
         self.extra.iter().filter_map(|dir| dir.name.as_deref())
     }
 
-    /// Whether the directories are still there.
-    pub(crate) fn check(&self) -> Result<(), String> {
-        self.dirs().try_for_each(|dir| dir.check().map_err(|trouble| dir.told(trouble)))
+    /// What the directories' paths lead to now, and that none has been removed.
+    pub(crate) fn current(&self) -> Result<Vec<Arc<Held>>, Problem> {
+        let of = |dir: &LogDir| dir.current().and_then(|held| held.check().map(|()| held));
+        self.dirs().map(|dir| of(dir).map_err(|trouble| dir.problem(trouble))).collect()
     }
 
-    /// Why it cannot be known that there is no file of this name: its directory is empty.
+    /// Why it cannot be known that there is no file of this name: its directory is empty, or
+    /// nobody can tell.
     pub(crate) fn unknown(&self, name: &FileName) -> Option<Problem> {
         Catalog::empty(self.locate(name.as_bytes()).0)
     }
@@ -125,8 +144,11 @@ impl Catalog {
     }
 
     fn empty(dir: &LogDir) -> Option<Problem> {
-        let is_empty = dir.is_empty().unwrap_or(false);
-        is_empty.then(|| Problem::new(Code::IoError, dir.told(Trouble::Empty)))
+        match dir.held().is_empty() {
+            Ok(false) => None,
+            Ok(true) => Some(dir.problem(Trouble::Empty)),
+            Err(errno) => Some(dir.unlisted(errno)),
+        }
     }
 
     /// Whether each directory can be served and has something to serve. The error names all
@@ -170,7 +192,7 @@ fn warn(dir: &LogDir, path: &Path) {
         }
         Err(Trouble::Empty) => tracing::warn!(
             log_dir = %path,
-            "{dir} is empty, and the program not ready until something is in it: is the volume mounted? One that is mounted later is seen after a restart"
+            "{dir} is empty, and the program not ready until something is in it: is the volume mounted?"
         ),
         Err(trouble) => tracing::warn!(log_dir = %path, "{}", dir.told(trouble)),
     }
@@ -180,21 +202,53 @@ fn not_found(name: &FileName) -> Problem {
     Problem::new(Code::NotFound, format!("there is no log file {name} here: GET /files lists what there is"))
 }
 
+/// Opens a regular file, and nothing else.
+fn open_below(held: &Held, path: &[u8]) -> Result<LogFile, Errno> {
+    // A FIFO without a writer would block the open, a terminal would become ours.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = match held.resolve(path, flags) {
+        Err(errno) if meaning(errno) == Meaning::MaybeSpecial => {
+            // A socket, or a disk that fails: its inode can be looked at in either case.
+            let found = held.resolve(path, OFlags::PATH | OFlags::CLOEXEC)?;
+            let is_file = is_regular(&fstat(found)?);
+            return Err(if is_file { errno } else { Errno::NOENT });
+        }
+        file => file?,
+    };
+    let stat = fstat(&file)?;
+    if is_regular(&stat) { Ok(LogFile { file, opened: InodeState::from(&stat) }) } else { Err(Errno::NOENT) }
+}
+
+fn is_regular(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+}
+
 fn problem(name: &FileName, errno: Errno) -> Problem {
-    match errno {
-        Errno::ACCESS | Errno::PERM => Problem::new(
+    match meaning(errno) {
+        Meaning::NotHere => not_found(name),
+        Meaning::Forbidden => Problem::new(
             Code::Forbidden,
             format!(
                 "the secondary's own user may not read {name}: give it read permission on the file and search permission on its directories, as with the group adm"
             ),
         ),
-        Errno::MFILE | Errno::NFILE | Errno::NOMEM => {
-            Problem::new(Code::Overloaded, "the secondary is out of descriptors or memory: try again")
+        Meaning::Exhausted => exhausted(),
+        Meaning::Busy => {
+            Problem::new(Code::Overloaded, format!("{name} cannot be opened at this moment: try again"))
         }
-        Errno::IO | Errno::STALE => {
+        Meaning::MaybeSpecial | Meaning::Failed => {
             tracing::warn!(file = %name, %errno, "opening failed");
-            Problem::new(Code::IoError, format!("the disk failed while {name} was opened: {errno}"))
+            Problem::new(
+                Code::IoError,
+                format!(
+                    "{name} cannot be opened: {errno}: look whether its disk works, and whether the server of its mount is there"
+                ),
+            )
         }
-        _ => not_found(name),
     }
+}
+
+/// What is told where descriptors or memory have run out.
+pub(crate) fn exhausted() -> Problem {
+    Problem::new(Code::Overloaded, "the secondary is out of descriptors or memory: try again")
 }

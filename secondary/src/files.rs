@@ -1,6 +1,6 @@
 //! `GET /files`: what `ls` would say of the log directory, the extra ones in it.
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Meaning, exhausted, meaning};
 use crate::read::Engine;
 use crate::routes::Reply;
 use crate::serve::{AnswerBody, RingThread};
@@ -21,6 +21,7 @@ use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::rc::Rc;
+use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
 /// Files in one listing.
@@ -55,16 +56,24 @@ pub(crate) async fn files<E: Engine, B>(thread: &Rc<RingThread<E>>, request: &Re
         .admission
         .try_listing()
         .ok_or_else(|| Problem::new(Code::Overloaded, "too many listings at once: try again in a moment"))?;
-    thread.host.catalog.check().map_err(|why| Problem::new(Code::IoError, why))?;
+    let catalog = &thread.host.catalog;
+    let before = catalog.current()?;
     // A primary takes an empty listing for knowledge.
     if request.headers().contains_key(headers::RELAY)
-        && let Some(problem) = thread.host.catalog.unknown_listing()
+        && let Some(problem) = catalog.unknown_listing()
     {
         return Err(problem);
     }
-    let mut found = walk(thread.engine, &thread.host.catalog, glob.as_ref()).await?;
-    // One that was removed meanwhile has ended the walk early, and without an error.
-    thread.host.catalog.check().map_err(|why| Problem::new(Code::IoError, why))?;
+    let mut found = walk(thread.engine, catalog, glob.as_ref()).await?;
+    // One that was removed meanwhile has ended the walk early, and without an error; what was
+    // replaced has left the names of two.
+    let after = catalog.current()?;
+    if !before.iter().zip(&after).all(|(before, after)| Arc::ptr_eq(before, after)) {
+        return Err(Problem::new(
+            Code::IoError,
+            "a log directory was replaced while the files were listed: ask again",
+        ));
+    }
     found.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     let content_type = match format {
         ListFormat::Text => "text/plain; charset=utf-8",
@@ -107,9 +116,7 @@ async fn walk<E: Engine>(
             Ok(dir) => dir,
             Err(errno) => match catalog.log_dir(&path) {
                 // It is another matter than one below it.
-                Some(dir) => {
-                    return Err(Problem::new(Code::IoError, dir.unlisted(errno)));
-                }
+                Some(dir) => return Err(dir.unlisted(errno)),
                 None if is_no_business_of_ours(errno) => continue,
                 None => return Err(unlisted(errno)),
             },
@@ -172,25 +179,22 @@ async fn walk<E: Engine>(
 /// Gone, replaced, or not ours to read: `ls` would leave it out too. Anything else, such as
 /// too many open files, must not make a listing shorter than it is.
 fn is_no_business_of_ours(errno: Errno) -> bool {
-    matches!(
-        errno,
-        Errno::NOENT
-            | Errno::ACCESS
-            | Errno::PERM
-            | Errno::LOOP
-            | Errno::NOTDIR
-            | Errno::XDEV
-            | Errno::NAMETOOLONG
-    )
+    matches!(meaning(errno), Meaning::NotHere | Meaning::Forbidden)
 }
 
 fn unlisted(errno: Errno) -> Problem {
     tracing::warn!(%errno, "listing the files failed");
-    match errno {
-        Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN => {
-            Problem::new(Code::Overloaded, "the secondary is out of descriptors or memory: try again")
+    match meaning(errno) {
+        Meaning::Exhausted => exhausted(),
+        Meaning::Busy => {
+            Problem::new(Code::Overloaded, "the files cannot be listed at this moment: try again")
         }
-        _ => Problem::new(Code::IoError, format!("the disk failed while the files were listed: {errno}")),
+        _ => Problem::new(
+            Code::IoError,
+            format!(
+                "the files cannot be listed: {errno}: look whether the disk works, and whether the servers of mounts are there"
+            ),
+        ),
     }
 }
 

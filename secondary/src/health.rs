@@ -30,6 +30,7 @@ pub(crate) async fn ready<E: Engine>(thread: &RingThread<E>) -> Response<AnswerB
         "io_engine": E::NAME,
         "io_fallback": host.io_fallback,
         "reason": reason,
+        "warnings": host.warnings,
     });
     let mut response = whole("application/json", format!("{body}\n"));
     if !ready {

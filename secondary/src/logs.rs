@@ -2,21 +2,26 @@
 
 use crate::framing::Framing;
 use crate::read::crew::Help;
-use crate::read::{Engine, ReadAt as _, Readahead};
+use crate::read::head::{self, Compression};
+use crate::read::{Engine, ReadAt as _, ReadFailure, Readahead};
 use crate::routes::Reply;
 use crate::serve::{AnswerBody, Connection, RingThread};
 use crate::stream::{Encoding, Ending, LogStream};
-use backscroll_shared::query::{Audience, LogQuery};
+use backscroll_shared::query::{Audience, FileName, LogQuery};
 use backscroll_shared::scan::{Limits, ReadPlan, Search};
-use backscroll_shared::wire::problem::Code;
+use backscroll_shared::wire::problem::{Code, Problem};
 use backscroll_shared::wire::{Encoder, Format, accept, headers};
 use bytes::Bytes;
+use futures_util::future::join;
 use futures_util::stream;
 use http::{Method, Request, Response, header};
+use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 
 /// How long the status line waits for the first record. An error that comes up before is
 /// told by a status of its own; a search that takes longer has its headers sent, so that
@@ -42,6 +47,8 @@ pub(crate) async fn logs<E: Engine, B>(
         let is_known = relay.is_none() || problem.code() != Code::NotFound;
         (!is_known).then(|| catalog.unknown(&query.filename)).flatten().unwrap_or(problem)
     })?;
+    let head = head::cached(&log.file);
+    plain(&query.filename, head.flatten())?;
 
     let host = relay.as_deref().unwrap_or(&thread.host.config.hostname).to_owned();
     let trailers = headers::wants_trailers(request.version(), request.headers());
@@ -50,30 +57,40 @@ pub(crate) async fn logs<E: Engine, B>(
     if trailers {
         response.headers_mut().insert(header::TRAILER, headers::TRAILER_NAMES);
     }
+    let file = thread.engine.adopt(log.file);
+    let context = thread.context();
+    let plan = ReadPlan::new(log.opened.size);
+    let readahead = Readahead::new(file, plan, thread.pool.clone(), context.admission.clone());
+    // Where the file's first bytes are not in the page cache.
+    let ahead = head.is_none().then(|| readahead.of_same_file(ReadPlan::new(0)));
+    let cold_head = ahead.map(|ahead| (query.filename.clone(), head::read(ahead, log.opened.size)));
     if request.method() == Method::HEAD {
+        if let Some((name, head)) = cold_head {
+            plain(&name, head.await.unwrap_or_default())?;
+        }
         // What a GET would send is not known without the search: a stream of unknown length.
         *response.body_mut() = AnswerBody::Frames(Box::pin(stream::empty()));
         return Ok(response);
     }
 
-    let file = thread.engine.adopt(log.file);
-    let search = Search::new(query.keywords, query.n, log.size, Limits::default());
+    let search = Search::new(query.keywords, query.n, log.opened.size, Limits::default());
     let help = search
         .examiner()
-        .zip(file.shared())
+        .zip(readahead.file().shared())
         .map(|(examiner, fd)| Help::new(Arc::clone(&thread.host.crew), thread.index, fd, examiner));
-    let plan = ReadPlan::new(log.size);
-    let context = thread.context();
-    let readahead =
-        Readahead::new(file, plan, thread.pool.clone(), context.admission.clone()).with_help(help);
+    let readahead = readahead.with_help(help);
     let encoding = if format == Format::Frames {
-        Encoding::Framed(Box::new(Framing::new(log.modified_seconds)))
+        Encoding::Framed(Box::new(Framing::new(log.opened.modified_seconds)))
     } else {
-        Encoding::Plain(Encoder::new(format, &host, query.filename.as_bytes(), log.modified_seconds))
+        Encoding::Plain(Encoder::new(format, &host, query.filename.as_bytes(), log.opened.modified_seconds))
     };
     let ending = Ending { format, trailers, relay: relay.is_some(), deadline };
-    let mut answer = LogStream::new(context, query.filename, log.size, search, readahead, encoding, ending);
-    if let Ok(primed) = tokio::time::timeout(FIRST_RECORD_WAIT, answer.prime()).await {
+    let mut answer = LogStream::new(context, query.filename, log.opened, search, readahead, encoding, ending);
+    let primed = match cold_head {
+        None => timeout(FIRST_RECORD_WAIT, answer.prime()).await,
+        Some((name, head)) => Box::pin(prime_beside(&mut answer, &name, head)).await?,
+    };
+    if let Ok(primed) = primed {
         primed?;
     }
     if let Some(whole) = answer.take_whole() {
@@ -87,4 +104,33 @@ pub(crate) async fn logs<E: Engine, B>(
         frame.map(|frame| (frame, answer))
     })));
     Ok(response)
+}
+
+/// Primes the answer while the file's first bytes are read from the disk.
+async fn prime_beside<E: Engine>(
+    answer: &mut LogStream<E>,
+    name: &FileName,
+    head: impl Future<Output = Result<Option<Compression>, ReadFailure>>,
+) -> Result<Result<Result<(), Problem>, Elapsed>, Problem> {
+    let prime = async {
+        let primed = timeout(FIRST_RECORD_WAIT, answer.prime()).await;
+        // Its blocks are not held while the other read waits for one.
+        answer.park();
+        primed
+    };
+    let (primed, head) = join(prime, head).await;
+    let starved = |failure: ReadFailure| Problem::new(Code::Overloaded, format!("{failure}: ask again"));
+    plain(name, head.map_err(starved)?)?;
+    Ok(primed)
+}
+
+/// Refuses what is compressed: a search through it would look complete and find nothing.
+fn plain(name: &FileName, compression: Option<Compression>) -> Result<(), Problem> {
+    let Some(Compression { name: format, unpack }) = compression else { return Ok(()) };
+    Err(Problem::new(
+        Code::UnsupportedCompression,
+        format!(
+            "{name} is compressed with {format}, which cannot be searched yet: unpack it beside the others, as with {unpack}, and ask for that"
+        ),
+    ))
 }

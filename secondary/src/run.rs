@@ -11,6 +11,7 @@ use crate::read::uring::Uring;
 use crate::read::{Ended, Engine};
 use crate::serve::{Accepted, Host, Inlet, Place, Stage, serve};
 use backscroll_shared::conn::{REFUSALS, prepare, refuse};
+use backscroll_shared::time::zone_warning;
 use backscroll_shared::{VERSION, service_manager};
 use futures_util::FutureExt as _;
 use std::future::Future;
@@ -63,6 +64,10 @@ pub fn run(
             }
         },
     };
+    let zone_warning = zone_warning();
+    if let Some(warning) = zone_warning {
+        tracing::warn!("{warning}");
+    }
     let (stage, stage_seen) = watch::channel(Stage::Serving);
     let admissions: Vec<Arc<Admission>> = (0..config.threads).map(|_| Arc::default()).collect();
     let (crew, runs) = Crew::new(&admissions);
@@ -72,6 +77,7 @@ pub fn run(
         stage: stage_seen,
         crew: Arc::new(crew),
         io_fallback,
+        warnings: zone_warning.into_iter().collect(),
         looks: Looks::default(),
     });
     let mut queues = Vec::new();

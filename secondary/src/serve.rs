@@ -57,6 +57,8 @@ pub(crate) struct Host {
     pub(crate) crew: Arc<Crew>,
     /// Why threads read instead of io_uring, where the engine was not chosen by name.
     pub(crate) io_fallback: Option<String>,
+    /// What is wrong, but keeps nobody from being served.
+    pub(crate) warnings: Vec<&'static str>,
     pub(crate) looks: Looks,
 }
 

@@ -1,16 +1,18 @@
 //! One answer of `/logs` as a body: readahead, scan and encoding, pulled by the client.
 
+mod ending;
+
 use crate::frame::{self, Frames};
 use crate::framing::Framing;
 use crate::lookback::look_back;
 use crate::read::admission::{self, Admission};
 use crate::read::block::Block;
 use crate::read::readahead::BLOCK_WAIT;
-use crate::read::{Engine, Fed, ReadAt, ReadFailure, Readahead};
+use crate::read::{Engine, Fed, InodeState, ReadFailure, Readahead, SecondLook};
 use backscroll_shared::query::FileName;
 use backscroll_shared::scan::{Search, Step};
 use backscroll_shared::wire::problem::{Code, Problem};
-use backscroll_shared::wire::verdict::{Failure, Status, Verdict};
+use backscroll_shared::wire::verdict::Verdict;
 use backscroll_shared::wire::{Encoder, Format, ndjson};
 use bytes::Bytes;
 use http_body::Frame;
@@ -21,25 +23,14 @@ use std::time::{Duration, Instant};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
+pub use ending::{Ending, Incomplete};
+
 /// How long one answer may work before everybody else on the thread gets a turn.
 const TURN: Duration = Duration::from_micros(100);
 
 /// How long a client may take over a frame until it is taken for a slow one, whose blocks
 /// are given back after each frame and read again for the next.
 const PATIENCE: Duration = Duration::from_millis(20);
-
-/// How the answer ends, for a client of this kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ending {
-    /// Text or NDJSON.
-    pub format: Format,
-    /// The client reads trailers.
-    pub trailers: bool,
-    /// The client is a primary, which writes the last NDJSON object itself.
-    pub relay: bool,
-    /// When it ends as an incomplete one, if it has not ended by then.
-    pub deadline: Option<Instant>,
-}
 
 /// How the records are written.
 #[derive(Debug)]
@@ -49,11 +40,6 @@ pub enum Encoding {
     /// For a primary that merges them.
     Framed(Box<Framing>),
 }
-
-/// The answer is incomplete, and is cut so that nobody takes it for complete.
-#[derive(Debug, thiserror::Error)]
-#[error("the answer is incomplete: {0}")]
-pub struct Incomplete(pub String);
 
 /// What an answer shares with the others of its thread.
 #[derive(Debug, Clone)]
@@ -72,7 +58,9 @@ pub struct Context<E> {
 pub struct LogStream<E: Engine> {
     context: Context<E>,
     name: FileName,
-    size: u64,
+    look: SecondLook,
+    /// Whether the client was given time since the last look at the file.
+    is_look_due: bool,
     search: Search<Block>,
     readahead: Readahead<E::File>,
     encoding: Encoding,
@@ -85,8 +73,6 @@ pub struct LogStream<E: Engine> {
     handed_out: Option<Instant>,
     /// Bytes handed out.
     delivered: u64,
-    /// Blocks read, those that were read again included.
-    blocks: u64,
     /// Held from the first large line or record on until the client has it.
     large: Option<OwnedSemaphorePermit>,
 }
@@ -102,11 +88,11 @@ enum Phase {
 }
 
 impl<E: Engine> LogStream<E> {
-    /// An answer about `name`, which had `size` bytes when it was opened.
+    /// An answer about `name`, a file of which `opened` was said when it was opened.
     pub fn new(
         context: Context<E>,
         name: FileName,
-        size: u64,
+        opened: InodeState,
         search: Search<Block>,
         readahead: Readahead<E::File>,
         encoding: Encoding,
@@ -115,7 +101,8 @@ impl<E: Engine> LogStream<E> {
         LogStream {
             context,
             name,
-            size,
+            look: SecondLook::new(opened),
+            is_look_due: false,
             search,
             readahead,
             encoding,
@@ -126,18 +113,20 @@ impl<E: Engine> LogStream<E> {
             worked_since: Instant::now(),
             handed_out: None,
             delivered: 0,
-            blocks: 0,
             large: None,
         }
     }
 
     /// Goes on until there is something to send. A failure before that is a problem with a
-    /// status of its own. May be dropped and called again.
+    /// status of its own, and so is one after which what was found may be no line of the file.
+    /// May be dropped and called again.
     pub async fn prime(&mut self) -> Result<(), Problem> {
         self.fill().await;
         match &self.phase {
-            Phase::Ended(Verdict { lines: 0, error: Some(failure), .. }) => {
-                Err(Problem::new(code_of(&failure.code), failure.detail.clone()))
+            Phase::Ended(Verdict { lines, error: Some(failure), .. })
+                if *lines == 0 || failure.code == ending::FILE_SHRUNK =>
+            {
+                Err(Problem::new(ending::code_of(&failure.code), failure.detail.clone()))
             }
             _ => Ok(()),
         }
@@ -162,6 +151,10 @@ impl<E: Engine> LogStream<E> {
     /// The next piece of the body. May be dropped and called again.
     pub async fn next_frame(&mut self) -> Option<Result<Frame<Bytes>, Incomplete>> {
         let keeps_up = self.handed_out.is_some_and(|at| at.elapsed() < PATIENCE);
+        if self.handed_out.is_some() && !keeps_up {
+            // What was read before may be another file's by now.
+            self.park();
+        }
         self.fill().await;
         if !self.frame.is_empty() {
             self.handed_out = Some(Instant::now());
@@ -188,18 +181,7 @@ impl<E: Engine> LogStream<E> {
     pub fn park(&mut self) {
         self.readahead.park();
         self.search.release();
-    }
-
-    fn close(&self, verdict: &Verdict) -> Option<Result<Frame<Bytes>, Incomplete>> {
-        if self.ending.trailers {
-            return Some(Ok(Frame::trailers(verdict.to_trailers())));
-        }
-        if let Encoding::Framed(_) = self.encoding {
-            // The last frame has said it.
-            return None;
-        }
-        let failure = verdict.error.as_ref()?;
-        Some(Err(Incomplete(failure.detail.clone())))
+        self.is_look_due = true;
     }
 
     /// Works until a frame is to be sent, or the records are out. Records leave as they are
@@ -209,6 +191,9 @@ impl<E: Engine> LogStream<E> {
             self.large = None;
         }
         self.take_turns().await;
+        if let Err(failure) = self.look_again().await {
+            return self.fail(&failure);
+        }
         let target = frame::target(self.delivered);
         while matches!(self.phase, Phase::Searching) && self.frame.len() < target {
             self.context.frames.make_room(&mut self.frame, target);
@@ -234,7 +219,7 @@ impl<E: Engine> LogStream<E> {
                         }
                     }
                 }
-                Step::Done => self.end(self.verdict()),
+                Step::Done => self.finish().await,
                 Step::Working | Step::NeedBlock | Step::NeedAgain(_) if !self.frame.is_empty() => return,
                 Step::Working => self.take_turns().await,
                 Step::NeedBlock => {
@@ -249,7 +234,7 @@ impl<E: Engine> LogStream<E> {
                             }
                             self.feed(fed);
                         }
-                        Ok(None) => self.end(self.verdict()),
+                        Ok(None) => self.finish().await,
                         Err(failure) => self.fail(&failure),
                     }
                 }
@@ -264,9 +249,19 @@ impl<E: Engine> LogStream<E> {
             if self.context.giving_up.get() {
                 self.end(self.cut_short(Code::Draining.as_str(), "this secondary stops"));
             } else if self.is_overdue {
-                self.end(self.cut_short(DEADLINE, "the time for this request is over"));
+                self.end(self.cut_short(ending::DEADLINE, "the time for this request is over"));
             }
         }
+    }
+
+    /// Sees whether the file is still what it was, where it was left alone for some time: no
+    /// line is to be made of two files.
+    async fn look_again(&mut self) -> Result<(), ReadFailure> {
+        if self.is_look_due && matches!(self.phase, Phase::Searching) {
+            self.look.again(&self.readahead).await?;
+        }
+        self.is_look_due = false;
+        Ok(())
     }
 
     /// Bytes of a record that waits for its time.
@@ -289,13 +284,14 @@ impl<E: Engine> LogStream<E> {
             self.readahead.park();
             self.search.release();
         }
+        self.look.has_read_more();
         look_back(&self.readahead, framing.stamps(), offset).await?;
         framing.settle(&mut self.frame);
         Ok(())
     }
 
     fn feed(&mut self, (span, block, hits): Fed) {
-        self.blocks += 1;
+        self.look.take(span, block.as_ref());
         match hits {
             Some(hits) => self.search.feed_examined(span, block, hits),
             None => self.search.feed(span, block),
@@ -321,69 +317,4 @@ impl<E: Engine> LogStream<E> {
         }
         self.is_overdue = self.ending.deadline.is_some_and(|deadline| Instant::now() >= deadline);
     }
-
-    /// The verdict once the records are out: complete, unless the file has become shorter
-    /// than it was, so that some of them may have been somebody else's bytes. One block alone
-    /// is that of the file's end, which was there when it was read.
-    fn verdict(&self) -> Verdict {
-        let verdict = self.tally(Status::Complete);
-        if self.blocks <= 1 {
-            return verdict;
-        }
-        match self.readahead.file().size() {
-            Ok(now) if now < self.size => self.failed(&ReadFailure::Shrunk { offset: now }),
-            _ => verdict,
-        }
-    }
-
-    fn fail(&mut self, failure: &ReadFailure) {
-        tracing::warn!(file = %self.name, %failure, "an answer is incomplete");
-        self.end(self.failed(failure));
-    }
-
-    /// The records are out; what is left of the answer needs no block.
-    fn end(&mut self, verdict: Verdict) {
-        self.park();
-        self.phase = Phase::Ended(match &self.encoding {
-            Encoding::Framed(framing) => framing.end(verdict, &mut self.frame),
-            Encoding::Plain(_) => verdict,
-        });
-    }
-
-    fn failed(&self, failure: &ReadFailure) -> Verdict {
-        let code = match failure {
-            ReadFailure::Io { .. } | ReadFailure::Hung { .. } => Code::IoError.as_str(),
-            ReadFailure::Shrunk { .. } => FILE_SHRUNK,
-            ReadFailure::Starved => Code::Overloaded.as_str(),
-        };
-        self.cut_short(code, &failure.to_string())
-    }
-
-    fn cut_short(&self, code: &str, why: &str) -> Verdict {
-        let detail = format!("{}: {why}: ask again", self.name);
-        Verdict { error: Some(Failure { code: code.to_owned(), detail }), ..self.tally(Status::Failed) }
-    }
-
-    fn tally(&self, status: Status) -> Verdict {
-        let summary = self.search.summary();
-        Verdict {
-            lines: summary.lines,
-            bytes_scanned: summary.bytes_scanned,
-            truncated_lines: summary.truncated_lines,
-            ..Verdict::new(status)
-        }
-    }
-}
-
-/// The verdict's code where the time that the primary gave is over.
-const DEADLINE: &str = Code::UpstreamTimeout.as_str();
-
-/// The verdict's code for a file that was truncated while it was read.
-const FILE_SHRUNK: &str = "file_shrunk";
-
-fn code_of(code: &str) -> Code {
-    [Code::Overloaded, Code::UpstreamTimeout]
-        .into_iter()
-        .find(|known| known.as_str() == code)
-        .unwrap_or(Code::IoError)
 }

@@ -3,7 +3,7 @@
 
 use backscroll_secondary::read::block::Block;
 use backscroll_secondary::read::open_file::OpenFile;
-use backscroll_secondary::read::{CacheUse, Ended, Engine, Pause, ReadAt, ReadResult};
+use backscroll_secondary::read::{CacheUse, Ended, Engine, InodeState, Pause, ReadAt, ReadResult};
 use backscroll_shared::scan::Span;
 use std::future::{Future, Ready, ready};
 use std::io;
@@ -57,7 +57,7 @@ impl ReadAt for InlineFile {
         None
     }
 
-    fn size(&self) -> io::Result<u64> {
-        Ok(u64::try_from(rustix::fs::fstat(&*self.0)?.st_size).unwrap_or(0))
+    fn inode_state(&self) -> io::Result<InodeState> {
+        InodeState::of(&self.0)
     }
 }

@@ -141,6 +141,7 @@ async fn the_statuses_of_a_host_pass_unchanged() {
         "400 Bad Request",
         "403 Forbidden",
         "404 Not Found",
+        "415 Unsupported Media Type",
         "500 Internal Server Error",
         "503 Service Unavailable",
     ] {

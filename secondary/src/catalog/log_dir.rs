@@ -1,24 +1,44 @@
-//! One directory whose files are served, by a descriptor that is held.
+//! One directory whose files are served.
 //!
-//! The descriptor is one that gives no right to read (`O_PATH`): the kernel asks anew at
+//! It is held by a descriptor that gives no right to read (`O_PATH`): the kernel asks anew at
 //! each look-up, so that a permission which is granted later counts without a restart.
+//!
+//! What is held is compared at each request with what the path leads to. A deployment moves
+//! a link, a volume is mounted late: from then on the new directory is served, and never the
+//! old one as if it were the answer.
 
+use super::errors::{Meaning, meaning};
 use backscroll_shared::query::quoted;
-use rustix::fs::{AtFlags, Mode, OFlags, RawDir, ResolveFlags, fstat, openat2, stat, statat};
+use backscroll_shared::wire::problem::{Code, Problem};
+use rustix::fs::{
+    AtFlags, CWD, Mode, OFlags, RawDir, ResolveFlags, StatxFlags, fstat, openat2, statat, statx,
+};
 use rustix::io::Errno;
 use std::fmt;
 use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The log directory, or an extra one.
 #[derive(Debug)]
 pub(crate) struct LogDir {
     /// The first part of its files' names, where it is an extra one.
     pub(super) name: Option<Vec<u8>>,
-    fd: OwnedFd,
     path: PathBuf,
+    held: Mutex<Arc<Held>>,
 }
+
+/// A directory as it was found.
+#[derive(Debug)]
+pub(crate) struct Held {
+    fd: OwnedFd,
+    /// None where it could not be asked, as on a mount whose server is gone.
+    id: Option<Id>,
+}
+
+/// Device and inode, which nobody else gets while it is held.
+type Id = (u32, u32, u64);
 
 const RESOLVE: ResolveFlags =
     ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
@@ -29,9 +49,10 @@ const ENTRIES_BYTES: usize = 512;
 /// Why a directory cannot be served as it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trouble {
+    /// Nothing is at its path.
+    Gone,
+    /// Its path still leads to it, but it has been removed: as where it is bind-mounted.
     Removed,
-    /// Its path leads elsewhere now: it was renamed, or something is mounted over it.
-    Replaced,
     /// No permission to read it, or to search it.
     Forbidden,
     Empty,
@@ -40,18 +61,19 @@ pub(super) enum Trouble {
 
 impl From<Errno> for Trouble {
     fn from(errno: Errno) -> Trouble {
-        if errno == Errno::ACCESS { Trouble::Forbidden } else { Trouble::Failed(errno) }
+        if meaning(errno) == Meaning::Forbidden { Trouble::Forbidden } else { Trouble::Failed(errno) }
     }
 }
 
 /// Times that a look-up is begun again where a rename elsewhere got in its way.
 const RETRIES: u32 = 16;
 
-impl LogDir {
-    pub(super) fn open(name: Option<&[u8]>, path: &Path) -> Result<LogDir, Errno> {
+impl Held {
+    fn open(path: &Path) -> Result<Held, Errno> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = rustix::fs::open(path, flags, Mode::empty())?;
-        Ok(LogDir { name: name.map(<[u8]>::to_owned), fd, path: path.to_owned() })
+        let id = identify(&fd, c"", AtFlags::EMPTY_PATH).ok();
+        Ok(Held { fd, id })
     }
 
     /// Opens what is below it, or itself as `.`.
@@ -65,11 +87,6 @@ impl LogDir {
         }
     }
 
-    /// Whether it has an entry of this name, of whatever kind.
-    pub(super) fn has(&self, name: &[u8]) -> bool {
-        statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
-    }
-
     /// Whether look-ups are possible at all, whatever the permissions: an empty path is
     /// nowhere, which only the call itself can say.
     pub(super) fn can_resolve(&self) -> Result<(), Errno> {
@@ -79,37 +96,27 @@ impl LogDir {
         }
     }
 
+    /// Whether it has an entry of this name, of whatever kind.
+    pub(super) fn has(&self, name: &[u8]) -> Result<bool, Errno> {
+        match statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(_) => Ok(true),
+            Err(errno) if meaning(errno) == Meaning::NotHere => Ok(false),
+            Err(errno) => Err(errno),
+        }
+    }
+
     pub(super) fn open_dir(&self, path: &[u8]) -> Result<OwnedFd, Errno> {
         let path = if path.is_empty() { b"." } else { path };
         self.resolve(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC)
     }
 
-    /// Whether it is still there.
+    /// Whether it has not been removed.
     pub(super) fn check(&self) -> Result<(), Trouble> {
         match fstat(&self.fd) {
             Ok(stat) if stat.st_nlink > 0 => Ok(()),
             Ok(_) => Err(Trouble::Removed),
             Err(errno) => Err(errno.into()),
         }
-    }
-
-    /// Whether it is still what its path leads to.
-    fn check_path(&self) -> Result<(), Trouble> {
-        let held = fstat(&self.fd)?;
-        match stat(&self.path) {
-            Ok(found) if (found.st_dev, found.st_ino) == (held.st_dev, held.st_ino) => Ok(()),
-            Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => Err(Trouble::Replaced),
-            // The parents may have become unsearchable, which is no matter to what is held.
-            Err(_) => Ok(()),
-        }
-    }
-
-    /// Whether it is there, may be read and searched, and has something in it. On a mount
-    /// whose server is gone that may take for ever.
-    pub(super) fn look(&self) -> Result<(), Trouble> {
-        self.check()?;
-        self.check_path()?;
-        if self.is_empty()? { Err(Trouble::Empty) } else { Ok(()) }
     }
 
     /// Whether nothing is in it, as in a place where a volume was to be.
@@ -124,31 +131,104 @@ impl LogDir {
         }
         Ok(true)
     }
+}
+
+impl LogDir {
+    pub(super) fn open(name: Option<&[u8]>, path: &Path) -> Result<LogDir, Errno> {
+        let held = Mutex::new(Arc::new(Held::open(path)?));
+        Ok(LogDir { name: name.map(<[u8]>::to_owned), path: path.to_owned(), held })
+    }
+
+    /// What was found last.
+    pub(super) fn held(&self) -> Arc<Held> {
+        Arc::clone(&self.held.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What its path leads to now.
+    pub(super) fn current(&self) -> Result<Arc<Held>, Trouble> {
+        let held = self.held();
+        // No server is asked: what it would say of a directory that is the same is no matter.
+        match identify(CWD, self.path.as_os_str(), AtFlags::STATX_DONT_SYNC) {
+            Ok(id) if held.id == Some(id) => Ok(held),
+            Ok(_) => self.adopt(),
+            Err(Errno::NOENT | Errno::NOTDIR) => Err(Trouble::Gone),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Holds what is at its path now. What is under way keeps the file that it has opened.
+    #[cold]
+    fn adopt(&self) -> Result<Arc<Held>, Trouble> {
+        let new = match Held::open(&self.path) {
+            Ok(new) => Arc::new(new),
+            Err(Errno::NOENT | Errno::NOTDIR) => return Err(Trouble::Gone),
+            Err(errno) => return Err(errno.into()),
+        };
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another thread may have seen it first.
+        if held.id.is_some() && held.id == new.id {
+            return Ok(Arc::clone(&held));
+        }
+        *held = Arc::clone(&new);
+        drop(held);
+        tracing::info!(
+            log_dir = %self.path.display(),
+            "{self} has been replaced: what its path leads to now is served"
+        );
+        Ok(new)
+    }
+
+    /// Whether it is there, may be read and searched, and has something in it. On a mount
+    /// whose server is gone that may take for ever.
+    pub(super) fn look(&self) -> Result<(), Trouble> {
+        let held = self.current()?;
+        held.check()?;
+        if held.is_empty()? { Err(Trouble::Empty) } else { Ok(()) }
+    }
 
     /// As a client may read it: without its path.
     pub(super) fn told(&self, trouble: Trouble) -> String {
         match trouble {
-            Trouble::Removed => {
-                format!("{self} has been removed: restart the secondary once it is there again")
-            }
-            Trouble::Replaced => {
-                format!("{self} has been replaced, or something is mounted over it: restart the secondary")
-            }
+            Trouble::Gone => format!(
+                "{self} has been removed or renamed: it is served again as soon as there is a directory at its path"
+            ),
+            Trouble::Removed => format!(
+                "{self} has been removed, and something holds on to what it was: where it is mounted into a container, make it anew and restart the container"
+            ),
             Trouble::Forbidden => format!(
                 "{self} may not be read by the secondary's own user: give it read and search permission, as with the group adm"
             ),
             Trouble::Empty => format!("{self} is empty: is the volume mounted?"),
-            Trouble::Failed(errno) => format!("{self} cannot be looked at: {errno}"),
+            Trouble::Failed(errno) => {
+                format!("{self} cannot be looked at: {errno}: is it a mount whose server is gone?")
+            }
         }
     }
 
-    /// Why it cannot be listed, as a client may read it.
-    pub(crate) fn unlisted(&self, errno: Errno) -> String {
+    /// The answer where it cannot be served.
+    pub(super) fn problem(&self, trouble: Trouble) -> Problem {
+        let code = match trouble {
+            Trouble::Forbidden => Code::Forbidden,
+            Trouble::Failed(errno) if matches!(meaning(errno), Meaning::Exhausted | Meaning::Busy) => {
+                Code::Overloaded
+            }
+            _ => Code::IoError,
+        };
+        Problem::new(code, self.told(trouble))
+    }
+
+    /// The same for a listing: that it may not be listed is no answer to who asks for a file.
+    pub(crate) fn unlisted(&self, errno: Errno) -> Problem {
         match Trouble::from(errno) {
-            Trouble::Failed(errno) => format!("{self} cannot be listed: {errno}"),
-            trouble => self.told(trouble),
+            Trouble::Forbidden => Problem::new(Code::IoError, self.told(Trouble::Forbidden)),
+            trouble => self.problem(trouble),
         }
     }
+}
+
+fn identify(at: impl AsFd, path: impl rustix::path::Arg, flags: AtFlags) -> Result<Id, Errno> {
+    let found = statx(at, path, flags, StatxFlags::INO)?;
+    Ok((found.stx_dev_major, found.stx_dev_minor, found.stx_ino))
 }
 
 /// What it is called where its path must not be told.

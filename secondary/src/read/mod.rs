@@ -6,16 +6,20 @@
 //! - [`admission`]: how much at once, and who waits.
 //! - [`crew`]: ring threads that help each other with deep scans.
 //! - [`block`]: pooled, page-aligned blocks, and the bound on them.
+//! - [`head`]: whether a file is compressed.
 //! - [`open_file`]: a file, and the read flags that its file system knows.
 //! - [`readahead`]: reads kept under way ahead of the scan.
+//! - [`second_look`]: whether what was read is still there.
 //! - [`probe`]: why io_uring is not available.
 
 pub mod admission;
 pub mod block;
 pub mod crew;
+pub mod head;
 pub mod open_file;
 pub mod probe;
 pub mod readahead;
+pub mod second_look;
 pub mod threads;
 pub mod uring;
 
@@ -29,6 +33,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 pub use readahead::{Fed, ReadFailure, Readahead};
+pub use second_look::{InodeState, SecondLook};
 
 /// A read's end: how many bytes came, and the block. A failed read gives the block back to
 /// its pool.
@@ -57,8 +62,8 @@ pub trait ReadAt: Clone + 'static {
     /// Starts to do the same, however long it takes.
     fn read_at(&self, block: Block, span: Span, done: usize, cache: CacheUse) -> Self::Read;
 
-    /// The file's size now, in bytes.
-    fn size(&self) -> io::Result<u64>;
+    /// What its inode says now.
+    fn inode_state(&self) -> io::Result<InodeState>;
 
     /// The open file, where other ring threads may read from it on the spot.
     fn shared(&self) -> Option<Arc<OpenFile>>;

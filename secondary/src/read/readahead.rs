@@ -59,6 +59,14 @@ pub enum ReadFailure {
         /// The lowest offset known to be missing.
         offset: u64,
     },
+    /// What was read has become something else: it was truncated, and has grown again.
+    #[error(
+        "the file was truncated while it was read, and has grown again: offset {offset} holds something else"
+    )]
+    Overwritten {
+        /// Offset of some bytes that are others now.
+        offset: u64,
+    },
     /// The disk did not answer within [`READ_TIME`].
     #[error("the disk has not answered for {READ_TIME:?} at offset {offset}")]
     Hung {

@@ -2,7 +2,7 @@
 
 use super::block::Block;
 use super::open_file::OpenFile;
-use super::{CacheUse, Ended, Engine, Pause, ReadAt, ReadResult};
+use super::{CacheUse, Ended, Engine, InodeState, Pause, ReadAt, ReadResult};
 use backscroll_shared::scan::Span;
 use std::future::Future;
 use std::io;
@@ -78,8 +78,8 @@ impl ReadAt for PooledFile {
         None
     }
 
-    fn size(&self) -> io::Result<u64> {
-        self.0.size()
+    fn inode_state(&self) -> io::Result<InodeState> {
+        InodeState::of(self.0.fd())
     }
 }
 

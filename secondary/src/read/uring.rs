@@ -18,7 +18,7 @@
 
 use super::block::Block;
 use super::open_file::{OpenFile, is_refused_flag};
-use super::{CacheUse, Ended, Engine, Pause, ReadAt, ReadResult};
+use super::{CacheUse, Ended, Engine, InodeState, Pause, ReadAt, ReadResult};
 use backscroll_shared::scan::Span;
 use io_uring::{cqueue, opcode, types};
 use rustix::fs::{OFlags, fcntl_setfl};
@@ -156,8 +156,8 @@ impl ReadAt for UringFile {
         UringRead { read: submit(&file, block, span, done, flag), file, span, done, flag }
     }
 
-    fn size(&self) -> io::Result<u64> {
-        self.file.size()
+    fn inode_state(&self) -> io::Result<InodeState> {
+        InodeState::of(self.file.fd())
     }
 
     fn shared(&self) -> Option<Arc<OpenFile>> {

@@ -24,7 +24,7 @@ fn searched<E: Engine>(engine: E, path: &Path, keyword: &[u8], block_lens: &[usi
         let pool = Pool::new(8);
         for block_len in block_lens {
             let file = engine.adopt(open(path));
-            let size = file.size().unwrap();
+            let size = file.inode_state().unwrap().size;
             let ramp = Box::leak(Box::new([Stage { block_len: *block_len, depth: 3, until: u64::MAX }]));
             let align = if *block_len < 4096 { 1 } else { 4096 };
             let mut readahead =

@@ -9,6 +9,7 @@
 
 mod catalog;
 mod clients;
+mod compressed;
 mod endpoints;
 mod engines;
 mod extra_log_dirs;
@@ -19,6 +20,9 @@ mod parameters;
 mod process;
 mod readiness;
 mod refused_ring;
+mod replaced_dirs;
+mod second_look;
 mod service_manager;
 mod stream_faults;
 mod support;
+mod zone;

@@ -194,7 +194,7 @@ fn read_again_and_again<E: Engine>(engine: E, path: &Path) {
     let ended = engine.block_on(async {
         let pool = Pool::new(16);
         let file = engine.adopt(open(path).into());
-        let size = file.size().unwrap();
+        let size = file.inode_state().unwrap().size;
         let mut readahead =
             Readahead::new(file, ReadPlan::new(size), pool.clone(), std::sync::Arc::default());
         while let Some((span, block, _)) = readahead.next().await.unwrap() {

@@ -93,23 +93,6 @@ fn warnings(said: &[String]) -> Vec<&String> {
     said.iter().filter(|line| line.contains("WARN")).collect()
 }
 
-#[test]
-fn a_directory_that_another_one_has_taken_the_place_of_is_told() {
-    let place = Place::new();
-    let process = Process::start(&mut place.command());
-    let (addr, _) = process.serving();
-    assert_eq!(ready(addr), (200, String::new()));
-    std::fs::rename(place.logs(), place.dir.path().join("old")).unwrap();
-    let replaced =
-        "the log directory has been replaced, or something is mounted over it: restart the secondary";
-    assert_eq!(ready(addr), (503, replaced.to_owned()), "nothing is there");
-    write(&place.logs().join("app.log"), b"new\n");
-    assert_eq!(ready(addr), (503, replaced.to_owned()), "another one is there");
-    std::fs::rename(place.logs(), place.dir.path().join("new")).unwrap();
-    std::fs::rename(place.dir.path().join("old"), place.logs()).unwrap();
-    assert_eq!(ready(addr), (200, String::new()), "the same one is there again");
-}
-
 const FORBIDDEN: &str = "the log directory may not be read by the secondary's own user: give it read and search permission, as with the group adm";
 
 #[test]

@@ -3,7 +3,7 @@
 use backscroll_secondary::frame::Frames;
 use backscroll_secondary::read::block::{Block, Pool};
 use backscroll_secondary::read::open_file::OpenFile;
-use backscroll_secondary::read::{CacheUse, Ended, Engine, Pause, ReadAt, ReadResult, Readahead};
+use backscroll_secondary::read::{CacheUse, Ended, Engine, InodeState, Pause, ReadAt, ReadResult, Readahead};
 use backscroll_secondary::stream::{Context, Encoding, Ending, LogStream};
 use backscroll_shared::query::FileName;
 use backscroll_shared::scan::{Limits, ReadPlan, Search, Span};
@@ -51,8 +51,8 @@ impl ReadAt for FaultyFile {
         None
     }
 
-    fn size(&self) -> io::Result<u64> {
-        Ok(SIZE)
+    fn inode_state(&self) -> io::Result<InodeState> {
+        Ok(stamp())
     }
 }
 
@@ -71,6 +71,13 @@ impl Engine for Faulty {
     fn block_on<F: Future<Output = Ended>>(self, root: F) -> io::Result<Ended> {
         Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(root))
     }
+}
+
+/// Of a file of [`SIZE`] bytes.
+fn stamp() -> InodeState {
+    let file = tempfile::tempfile().unwrap();
+    file.set_len(SIZE).unwrap();
+    InodeState::of(&file.into()).unwrap()
 }
 
 struct Outcome {
@@ -97,7 +104,7 @@ fn answer(bad: u64, errno: i32, format: Format, trailers: bool) -> Outcome {
                 frames: Frames::default(),
                 giving_up: Rc::default(),
             };
-            let mut stream = LogStream::new(context, name, SIZE, search, readahead, encoding, ending);
+            let mut stream = LogStream::new(context, name, stamp(), search, readahead, encoding, ending);
             if let Err(problem) = stream.prime().await {
                 outcome.problem = Some(problem.code().status().as_u16());
                 return Ended::Clean;
@@ -192,8 +199,8 @@ fn a_read_that_is_tried_again_survives_being_given_up_while_it_waits_for_a_block
             None
         }
 
-        fn size(&self) -> io::Result<u64> {
-            Ok(4096)
+        fn inode_state(&self) -> io::Result<InodeState> {
+            Ok(stamp())
         }
     }
 

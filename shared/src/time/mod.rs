@@ -26,11 +26,13 @@ mod prefix;
 mod rfc3339;
 mod search;
 mod stamps;
+mod system;
 mod text;
 mod years;
 mod zone;
 
 pub use stamps::{Known, Stamp, Stamps};
+pub use system::zone_warning;
 
 use jiff::tz::TimeZone;
 use search::Raw;
@@ -82,7 +84,7 @@ impl LineTimes {
     /// For a file last written `modified_seconds` after the epoch, on a host whose zone is
     /// the system's.
     pub fn new(modified_seconds: i64) -> LineTimes {
-        LineTimes::with_zone(modified_seconds, TimeZone::system())
+        LineTimes::with_zone(modified_seconds, system::zone())
     }
 
     /// For a file last written `modified_seconds` after the epoch, on a host in `zone`.

@@ -27,6 +27,8 @@ pub enum Code {
     NotAcceptable,
     /// The request's target is too long.
     UriTooLong,
+    /// The file is compressed, and that cannot be searched.
+    UnsupportedCompression,
     /// The request's headers are too large.
     HeadersTooLarge,
     /// The disk failed before the first byte.
@@ -55,6 +57,7 @@ impl Code {
             Code::MethodNotAllowed => "method_not_allowed",
             Code::NotAcceptable => "not_acceptable",
             Code::UriTooLong => "uri_too_long",
+            Code::UnsupportedCompression => "unsupported_compression",
             Code::HeadersTooLarge => "headers_too_large",
             Code::IoError => "io_error",
             Code::UpstreamUnreachable => "upstream_unreachable",
@@ -73,6 +76,7 @@ impl Code {
             Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Code::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Code::UriTooLong => StatusCode::URI_TOO_LONG,
+            Code::UnsupportedCompression => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Code::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Code::IoError => StatusCode::INTERNAL_SERVER_ERROR,
             Code::UpstreamUnreachable => StatusCode::BAD_GATEWAY,

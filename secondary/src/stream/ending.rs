@@ -1,0 +1,103 @@
+//! How an answer ends: its verdict, and the way in which that leaves.
+
+use super::{Encoding, LogStream, Phase};
+use crate::read::{Engine, ReadFailure};
+use backscroll_shared::wire::Format;
+use backscroll_shared::wire::problem::Code;
+use backscroll_shared::wire::verdict::{Failure, Status, Verdict};
+use bytes::Bytes;
+use http_body::Frame;
+use std::time::Instant;
+
+/// How the answer ends, for a client of this kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ending {
+    /// Text or NDJSON.
+    pub format: Format,
+    /// The client reads trailers.
+    pub trailers: bool,
+    /// The client is a primary, which writes the last NDJSON object itself.
+    pub relay: bool,
+    /// When it ends as an incomplete one, if it has not ended by then.
+    pub deadline: Option<Instant>,
+}
+
+/// The answer is incomplete, and is cut so that nobody takes it for complete.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer is incomplete: {0}")]
+pub struct Incomplete(pub String);
+
+impl<E: Engine> LogStream<E> {
+    pub(super) fn close(&self, verdict: &Verdict) -> Option<Result<Frame<Bytes>, Incomplete>> {
+        if self.ending.trailers {
+            return Some(Ok(Frame::trailers(verdict.to_trailers())));
+        }
+        if let Encoding::Framed(_) = self.encoding {
+            // The last frame has said it.
+            return None;
+        }
+        let failure = verdict.error.as_ref()?;
+        Some(Err(Incomplete(failure.detail.clone())))
+    }
+
+    /// Ends it once the records are out: complete, unless the file has become another one
+    /// meanwhile, so that some of them may have been somebody else's bytes.
+    pub(super) async fn finish(&mut self) {
+        self.park();
+        match self.look.again(&self.readahead).await {
+            Ok(()) => self.end(self.tally(Status::Complete)),
+            Err(failure) => self.fail(&failure),
+        }
+    }
+
+    pub(super) fn fail(&mut self, failure: &ReadFailure) {
+        tracing::warn!(file = %self.name, %failure, "an answer is incomplete");
+        self.end(self.failed(failure));
+    }
+
+    /// The records are out; what is left of the answer needs no block.
+    pub(super) fn end(&mut self, verdict: Verdict) {
+        self.park();
+        self.phase = Phase::Ended(match &self.encoding {
+            Encoding::Framed(framing) => framing.end(verdict, &mut self.frame),
+            Encoding::Plain(_) => verdict,
+        });
+    }
+
+    fn failed(&self, failure: &ReadFailure) -> Verdict {
+        let code = match failure {
+            ReadFailure::Io { .. } | ReadFailure::Hung { .. } => Code::IoError.as_str(),
+            ReadFailure::Shrunk { .. } | ReadFailure::Overwritten { .. } => FILE_SHRUNK,
+            ReadFailure::Starved => Code::Overloaded.as_str(),
+        };
+        self.cut_short(code, &failure.to_string())
+    }
+
+    pub(super) fn cut_short(&self, code: &str, why: &str) -> Verdict {
+        let detail = format!("{}: {why}: ask again", self.name);
+        Verdict { error: Some(Failure { code: code.to_owned(), detail }), ..self.tally(Status::Failed) }
+    }
+
+    fn tally(&self, status: Status) -> Verdict {
+        let summary = self.search.summary();
+        Verdict {
+            lines: summary.lines,
+            bytes_scanned: summary.bytes_scanned,
+            truncated_lines: summary.truncated_lines,
+            ..Verdict::new(status)
+        }
+    }
+}
+
+/// The verdict's code where the time that the primary gave is over.
+pub(super) const DEADLINE: &str = Code::UpstreamTimeout.as_str();
+
+/// The verdict's code for a file that was truncated while it was read.
+pub(super) const FILE_SHRUNK: &str = "file_shrunk";
+
+pub(super) fn code_of(code: &str) -> Code {
+    [Code::Overloaded, Code::UpstreamTimeout]
+        .into_iter()
+        .find(|known| known.as_str() == code)
+        .unwrap_or(Code::IoError)
+}

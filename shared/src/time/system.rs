@@ -1,0 +1,112 @@
+//! The zone of this host, which is looked up once: that reads files, and nothing may block
+//! where answers are made.
+
+use crate::query::quoted;
+use jiff::tz::{self, TimeZone};
+use std::env;
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+use std::sync::OnceLock;
+
+/// The zone, and why it is not the one that was meant.
+static SYSTEM: OnceLock<(TimeZone, Option<String>)> = OnceLock::new();
+
+/// Where the zone of a host is, unless `TZ` says otherwise.
+const LOCALTIME: &str = "/etc/localtime";
+
+/// The zone of this host, which programs that start look up first by [`zone_warning`].
+pub(super) fn zone() -> TimeZone {
+    system().0.clone()
+}
+
+/// Looks the zone of this host up, where that has not been done. Says why the times of lines
+/// without a zone may be wrong, and what to do, where the host's zone is not known.
+pub fn zone_warning() -> Option<&'static str> {
+    system().1.as_deref()
+}
+
+fn system() -> &'static (TimeZone, Option<String>) {
+    SYSTEM.get_or_init(|| match TimeZone::try_system() {
+        Ok(zone) => (zone, None),
+        Err(_) => (TimeZone::UTC, warning(env::var_os("TZ").as_deref(), Path::new(LOCALTIME))),
+    })
+}
+
+/// What is to be said of a zone that could not be found. Nothing where it is UTC anyway: by
+/// its name, or because nobody has said otherwise, as in most containers.
+fn warning(variable: Option<&OsStr>, localtime: &Path) -> Option<String> {
+    let what = if let Some(name) = variable {
+        if name.to_str().is_some_and(is_utc) {
+            return None;
+        }
+        format!("TZ is {}, which is no time zone that is known here", quoted(name.as_bytes()))
+    } else {
+        #[expect(clippy::disallowed_methods, reason = "asked once, at the start")]
+        let is_there = fs::symlink_metadata(localtime).is_ok();
+        let target = fs::read_link(localtime).ok();
+        if !is_there || target.as_deref().and_then(Path::to_str).is_some_and(is_utc) {
+            return None;
+        }
+        format!("{} leads to no time zone", localtime.display())
+    };
+    let remedy = if tz::db().available().next().is_none() {
+        "there is no time zone database: install tzdata, or mount the host's /usr/share/zoneinfo"
+    } else {
+        "set TZ to a name such as Europe/Berlin, without quotes or blanks"
+    };
+    Some(format!("{what}, so times that carry no zone are read as UTC, and may be wrong by hours: {remedy}"))
+}
+
+/// Whether `name` is one of UTC's, alone or as a path to it.
+fn is_utc(name: &str) -> bool {
+    let name = name.rsplit_once("zoneinfo/").map_or(name, |(_, name)| name).trim_start_matches(':');
+    let name = name.strip_prefix("Etc/").unwrap_or(name);
+    matches!(
+        name,
+        "" | "UTC" | "UCT" | "Universal" | "Zulu" | "GMT" | "GMT0" | "GMT+0" | "GMT-0" | "Greenwich"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zone_that_is_not_known_is_told_unless_it_is_utc_anyway() {
+        let none = Path::new("/nowhere/localtime");
+        for name in ["Foo/Bar", "TZ=America/Chicago", "Europe/Berlin ", "Europe/Pariss", "\"UTC\"", " "] {
+            let told = warning(Some(name.as_ref()), none).unwrap();
+            assert!(told.contains("TZ is") && told.contains("UTC") && !told.contains('\n'), "{told}");
+        }
+        for name in ["UTC", "Etc/UTC", ":Etc/UTC", "GMT", "Zulu", "/usr/share/zoneinfo/Etc/UTC"] {
+            assert_eq!(warning(Some(name.as_ref()), none), None, "{name}");
+        }
+        assert_eq!(warning(None, none), None, "nobody has said otherwise");
+    }
+
+    #[test]
+    fn a_localtime_that_leads_nowhere_is_told_unless_it_is_utc_anyway() {
+        let dir = env::temp_dir().join(format!("backscroll-localtime-{}", std::process::id()));
+        fs::create_dir(&dir).unwrap();
+        let link = |name: &str, target: &str| {
+            let link = dir.join(name);
+            std::os::unix::fs::symlink(target, &link).unwrap();
+            warning(None, &link)
+        };
+        let told = link("a", "/usr/share/zoneinfo/Nowhere/Town").unwrap();
+        assert!(told.contains("leads to no time zone"), "{told}");
+        assert!(link("b", "/nowhere/at/all").is_some());
+        assert_eq!(link("c", "../usr/share/zoneinfo/Etc/UTC"), None);
+        #[expect(clippy::disallowed_methods, reason = "a test's own thread may block")]
+        fs::write(dir.join("d"), b"no zone").unwrap();
+        assert!(warning(None, &dir.join("d")).is_some());
+        fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_name_that_is_no_text_is_told() {
+        assert!(warning(Some(OsStr::from_bytes(b"\xff")), Path::new("/nowhere")).is_some());
+    }
+}
