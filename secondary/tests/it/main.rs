@@ -14,6 +14,7 @@ mod engines;
 mod extra_log_dirs;
 mod files_that_change;
 mod healthcheck;
+mod instance;
 mod parameters;
 mod process;
 mod readiness;
