@@ -1,4 +1,4 @@
-use crate::liar::{COMPLETE, Liar, NDJSON, Step, TEXT, chunk, end, head, say, whole};
+use crate::liar::{COMPLETE, Liar, NDJSON, Step, TEXT, chunk, end, foreign, head, say, whole};
 use crate::{configured, primary};
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
@@ -35,8 +35,11 @@ async fn an_incomplete_answer_delivers_whole_lines_and_is_cut() {
         assert_eq!((got.exit, got.out.as_str()), (56, lines), "{name}: {got:?}");
         let got = primary.curl(ASK, &["-H", "TE: trailers;q=0.5"]).await;
         assert_eq!(got.exit, 18, "{name}: {got:?}");
-        let got = primary.curl(&format!("{ASK}&on_error=ignore"), &[]).await;
-        assert_eq!((got.exit, got.out.as_str()), (0, lines), "{name}: {got:?}");
+        // There is no other host whose records would be worth it.
+        for on_error in ["ignore", "report", "fail"] {
+            let got = primary.curl(&format!("{ASK}&on_error={on_error}"), &[]).await;
+            assert_eq!((got.exit, got.out.as_str()), (18, lines), "{name}: {got:?}");
+        }
     }
 }
 
@@ -57,7 +60,7 @@ async fn an_incomplete_answer_says_so_in_trailers() {
 
 #[tokio::test]
 async fn an_incomplete_ndjson_answer_ends_with_its_verdict_and_is_cut() {
-    let liar = Liar::new(vec![head(NDJSON), chunk("{\"line\":\"b\"}\n{\"li")]).await;
+    let liar = Liar::new(vec![head(NDJSON), chunk("{\"host\":\"web1\",\"line\":\"b\"}\n{\"ho")]).await;
     let primary = primary(configured(&[("web1", liar.url())])).await;
     for (flags, exit) in [(&[] as &[&str], 18), (&["--http1.0"], 56)] {
         let got = primary.curl(ASK, &[&["-H", "Accept: application/x-ndjson"], flags].concat()).await;
@@ -101,27 +104,198 @@ async fn what_answers_unlike_a_secondary_is_a_502() {
     let canary = Liar::new(vec![]).await;
     let redirect = format!("Location: http://{}/logs\r\n", canary.address);
     for script in [
-        whole("200 OK", "Content-Type: text/html\r\n", "<p>"),
-        whole("200 OK", "", "x"),
+        whole("200 OK", "Content-Type: text/html\r\n", "<p>canary"),
+        whole("200 OK", "", "canary"),
         whole("302 Found", &redirect, ""),
         whole("307 Temporary Redirect", &redirect, ""),
         whole("204 No Content", "", ""),
         whole("502 Bad Gateway", "", ""),
+        whole("404 Not Found", "Content-Type: text/html\r\n", "canary"),
+        whole("404 Not Found", PROBLEM, ""),
+        whole("404 Not Found", PROBLEM, "{\"code\":\"not_found\",\"detail\":\"canary\"}"),
+        whole("404 Not Found", PROBLEM, &problem(403, "not_found")),
+        whole("404 Not Found", PROBLEM, &problem(404, "forbidden")),
+        whole("404 Not Found", PROBLEM, &problem(404, "unknown_host")),
+        foreign("200 OK", "Content-Type: text/plain\r\n", "canary\n"),
+        foreign("200 OK", "Content-Type: text/plain; charset=utf-8\r\n", ""),
+        foreign("200 OK", "Content-Type: application/x-ndjson\r\n", "{\"canary\":1}\n"),
+        foreign("200 OK", "Backscroll-Instance: \r\nContent-Type: text/plain\r\n", "canary\n"),
+        foreign("404 Not Found", "", ""),
+        foreign("404 Not Found", "Content-Type: text/html\r\n", "<p>canary"),
+        foreign("404 Not Found", PROBLEM, &problem(404, "not_found")),
+        foreign("403 Forbidden", PROBLEM, &problem(403, "forbidden")),
+        foreign("401 Unauthorized", "WWW-Authenticate: Basic realm=canary\r\n", "canary"),
+        foreign("500 Internal Server Error", "", "canary"),
+        foreign("503 Service Unavailable", "Retry-After: 7\r\n", ""),
+        foreign("504 Gateway Timeout", "", ""),
+        foreign("302 Found", &redirect, ""),
+        foreign("304 Not Modified", "", ""),
         vec![say("SSH-2.0-OpenSSH_9.2\r\n")],
         vec![],
     ] {
         let liar = Liar::new(script).await;
         let primary = primary(configured(&[("web1", liar.url())])).await;
-        for target in [ASK, "/files?hostname=web1"] {
-            let got = primary.curl(target, &[]).await;
+        let json = &["-H", "Accept: application/x-ndjson, application/json"][..];
+        for (target, flags) in [
+            (ASK, &[][..]),
+            (ASK, json),
+            (ASK, &["-H", "TE: trailers"]),
+            ("/logs?hostname=web1&filename=app.log&on_error=ignore", &[]),
+            ("/logs?hostname=web*&filename=app.log", &[]),
+            ("/logs?filename=app.log&on_error=ignore", json),
+            ("/files?hostname=web1", &[]),
+            ("/files?hostname=web1", json),
+            ("/files", &[]),
+        ] {
+            let got = primary.curl(target, flags).await;
             assert!(
                 got.log.contains("< http/1.1 502 ") && got.out.contains("upstream_unreachable"),
-                "{got:?}"
+                "{target} {got:?}"
             );
             assert!(got.log.contains("< log-hosts-failed: web1"), "{got:?}");
+            assert!(!got.out.contains("canary") && !got.log.contains("< location"), "{got:?}");
+            assert!(got.out.contains("web1") && got.out.contains("GET /hosts"), "{got:?}");
         }
     }
     assert_eq!(canary.asked(), 0);
+}
+
+#[tokio::test]
+async fn what_another_server_answers_to_head_is_a_502_too() {
+    for (script, status) in [
+        (foreign("200 OK", "Content-Type: text/plain\r\n", ""), "502"),
+        (foreign("404 Not Found", "", ""), "502"),
+        (foreign("404 Not Found", PROBLEM, ""), "502"),
+        (whole("404 Not Found", "Content-Type: text/html\r\n", ""), "502"),
+        (whole("302 Found", "Location: /\r\n", ""), "502"),
+        (whole("404 Not Found", PROBLEM, ""), "404"),
+        (whole("200 OK", "Content-Type: text/plain\r\n", ""), "200"),
+    ] {
+        let liar = Liar::new(script).await;
+        let primary = primary(configured(&[("web1", liar.url())])).await;
+        for target in [ASK, "/files?hostname=web1"] {
+            let got = primary.curl(target, &["-I"]).await;
+            assert!(got.log.contains(&format!("< http/1.1 {status} ")) && got.exit == 0, "{got:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_verdict_that_contradicts_itself_is_a_failure() {
+    let failed = COMPLETE.replace("complete", "failed");
+    for trailers in [
+        format!("{COMPLETE}Log-Error: io_error: bad disk\r\n"),
+        format!("{COMPLETE}Log-Status: complete\r\n"),
+        format!("{COMPLETE}Log-Status: failed\r\n"),
+        format!("Log-Status: failed\r\nLog-Error: io_error: bad disk\r\n{COMPLETE}"),
+        format!("{COMPLETE}Log-Lines: 3\r\n"),
+        format!("{COMPLETE}Log-Hosts-Failed: web2\r\n"),
+        COMPLETE.replace("complete", "Complete"),
+        COMPLETE.replace("complete", "fine"),
+        COMPLETE.replace("complete", "not_found"),
+        COMPLETE.replace("Lines: 2", "Lines: two"),
+        COMPLETE.replace("Log-Lines: 2\r\n", ""),
+        COMPLETE.replace("complete", "partial"),
+        failed.clone(),
+        format!("{failed}Log-Error: \r\n"),
+    ] {
+        for (format, line) in [(TEXT, "a"), (NDJSON, "{\"host\":\"web1\",\"line\":\"a\"}")] {
+            let liar = Liar::new(vec![head(format), chunk(&format!("{line}\n")), end(&trailers)]).await;
+            let primary = primary(configured(&[("web1", liar.url())])).await;
+            let accept = format!("Accept: {format}");
+            let got = primary.curl(ASK, &["-H", &accept]).await;
+            assert!(got.exit == 18 && got.out.starts_with(line), "{trailers}: {got:?}");
+            assert!(!got.out.contains("\"status\":\"complete\""), "{got:?}");
+            let request = format!(
+                "GET {ASK} HTTP/1.1\r\nHost: x\r\n{accept}\r\nTE: trailers\r\nConnection: close\r\n\r\n"
+            );
+            let got = primary.raw(&request).await.to_lowercase();
+            assert!(
+                got.contains("log-status: failed\r\n") && got.contains("log-error: "),
+                "{trailers}: {got}"
+            );
+            assert_eq!(got.matches("log-status: ").count(), 1, "{got}");
+        }
+        // A listing has no verdict; one that is not complete is not ignored.
+        let listing = vec![head(TEXT), chunk("1\t2\ta.log\n"), end(&trailers)];
+        let liar = Liar::new(listing).await;
+        let primary = primary(configured(&[("web1", liar.url())])).await;
+        for target in ["/files?hostname=web1", "/files"] {
+            assert_eq!(primary.curl(target, &[]).await.exit, 18, "{trailers}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_host_says_of_its_failure_is_cleaned_and_bounded() {
+    let failed = COMPLETE.replace("complete", "failed");
+    let long = "x".repeat(5000);
+    for (said, code) in [
+        (format!("io_error: a\tb \u{202e}{long}"), "io_error"),
+        (format!("NO word: {long}"), "unknown"),
+        (format!("{long}: x"), "unknown"),
+        (long.clone(), "io_error"),
+    ] {
+        let trailers = format!("{failed}Log-Error: {said}\r\n");
+        let liar = Liar::new(vec![head(TEXT), chunk("a\n"), end(&trailers)]).await;
+        let primary = primary(configured(&[("web1", liar.url())])).await;
+        let got = primary
+            .raw(&format!("GET {ASK} HTTP/1.1\r\nHost: x\r\nTE: trailers\r\nConnection: close\r\n\r\n"))
+            .await;
+        let error = got.lines().find_map(|line| line.strip_prefix("log-error: ")).unwrap();
+        assert!(error.starts_with(&format!("{code}: ")) && error.len() < 600, "{error}");
+        assert!(!error.contains(['\t', '\u{202e}']), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_fails_before_its_first_record_is_a_status() {
+    let failed = COMPLETE.replace("complete", "failed");
+    let with = |error: &str| vec![head(TEXT), end(&format!("{failed}Log-Error: {error}\r\n"))];
+    for (script, status, code) in [
+        (vec![head(TEXT)], 502, "upstream_unreachable"),
+        (vec![head(TEXT), chunk("half a li")], 502, "upstream_unreachable"),
+        (vec![head(TEXT), end("")], 502, "upstream_unreachable"),
+        (vec![head(TEXT), end(&format!("{COMPLETE}Log-Error: x: y\r\n"))], 502, "upstream_unreachable"),
+        (with("io_error: bad disk"), 500, "io_error"),
+        (with("upstream_timeout: late"), 504, "upstream_timeout"),
+        (with("not_found: no such file"), 502, "upstream_unreachable"),
+        (with("something_else: x"), 502, "upstream_unreachable"),
+    ] {
+        let liar = Liar::new(script).await;
+        let primary = primary(configured(&[("web1", liar.url())])).await;
+        for on_error in ["report", "ignore", "fail"] {
+            let target = format!("{ASK}&on_error={on_error}");
+            let got = primary.until(&target, |got| got.log.contains(&format!("< http/1.1 {status} "))).await;
+            assert!(got.out.contains(code) && got.log.contains("< log-hosts-failed: web1"), "{got:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_line_that_is_no_record_ends_an_ndjson_answer() {
+    let record = |host: &str| format!("{{\"host\":\"{host}\",\"line\":\"a\"}}\n");
+    let good = record("web1");
+    let end_object = "{\"end\":{\"status\":\"complete\",\"lines\":0}}\n";
+    for odd in
+        [end_object, &record("web2"), "\n", "a\n", "{}\n", "{\"host\":\"web1", "{\"host\": \"web1\"}\n"]
+    {
+        let all = format!("{good}{good}{odd}{good}");
+        // Cut anywhere into two pieces.
+        for at in 1..all.len() {
+            let script = vec![head(NDJSON), chunk(&all[..at]), chunk(&all[at..]), end(COMPLETE)];
+            let liar = Liar::new(script).await;
+            let primary = primary(configured(&[("web1", liar.url())])).await;
+            let got = primary.curl(ASK, &["-H", "Accept: application/x-ndjson"]).await;
+            let lines: Vec<&str> = got.out.lines().collect();
+            assert_eq!((got.exit, lines.len()), (18, 3), "{odd:?} at {at}: {got:?}");
+            assert!(lines[..2].iter().all(|line| *line == good.trim_end()), "{got:?}");
+            assert!(lines[2].starts_with("{\"end\":{\"status\":\"failed\",\"lines\":2,"), "{got:?}");
+            if at % 20 > 1 && odd != end_object {
+                break;
+            }
+        }
+    }
 }
 
 #[tokio::test]
@@ -135,6 +309,12 @@ async fn a_host_that_is_not_there_is_a_502_and_one_that_is_silent_a_504() {
     assert!(got.log.contains("< http/1.1 504 ") && got.out.contains("upstream_timeout"), "{got:?}");
 }
 
+const PROBLEM: &str = "Content-Type: application/problem+json\r\n";
+
+fn problem(status: u16, code: &str) -> String {
+    serde_json::json!({ "status": status, "code": code, "detail": "canary" }).to_string()
+}
+
 #[tokio::test]
 async fn the_statuses_of_a_host_pass_unchanged() {
     for status in [
@@ -143,15 +323,16 @@ async fn the_statuses_of_a_host_pass_unchanged() {
         "404 Not Found",
         "500 Internal Server Error",
         "503 Service Unavailable",
+        "504 Gateway Timeout",
     ] {
-        let body = "{\"code\":\"its_own\"}\n";
+        let body = format!("{{\"status\":{},\"code\":\"its_own\",\"detail\":\"é\",\"x\":1}}\n", &status[..3]);
         let fields = "Content-Type: application/problem+json\r\nRetry-After: 7\r\nX-Private: 1\r\n";
-        let liar = Liar::new(whole(status, fields, body)).await;
+        let liar = Liar::new(whole(status, fields, &body)).await;
         let primary = primary(configured(&[("web1", liar.url())])).await;
         for target in [ASK, "/files?hostname=web1"] {
             let got = primary.curl(target, &[]).await;
             assert!(got.log.contains(&format!("< http/1.1 {}", status.to_lowercase())), "{got:?}");
-            assert_eq!((got.exit, got.out.as_str()), (0, body), "{got:?}");
+            assert_eq!((got.exit, got.out.as_str()), (0, body.as_str()), "{got:?}");
             assert!(got.log.contains("< retry-after: 7") && !got.log.contains("x-private"), "{got:?}");
             assert!(got.log.contains("problem+json") && got.log.contains("no-store"), "{got:?}");
         }

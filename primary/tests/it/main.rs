@@ -14,6 +14,7 @@ mod health;
 mod healthcheck;
 mod liar;
 mod logs;
+mod same;
 mod service_manager;
 
 use backscroll_primary::{Args, Config, run};
