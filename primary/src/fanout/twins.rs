@@ -25,11 +25,11 @@ impl Twins {
     }
 
     /// A host has begun to answer. Returns the one that is left, where this secondary answers
-    /// for another host too: the one that refused, else the one whose name comes after the
-    /// other's.
+    /// for another host too: the one that no source named, else the one that refused, else the
+    /// one whose name comes after the other's.
     pub(super) fn meet(&mut self, index: usize, instance: Instance, has_refused: bool) -> Option<usize> {
         let (other, other_refused) = self.claims.insert(instance, (index, has_refused))?;
-        let rank = |index: usize, has_refused| (has_refused, !self.is_given[index], index);
+        let rank = |index: usize, has_refused| (!self.is_given[index], has_refused, index);
         let is_other_kept = rank(other, other_refused) < rank(index, has_refused);
         if is_other_kept {
             self.claims.insert(instance, (other, other_refused));
@@ -56,17 +56,28 @@ mod tests {
 
     #[test]
     fn of_each_secondary_one_host_is_left_over_whoever_answers_first() {
-        let all = [(0, 1, false), (1, 1, false), (2, 1, true), (3, 2, false), (4, 2, false), (5, 3, true)];
+        let all = [
+            (0, 1, false),
+            (1, 1, false),
+            (2, 1, true),
+            (3, 2, false),
+            (4, 2, false),
+            (5, 3, true),
+            (6, 4, false),
+            (7, 4, true),
+            (8, 5, true),
+            (9, 5, false),
+        ];
         let mut rng = fastrand::Rng::with_seed(7);
         for _ in 0..200 {
             let mut order = all;
             rng.shuffle(&mut order);
-            let mut twins = Twins::new([false, true, true, false, false, false].into_iter());
+            let mut twins = Twins::new((0..all.len()).map(|index| [1, 2, 7].contains(&index)));
             for (index, bits, has_refused) in order {
                 twins.meet(index, Instance::new(bits), has_refused);
             }
             let kept: Vec<usize> = (0..all.len()).filter(|index| !twins.is_left(*index)).collect();
-            assert_eq!((kept, twins.len()), (vec![1, 3, 5], 3), "{order:?}");
+            assert_eq!((kept, twins.len()), (vec![1, 3, 5, 7, 9], 5), "{order:?}");
         }
     }
 }

@@ -31,12 +31,17 @@ pub(super) fn timed_out(host: &Host, what: &str) -> Problem {
 }
 
 pub(super) fn not_asked(host: &Host, time: Duration) -> Problem {
-    let detail = format!(
-        "host {} has not answered for {}s: it is not asked until it does; GET /hosts shows its state",
-        host.name,
-        time.as_secs()
-    );
-    Problem::new(Code::UpstreamUnreachable, detail).on_host(&host.name)
+    let name = &host.name;
+    let detail = match host.health.seen().reason {
+        Some(reason) => format!(
+            "host {name}: {reason}: it is not asked until a secondary answers; see what listens there (GET /hosts shows the URL)"
+        ),
+        None => format!(
+            "host {name} has not answered for {}s: it is not asked until it does; GET /hosts shows its state",
+            time.as_secs()
+        ),
+    };
+    Problem::new(Code::UpstreamUnreachable, detail).on_host(name)
 }
 
 pub(super) fn too_many(host: &Host) -> Problem {

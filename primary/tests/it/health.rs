@@ -1,6 +1,6 @@
 //! Hosts that fail, and come back.
 
-use crate::liar::{COMPLETE, Liar, Step, TEXT, chunk, end, head, ready, whole};
+use crate::liar::{COMPLETE, Liar, Step, TEXT, chunk, end, foreign, head, ready, whole};
 use crate::{PATIENCE, configured, primary};
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
@@ -58,6 +58,18 @@ async fn a_host_that_hangs_is_found_by_probes_and_not_asked() {
         assert!(primary.curl(ASK, &[]).await.out.contains(SKIPPED));
     }
     assert_eq!(asked(), before);
+}
+
+#[tokio::test]
+async fn a_host_that_is_down_because_another_server_is_there_is_told_as_such() {
+    let page = foreign("200 OK", "Content-Type: text/html\r\n", "<p>");
+    let liar = Liar::at("127.0.0.1:0", Some(&page), page.clone()).await;
+    let mut config = configured(&[("web1", liar.url())]);
+    config.times.health_interval = Duration::from_millis(200);
+    let primary = primary(config).await;
+    let got = primary.until(ASK, |got| got.out.contains("it is not asked until a secondary answers")).await;
+    assert!(got.log.contains("< http/1.1 502 ") && got.out.contains("web1"), "{got:?}");
+    assert!(got.out.contains("no secondary") && got.out.contains("GET /hosts"), "{got:?}");
 }
 
 #[tokio::test]
