@@ -20,7 +20,7 @@ async fn answers(hosts: &Hosts, ndjson: bool, trailers: bool, on_error: &'static
 
 const LATE: [Fault; 4] = [Fault::FailsAfter(9), Fault::CutAfter(9), Fault::CutInside(9), Fault::HungAfter(9)];
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn it_does_not_end_an_answer_properly_of_which_no_other_host_has_anything() {
     for late in LATE {
         for hosts in [
@@ -52,7 +52,7 @@ async fn it_does_not_end_an_answer_properly_of_which_no_other_host_has_anything(
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn before_the_first_byte_a_host_alone_that_fails_is_a_status() {
     for (fault, status) in [
         (Fault::Down, 502),
@@ -70,7 +70,7 @@ async fn before_the_first_byte_a_host_alone_that_fails_is_a_status() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn it_ends_an_answer_properly_where_another_host_has_delivered() {
     for fault in LATE.into_iter().chain([Fault::Down, Fault::Overloaded, Fault::CutAfter(0)]) {
         let hosts = [(Fault::None, 30), (fault, 30)];
@@ -87,7 +87,7 @@ async fn it_ends_an_answer_properly_where_another_host_has_delivered() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn an_empty_answer_is_not_taken_for_the_knowledge_that_nothing_matches() {
     // The other host has searched, and found nothing. Who failed is told in the head...
     for fault in [Fault::Down, Fault::Overloaded] {
