@@ -8,6 +8,8 @@ mod probe;
 
 pub use probe::{PROBES, Watching, probe};
 
+use crate::upstream::heard::{TEXT_BYTES, line};
+use backscroll_shared::wire::instance::Instance;
 use jiff::Timestamp;
 use probe::Readiness;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
@@ -20,6 +22,9 @@ pub const FAILURES: u32 = 3;
 
 /// Bytes of what a host says of itself that are kept. A version has a dozen.
 const SAID_BYTES: usize = 255;
+
+/// Warnings of a host that are kept. One has a few settings to warn of.
+const WARNINGS: usize = 8;
 
 /// Requests under way at one host, each over a connection: as many as a secondary takes. Those
 /// of slow readers last, and are not to keep the others out before the secondary would.
@@ -63,6 +68,10 @@ pub struct Seen {
     pub version: Option<String>,
     /// Its read engine, as it last said.
     pub io_engine: Option<String>,
+    /// Why it is not ready, or no secondary; none where it is ready, or says nothing.
+    pub reason: Option<String>,
+    /// What it warns of, as it last said.
+    pub warnings: Vec<String>,
     failures: u32,
     failing_since: Option<Instant>,
     last_failure: Option<Instant>,
@@ -79,6 +88,8 @@ pub struct Health {
     /// When it last answered, in milliseconds since 1970; 0 where it never did.
     contact_ms: AtomicI64,
     seen: Mutex<Seen>,
+    /// Which secondary answered there last.
+    instance: Mutex<Option<Instance>>,
     /// Asks for a probe before its time.
     suspected: Notify,
     /// Who may be asked something there now.
@@ -94,6 +105,7 @@ impl Health {
             down: AtomicBool::new(false),
             contact_ms: AtomicI64::new(0),
             seen: Mutex::default(),
+            instance: Mutex::default(),
             suspected: Notify::new(),
             places: Arc::new(Semaphore::new(REQUESTS)),
         }
@@ -111,8 +123,14 @@ impl Health {
 
     /// For how long it has not answered, where it is down.
     pub fn down_for(&self) -> Option<Duration> {
-        let since = || self.lock().failing_since.map(|since| since.elapsed());
+        let since = || locked(&self.seen).failing_since.map(|since| since.elapsed());
         self.is_down().then(since).flatten()
+    }
+
+    /// Which secondary answers there; none where that is not known, or where it is down: by now
+    /// it may be another one.
+    pub fn instance(&self) -> Option<Instance> {
+        if self.is_down() { None } else { *locked(&self.instance) }
     }
 
     /// When it last answered.
@@ -125,7 +143,7 @@ impl Health {
 
     /// What the last probes said.
     pub fn seen(&self) -> Seen {
-        self.lock().clone()
+        locked(&self.seen).clone()
     }
 
     /// A request could not connect.
@@ -140,11 +158,12 @@ impl Health {
         }
     }
 
-    /// A request was answered, whatever the answer was.
-    pub fn answered(&self) {
+    /// A request was answered by this secondary, whatever the answer was.
+    pub fn answered(&self, instance: Instance) {
+        *locked(&self.instance) = Some(instance);
         self.contact_ms.store(Timestamp::now().as_millisecond(), Relaxed);
         if self.failing.load(Relaxed) {
-            let mut seen = self.lock();
+            let mut seen = locked(&self.seen);
             if self.is_down() {
                 // The request began before that. A probe has the last word, but soon.
                 self.suspected.notify_one();
@@ -156,8 +175,9 @@ impl Health {
 
     /// Returns whether it is down by this one.
     fn one_more_failure(&self, now: Instant) -> bool {
-        let mut seen = self.lock();
+        let mut seen = locked(&self.seen);
         seen.state = State::Unreachable;
+        seen.reason = None;
         if seen.last_failure.is_some_and(|last| now.saturating_duration_since(last) < BURST) {
             return false;
         }
@@ -183,93 +203,35 @@ impl Health {
         self.failing.store(false, Relaxed);
     }
 
-    /// A probe was answered.
-    fn probed(&self, state: State, readiness: &Readiness) {
+    /// A probe was answered by what is no secondary.
+    fn is_foreign(&self, now: Instant) {
+        self.one_more_failure(now);
+        locked(&self.seen).reason = Some("what answers at this URL is no secondary".to_owned());
+    }
+
+    /// A probe was answered by this secondary.
+    fn probed(&self, state: State, instance: Instance, readiness: &Readiness) {
         self.contact_ms.store(Timestamp::now().as_millisecond(), Relaxed);
         let said = |text: &Option<String>| text.clone().filter(|text| text.len() <= SAID_BYTES);
-        let mut seen = self.lock();
+        *locked(&self.instance) = Some(instance);
+        let mut seen = locked(&self.seen);
         seen.state = state;
         seen.version = said(&readiness.version);
         seen.io_engine = said(&readiness.io_engine);
+        let told = |text: &str| Some(line(text, TEXT_BYTES)).filter(|text| !text.trim().is_empty());
+        seen.reason = readiness.reason().filter(|_| state != State::Ready).and_then(told);
+        seen.warnings = readiness.warnings().filter_map(told).take(WARNINGS).collect();
         self.forget_failures(&mut seen);
         if self.down.swap(false, Relaxed) {
             tracing::info!(url = self.url, "host answers again");
         }
     }
+}
 
-    /// What is behind it is whole at any time: a panic elsewhere does not spoil it.
-    fn lock(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// What is behind it is whole at any time: a panic elsewhere does not spoil it.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ready() -> Readiness {
-        Readiness {
-            hostname: None,
-            version: Some("1".to_owned()),
-            io_engine: Some("x".repeat(SAID_BYTES + 1)),
-        }
-    }
-
-    #[test]
-    fn three_failures_in_a_row_are_down_until_a_probe_succeeds() {
-        let health = Health::new("http://h");
-        let mut now = Instant::now();
-        let mut fail = || {
-            now += BURST;
-            health.failed_at(now);
-        };
-        fail();
-        fail();
-        assert!(!health.is_down() && health.down_for().is_none());
-        health.answered();
-        fail();
-        fail();
-        assert!(!health.is_down(), "an answer came in between");
-        fail();
-        assert!(health.is_down() && health.down_for().is_some());
-        health.answered();
-        assert!(health.is_down(), "only a probe has the last word");
-        health.probed(State::NotReady, &ready());
-        assert!(!health.is_down() && health.down_for().is_none());
-        assert_eq!(health.seen().state, State::NotReady);
-        fail();
-        fail();
-        assert!(!health.is_down(), "it counts anew");
-    }
-
-    #[test]
-    fn what_many_requests_see_at_once_is_one_failure() {
-        let health = Health::new("http://h");
-        (0..10 * FAILURES).for_each(|_| health.failed());
-        assert!(!health.is_down());
-    }
-
-    #[test]
-    fn what_it_said_last_is_kept_within_bounds() {
-        let health = Health::new("http://h");
-        assert_eq!((health.seen().state, health.last_contact()), (State::Unknown, None));
-        let before = Timestamp::now().as_millisecond();
-        health.probed(State::Ready, &ready());
-        health.failed();
-        let seen = health.seen();
-        assert_eq!(
-            (seen.state, seen.version.as_deref(), seen.io_engine),
-            (State::Unreachable, Some("1"), None)
-        );
-        assert!(health.last_contact().unwrap().as_millisecond() >= before);
-    }
-
-    #[tokio::test]
-    async fn a_host_that_is_down_by_requests_is_probed_before_its_time() {
-        let health = Health::new("http://h");
-        for failure in 0..FAILURES {
-            health.failed_at(Instant::now() + BURST * failure);
-        }
-        tokio::time::timeout(Duration::from_secs(5), health.suspected.notified()).await.unwrap();
-    }
-}
+mod tests;

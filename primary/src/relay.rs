@@ -2,13 +2,16 @@
 //! nothing is read from the host that the client has no room for.
 //!
 //! Whole lines only: what follows the last line feed is held back until the rest of its
-//! line is there, so that a host that breaks off never has half a line delivered as one.
+//! line is there, so that a host that breaks off never has half a line delivered as one. In
+//! NDJSON each line is to be a record of this host: the end is the primary's to write.
+//!
+//! What fails ends like this whatever `on_error` says: there is no other host whose records
+//! would be worth an answer that is not all of it.
 
-use crate::upstream::{Broken, Pieces};
+use crate::upstream::{Broken, Pieces, heard};
 use backscroll_shared::limits;
-use backscroll_shared::query::OnError;
-use backscroll_shared::wire::problem::Code;
-use backscroll_shared::wire::verdict::{Status, Verdict};
+use backscroll_shared::wire::problem::{Code, Problem};
+use backscroll_shared::wire::verdict::{Failure, Status, Verdict};
 use backscroll_shared::wire::{Format, ndjson};
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
@@ -33,8 +36,6 @@ pub struct Wish {
     pub host: String,
     /// How the records are written.
     pub format: Format,
-    /// What becomes of an answer that is incomplete.
-    pub on_error: OnError,
     /// Whether the client reads the verdict from trailers.
     pub trailers: bool,
 }
@@ -59,8 +60,12 @@ pub struct Relay {
     /// Lines passed on. In NDJSON a record is one line, so for a host that ends without a
     /// verdict it counts records.
     lines: u64,
+    /// How each line begins; empty where it may begin like anything.
+    beginning: Vec<u8>,
     /// What follows the data, once the host has ended.
     last: Last,
+    /// What failed, once the host has ended.
+    failure: Option<Failure>,
 }
 
 #[derive(Debug)]
@@ -76,8 +81,14 @@ enum Last {
 impl Relay {
     /// Passes `upstream` on.
     pub fn new(wish: Wish, upstream: Pieces) -> Relay {
+        let beginning = match wish.format {
+            Format::Ndjson => ndjson::beginning(&wish.host),
+            Format::Text | Format::Frames => Vec::new(),
+        };
         Relay {
             wish,
+            beginning,
+            failure: None,
             upstream: Some(upstream),
             held: BytesMut::new(),
             ready: VecDeque::new(),
@@ -119,6 +130,15 @@ impl Relay {
         .await;
     }
 
+    /// What is answered instead, where the host has failed before any of its records came.
+    pub fn problem(&self) -> Option<Problem> {
+        let Failure { code, detail } = self.failure.as_ref().filter(|_| self.lines == 0)?;
+        // That a stream ends with another one is no answer to what was asked.
+        let code = Code::known(code).filter(|code| code.status().is_server_error());
+        let code = code.unwrap_or(Code::UpstreamUnreachable);
+        Some(Problem::new(code, detail.clone()).on_host(&self.wish.host))
+    }
+
     /// All of the answer, where it has come and ends properly without trailers: then its
     /// length is known.
     pub fn take_whole(&mut self) -> Option<Bytes> {
@@ -132,23 +152,48 @@ impl Relay {
         })
     }
 
-    /// Takes a piece. False where a line grows past every record that a secondary sends.
-    fn take(&mut self, mut piece: Bytes) -> bool {
+    /// Takes a piece. The error says what about it no secondary does.
+    fn take(&mut self, mut piece: Bytes) -> Result<(), &'static str> {
         if let Some(at) = memchr::memrchr(b'\n', &piece) {
             let rest = piece.split_off(at + 1);
+            let sound = self.sound(&piece);
+            let is_sound = sound == piece.len();
+            piece.truncate(sound);
             self.lines += memchr::memchr_iter(b'\n', &piece).count() as u64;
-            if !self.held.is_empty() {
-                self.ready.push_back(self.held.split().freeze());
+            if !piece.is_empty() {
+                if !self.held.is_empty() {
+                    self.ready.push_back(self.held.split().freeze());
+                }
+                self.ready.push_back(piece);
             }
-            self.ready.push_back(piece);
+            if !is_sound {
+                return Err("sent a line that is no record of its");
+            }
             piece = rest;
         }
         if self.held.len() + piece.len() > limits::ENCODED_RECORD_BYTES {
-            return false;
+            return Err("sent a line longer than any record");
         }
         // Copied, so that the tail of a line does not keep the whole piece alive.
         self.held.extend_from_slice(&piece);
-        true
+        Ok(())
+    }
+
+    /// Bytes of the lines before the first one that does not begin like a record. The first
+    /// line began with what is held, and each has its end here.
+    fn sound(&self, lines: &[u8]) -> usize {
+        let beginning = &self.beginning[..];
+        if beginning.is_empty() {
+            return lines.len();
+        }
+        let first = self.held.iter().chain(lines).take(beginning.len());
+        if !first.eq(beginning) {
+            return 0;
+        }
+        let starts = memchr::memchr_iter(b'\n', lines).map(|feed| feed + 1);
+        let mut odd = starts.filter(|start| !lines[*start..].starts_with(beginning));
+        // The last one found is where the next piece goes on.
+        odd.next().unwrap_or(lines.len())
     }
 
     /// Takes what the host sends next.
@@ -157,12 +202,8 @@ impl Relay {
         match ready!(Pin::new(upstream).poll_frame(cx)) {
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(piece) => {
-                    if !self.take(piece) {
-                        let detail = format!(
-                            "host {} sent a line longer than any record: see what listens at its URL",
-                            self.wish.host
-                        );
-                        self.end(Some((Code::UpstreamUnreachable, detail)));
+                    if let Err(what) = self.take(piece) {
+                        self.end(Some(self.no_secondary(what)));
                     }
                 }
                 Err(frame) => self.trailers = frame.into_trailers().ok(),
@@ -177,57 +218,54 @@ impl Relay {
     }
 
     /// The host has ended, or is given up: what is said of it, and how the answer ends.
-    fn end(&mut self, broken: Option<(Code, String)>) {
+    fn end(&mut self, broken: Option<Failure>) {
         self.upstream = None;
         let verdict = self.overall(broken);
         self.held = BytesMut::new();
+        self.failure.clone_from(&verdict.error);
         if self.wish.format == Format::Ndjson {
             self.ready.push_back(Bytes::from(ndjson::end(&verdict)));
         }
         self.last = if self.wish.trailers {
             Last::Trailers(verdict.to_trailers())
-        } else if verdict.status == Status::Complete || self.wish.on_error == OnError::Ignore {
+        } else if verdict.status == Status::Complete {
             Last::End
         } else {
             Last::Cut
         };
     }
 
-    fn overall(&self, broken: Option<(Code, String)>) -> Verdict {
+    fn overall(&self, broken: Option<Failure>) -> Verdict {
         let name = &self.wish.host;
-        let given = self.trailers.as_ref().and_then(Verdict::from_trailers);
-        let broken = broken.or_else(|| match &given {
-            None => Some((
-                Code::UpstreamUnreachable,
-                format!("host {name} ended its stream without a verdict: records are missing; ask again"),
-            )),
-            Some(given) if given.status == Status::Complete && !self.held.is_empty() => Some((
-                Code::UpstreamUnreachable,
-                format!(
-                    "host {name} ended its stream in the middle of a line: records are missing; ask again"
-                ),
-            )),
-            Some(_) => None,
-        });
-        let of_host = match (broken, given) {
-            (Some((code, detail)), _) => {
-                Verdict { lines: self.lines, ..Verdict::failed(code.as_str(), detail) }
+        let given = match (broken, self.trailers.as_ref().and_then(Verdict::from_trailers)) {
+            (Some(failure), _) => Err(failure),
+            (None, None) => Err(self.no_secondary("ended its stream without a verdict that holds")),
+            (None, Some(given)) if given.status == Status::Complete && !self.held.is_empty() => {
+                Err(self.no_secondary("ended its stream in the middle of a line"))
             }
-            (None, Some(given)) => given,
-            (None, None) => unreachable!("a host without a verdict is a broken one"),
+            (None, Some(given)) => heard::verdict(given).map_err(|what| self.no_secondary(what)),
         };
+        let of_host = given.unwrap_or_else(|failure| Verdict { lines: self.lines, ..heard::failed(failure) });
         if let Some(error) = &of_host.error {
             tracing::warn!(host = name, code = error.code, detail = error.detail, "host failed");
         }
         let hosts = BTreeMap::from([(name.clone(), of_host.clone())]);
-        Verdict { hosts, ..of_host }
+        let status = if of_host.is_failure() { Status::Failed } else { of_host.status };
+        Verdict { hosts, status, ..of_host }
     }
 
-    fn broken(&self, error: &Broken) -> (Code, String) {
+    fn no_secondary(&self, what: &str) -> Failure {
+        let name = &self.wish.host;
+        let detail =
+            format!("host {name} {what}: records are missing; ask again, or see what listens at its URL");
+        Failure { code: Code::UpstreamUnreachable.as_str().to_owned(), detail }
+    }
+
+    fn broken(&self, error: &Broken) -> Failure {
         let name = &self.wish.host;
         // The inner text is for the log: it names addresses.
         tracing::warn!(host = name, %error, "host broke off");
-        match error {
+        let (code, detail) = match error {
             Broken::Connection(_) => (
                 Code::UpstreamUnreachable,
                 format!("the connection to host {name} broke: records are missing; ask again"),
@@ -242,7 +280,8 @@ impl Relay {
                 Code::UpstreamTimeout,
                 format!("host {name} sent nothing for {time:?}: records are missing; ask again"),
             ),
-        }
+        };
+        Failure { code: code.as_str().to_owned(), detail }
     }
 }
 

@@ -101,7 +101,7 @@ async fn accept(listener: &TcpListener, workers: &[Worker], most: usize) {
         let least = workers.iter().min_by_key(|worker| worker.load()).filter(|_| total < most);
         let Some(worker) = least else {
             if refused.len() < REFUSALS {
-                refused.spawn(refuse(stream));
+                refused.spawn(refuse(stream, None));
             }
             continue;
         };

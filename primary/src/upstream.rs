@@ -1,23 +1,26 @@
 //! One request to one secondary.
 
+pub mod heard;
+mod pieces;
+mod problems;
+
+pub use pieces::{Broken, Pieces};
+
 use crate::app::Room;
 use crate::fleet::Host;
-use crate::health::REQUESTS;
 use crate::retries::Retries;
-use crate::routes::headless;
-use axum::body::Body;
-use backscroll_shared::wire::problem::{Code, Problem};
+use backscroll_shared::wire::instance::Instance;
+use backscroll_shared::wire::problem::Problem;
 use backscroll_shared::wire::{frames, headers};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
-use http_body::{Frame, SizeHint};
+use heard::{Refusal, essence};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
-use std::pin::Pin;
+use pieces::Causes;
+use problems::{is_ours, no_secondary, timed_out};
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 
 /// How long a host may take.
 #[derive(Debug, Clone, Copy)]
@@ -61,13 +64,6 @@ const POOL_IDLE_TIME: Duration = Duration::from_secs(5);
 /// Bytes of a problem, or of a `/readyz`, that are read.
 const SMALL_BODY_BYTES: usize = 64 << 10;
 
-/// The statuses of the contract that a secondary may answer with. Any other is no
-/// secondary's: a redirect, say, which is never followed.
-const STATUSES: [u16; 13] = [400, 401, 403, 404, 405, 406, 414, 415, 429, 431, 500, 501, 503];
-
-/// The header fields of a host's problem that are passed on.
-const PASSED: [http::HeaderName; 3] = [header::CONTENT_TYPE, header::RETRY_AFTER, header::ALLOW];
-
 /// The client of all secondaries.
 #[derive(Debug, Clone)]
 pub struct Upstream {
@@ -82,8 +78,19 @@ pub struct Upstream {
 pub enum Answer {
     /// 200: its body is on its way.
     Streaming(Pieces),
-    /// A status of its own, to be passed on as it is.
-    Refused(Response<Body>),
+    /// A problem of its own, to be passed on as it is.
+    Refused(Refusal),
+}
+
+/// What `/readyz` answered.
+#[derive(Debug)]
+pub struct Probed {
+    /// Its status.
+    pub status: StatusCode,
+    /// Which secondary answered; none where it is no secondary.
+    pub instance: Option<Instance>,
+    /// What it says.
+    pub body: Bytes,
 }
 
 impl Upstream {
@@ -113,7 +120,7 @@ impl Upstream {
 
     /// Asks `host` for `target` (path and query), whose 200 is of the type `content_type` and
     /// is to have ended by the `deadline`, which the host is told. A host that is down is not
-    /// asked.
+    /// asked. What answers without an [`Instance`] is another server: nothing of it is passed on.
     pub async fn ask(
         &self,
         host: &Host,
@@ -121,20 +128,17 @@ impl Upstream {
         target: &str,
         content_type: &str,
         deadline: Instant,
-    ) -> Result<Answer, Problem> {
+    ) -> Result<(Instance, Answer), Problem> {
         if let Some(time) = host.health.down_for() {
-            return Err(not_asked(host, time));
+            return Err(problems::not_asked(host, time));
         }
         let place = timeout(
             self.times.head.min(deadline.saturating_duration_since(Instant::now())),
             host.health.place(),
         );
-        let place = place.await.map_err(|_| too_many(host))?;
+        let place = place.await.map_err(|_| problems::too_many(host))?;
         let stream = timeout(self.times.head, Arc::clone(&self.room.streams).acquire_owned()).await;
-        let stream = stream.ok().and_then(Result::ok).ok_or_else(|| {
-            let detail = "too many answers of hosts are under way at once: try again in a moment";
-            Problem::new(Code::Overloaded, detail).on_host(&host.name)
-        })?;
+        let stream = stream.ok().and_then(Result::ok).ok_or_else(|| problems::no_room(host))?;
         let mut fields = HeaderMap::new();
         fields.insert(header::ACCEPT, headers::value(essence(content_type)));
         fields.insert(header::TE, HeaderValue::from_static("trailers"));
@@ -144,6 +148,9 @@ impl Upstream {
         fields.insert(headers::REMAINING, HeaderValue::from(remaining_ms));
         let response = self.send(host, method, target, fields, remaining.min(self.times.head)).await?;
         let status = response.status();
+        let instance = Instance::of(response.headers())
+            .ok_or_else(|| no_secondary(host, &format!("it answered with status {}", status.as_u16())))?;
+        host.health.answered(instance);
         if status == StatusCode::OK {
             let given = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
             if !given.is_some_and(|given| essence(given).eq_ignore_ascii_case(essence(content_type))) {
@@ -151,21 +158,20 @@ impl Upstream {
             }
             let is_framed = content_type == frames::CONTENT_TYPE;
             let idle = if is_framed { self.times.framed_idle } else { self.times.idle };
-            return Ok(Answer::Streaming(Pieces::new(response, idle, Some((deadline, (place, stream))))));
+            let pieces = Pieces::new(response, idle, Some((deadline, (place, stream))));
+            return Ok((instance, Answer::Streaming(pieces)));
         }
-        if !STATUSES.contains(&status.as_u16()) {
-            return Err(no_secondary(host, &format!("it answered with status {}", status.as_u16())));
-        }
-        let mut refused = self.refusal(host, response).await?;
-        if method == Method::HEAD {
-            // Its length would be none, and a GET's is another.
-            *refused.body_mut() = headless();
-        }
-        Ok(Answer::Refused(refused))
+        let fields = response.headers().clone();
+        let wait = self.times.head.min(deadline.saturating_duration_since(Instant::now()));
+        let body = timeout(wait, small(Pieces::new(response, self.times.idle, None)));
+        let body = body.await.map_err(|_| timed_out(host, &format!("end its answer within {wait:?}")))?;
+        let body = body.ok_or_else(|| no_secondary(host, "its problem is too long or was cut off"))?;
+        let refusal = Refusal::new(method, status, &fields, body).map_err(|what| no_secondary(host, what))?;
+        Ok((instance, Answer::Refused(refusal)))
     }
 
-    /// The status and the body of `/readyz`; nothing where the host cannot be reached.
-    pub async fn probe(&self, host: &Host) -> Option<(StatusCode, Bytes)> {
+    /// What `/readyz` answers; nothing where the host cannot be reached.
+    pub async fn probe(&self, host: &Host) -> Option<Probed> {
         let probed = async {
             let response = self
                 .client
@@ -179,8 +185,9 @@ impl Upstream {
                     |error| tracing::debug!(host = host.name, error = %Causes(error), "probe failed"),
                 )
                 .ok()?;
-            let status = response.status();
-            small(Pieces::new(response, self.times.idle, None)).await.map(|body| (status, body))
+            let (status, instance) = (response.status(), Instance::of(response.headers()));
+            let body = small(Pieces::new(response, self.times.idle, None)).await?;
+            Some(Probed { status, instance, body })
         };
         timeout(self.times.probe, probed).await.ok().flatten()
     }
@@ -207,10 +214,7 @@ impl Upstream {
             }
         };
         match timeout(head, sent).await {
-            Ok(Ok(response)) => {
-                host.health.answered();
-                Ok(response)
-            }
+            Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) if error.is_timeout() => {
                 host.health.failed();
                 tracing::warn!(host = host.name, error = %Causes(&error), "host did not accept in time");
@@ -218,18 +222,16 @@ impl Upstream {
             }
             Ok(Err(error)) => {
                 tracing::warn!(host = host.name, error = %Causes(&error), "host not reached");
-                let what = if is_ours(&error) {
-                    let detail =
-                        format!("host {}: the primary is out of descriptors or ports: ask again", host.name);
-                    return Err(Problem::new(Code::Overloaded, detail).on_host(&host.name));
-                } else if error.is_connect() {
+                if is_ours(&error) {
+                    return Err(problems::out_of_descriptors(host));
+                }
+                let what = if error.is_connect() {
                     host.health.failed();
                     "could not be reached: see that its secondary runs; GET /hosts shows its state"
                 } else {
-                    "broke off before it answered: see its secondary's log"
+                    "broke off before it answered, or speaks no HTTP: see its secondary's log, and what listens at its URL (GET /hosts)"
                 };
-                let detail = format!("host {} {what}", host.name);
-                Err(Problem::new(Code::UpstreamUnreachable, detail).on_host(&host.name))
+                Err(problems::unreachable(host, what))
             }
             Err(_) => {
                 tracing::warn!(host = host.name, "host did not answer in time");
@@ -237,158 +239,8 @@ impl Upstream {
             }
         }
     }
-
-    async fn refusal(&self, host: &Host, response: reqwest::Response) -> Result<Response<Body>, Problem> {
-        let status = response.status();
-        let fields = response.headers().clone();
-        let body = timeout(self.times.head, small(Pieces::new(response, self.times.idle, None)))
-            .await
-            .ok()
-            .flatten();
-        let body = body.ok_or_else(|| no_secondary(host, "its problem is too long or was cut off"))?;
-        let mut passed = Response::new(Body::from(body));
-        *passed.status_mut() = status;
-        for name in PASSED {
-            if let Some(value) = fields.get(&name) {
-                passed.headers_mut().insert(name, value.clone());
-            }
-        }
-        Ok(passed)
-    }
-}
-
-/// Whether it is this machine that could not, whatever the host is like.
-fn is_ours(error: &reqwest::Error) -> bool {
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        let errno = error.downcast_ref::<std::io::Error>().and_then(rustix::io::Errno::from_io_error);
-        if let Some(errno) = errno {
-            use rustix::io::Errno;
-            return [Errno::MFILE, Errno::NFILE, Errno::ADDRNOTAVAIL, Errno::NOBUFS, Errno::NOMEM]
-                .contains(&errno);
-        }
-        cause = error.source();
-    }
-    false
-}
-
-fn timed_out(host: &Host, what: &str) -> Problem {
-    let detail = format!("host {} did not {what}: try again; GET /hosts shows its state", host.name);
-    Problem::new(Code::UpstreamTimeout, detail).on_host(&host.name)
-}
-
-fn not_asked(host: &Host, time: Duration) -> Problem {
-    let detail = format!(
-        "host {} has not answered for {}s: it is not asked until it does; GET /hosts shows its state",
-        host.name,
-        time.as_secs()
-    );
-    Problem::new(Code::UpstreamUnreachable, detail).on_host(&host.name)
-}
-
-fn too_many(host: &Host) -> Problem {
-    let detail = format!("host {}: {REQUESTS} requests are under way there already: ask again", host.name);
-    Problem::new(Code::Overloaded, detail).on_host(&host.name)
-}
-
-fn no_secondary(host: &Host, what: &str) -> Problem {
-    tracing::warn!(host = host.name, what, "host does not answer like a secondary");
-    let detail =
-        format!("host {}: {what}, as no secondary does: see what listens at its URL (GET /hosts)", host.name);
-    Problem::new(Code::UpstreamUnreachable, detail).on_host(&host.name)
 }
 
 async fn small(body: Pieces) -> Option<Bytes> {
     Limited::new(body, SMALL_BODY_BYTES).collect().await.ok().map(http_body_util::Collected::to_bytes)
-}
-
-/// A media type without its parameters.
-fn essence(content_type: &str) -> &str {
-    content_type.split(';').next().unwrap_or_default().trim()
-}
-
-/// An error with what caused it: reqwest's own text leaves that out.
-struct Causes<'e>(&'e (dyn std::error::Error + 'static));
-
-impl std::fmt::Display for Causes<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut error = Some(self.0);
-        let mut sep = "";
-        while let Some(this) = error {
-            write!(f, "{sep}{this}")?;
-            (error, sep) = (this.source(), ": ");
-        }
-        Ok(())
-    }
-}
-
-/// Why a host's body ended before its end.
-#[derive(Debug, thiserror::Error)]
-pub enum Broken {
-    /// The connection broke, or what came was no HTTP.
-    #[error("the connection to the host broke: {}", Causes(.0))]
-    Connection(#[source] reqwest::Error),
-    /// Nothing came for too long.
-    #[error("the host sent nothing for {0:?}")]
-    Idle(Duration),
-    /// The time for the request was over.
-    #[error("the host had not ended when the time for the request was over")]
-    Late,
-}
-
-/// A place at the host, and one among all answers under way.
-type Places = (OwnedSemaphorePermit, OwnedSemaphorePermit);
-
-/// A host's body as it comes: its data, then its trailers. Dropping it closes the
-/// connection, and so stops the host's reading.
-#[derive(Debug)]
-pub struct Pieces {
-    body: reqwest::Body,
-    idle: Duration,
-    deadline: Option<Instant>,
-    _places: Option<Places>,
-    /// Runs only while the host is waited for: a client that does not read is not the
-    /// host's fault.
-    waiting: Option<Pin<Box<Sleep>>>,
-}
-
-impl Pieces {
-    fn new(response: reqwest::Response, idle: Duration, request: Option<(Instant, Places)>) -> Pieces {
-        let body = http::Response::<reqwest::Body>::from(response).into_body();
-        let (deadline, places) = request.unzip();
-        Pieces { body, idle, deadline, _places: places, waiting: None }
-    }
-}
-
-impl http_body::Body for Pieces {
-    type Data = Bytes;
-    type Error = Broken;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        let this = &mut *self;
-        if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) {
-            this.waiting = None;
-            return Poll::Ready(frame.map(|frame| frame.map_err(Broken::Connection)));
-        }
-        let (idle, deadline) = (this.idle, this.deadline);
-        let waiting = this.waiting.get_or_insert_with(|| {
-            let until = Instant::now() + idle;
-            Box::pin(sleep_until(deadline.map_or(until, |deadline| deadline.min(until))))
-        });
-        waiting.as_mut().poll(cx).map(|()| {
-            let is_late = deadline.is_some_and(|deadline| deadline <= Instant::now());
-            Some(Err(if is_late { Broken::Late } else { Broken::Idle(idle) }))
-        })
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }

@@ -125,7 +125,7 @@ async fn serve(app: Arc<App>, mut work: mpsc::Receiver<Work>, mut stopping: watc
     work.close();
     while let Some(Work { stream, .. }) = work.recv().await {
         if let Ok(stream) = TcpStream::from_std(stream) {
-            open.tasks.spawn(refuse(stream));
+            open.tasks.spawn(refuse(stream, None));
         }
     }
     let drained = async { while open.tasks.join_next().await.is_some() {} };

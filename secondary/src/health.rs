@@ -27,6 +27,7 @@ pub(crate) async fn ready<E: Engine>(thread: &RingThread<E>) -> Response<AnswerB
         "ready": ready,
         "hostname": host.config.hostname,
         "version": VERSION,
+        "instance": host.instance.to_string(),
         "io_engine": E::NAME,
         "io_fallback": host.io_fallback,
         "reason": reason,

@@ -5,6 +5,7 @@ use crate::serve::{AnswerBody, Connection, RingThread, Stage};
 use crate::{files, health, logs};
 use backscroll_shared::query::no_parameters;
 use backscroll_shared::wire::headers;
+use backscroll_shared::wire::instance::INSTANCE;
 use backscroll_shared::wire::problem::{Code, Problem, check_head};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, header};
@@ -19,7 +20,10 @@ pub(crate) async fn answer<E: Engine>(
     connection: &Rc<Connection<E>>,
     request: Request<Incoming>,
 ) -> Response<AnswerBody> {
-    route(thread, connection, &request).await.unwrap_or_else(Problem::into_response)
+    let mut response = route(thread, connection, &request).await.unwrap_or_else(Problem::into_response);
+    // What a primary takes for a secondary's answer carries it, whatever the answer is.
+    response.headers_mut().insert(INSTANCE, thread.host.instance.value());
+    response
 }
 
 async fn route<E: Engine>(

@@ -12,6 +12,7 @@ use crate::read::{Ended, Engine};
 use crate::serve::{Accepted, Host, Inlet, Place, Stage, serve};
 use backscroll_shared::conn::{REFUSALS, prepare, refuse};
 use backscroll_shared::time::zone_warning;
+use backscroll_shared::wire::instance::Instance;
 use backscroll_shared::{VERSION, service_manager};
 use futures_util::FutureExt as _;
 use std::future::Future;
@@ -73,6 +74,7 @@ pub fn run(
     let (crew, runs) = Crew::new(&admissions);
     let host = Arc::new(Host {
         config,
+        instance: instance()?,
         catalog,
         stage: stage_seen,
         crew: Arc::new(crew),
@@ -91,6 +93,18 @@ pub fn run(
     if uring { run_threads(Uring, &host, inlets, front) } else { run_threads(Threads, &host, inlets, front) }
 }
 
+/// The id of this run. Random, and made at each start: a machine that was cloned from another
+/// is another host.
+fn instance() -> io::Result<Instance> {
+    let mut bits = [0; 16];
+    // So few bytes come at once, or not at all.
+    let len = rustix::rand::getrandom(&mut bits, rustix::rand::GetRandomFlags::empty())?;
+    if len < bits.len() {
+        return Err(io::Error::other("the system gave too few random bytes"));
+    }
+    Ok(Instance::new(u128::from_ne_bytes(bits)))
+}
+
 /// What the first ring thread does for all of them.
 struct Front<S> {
     listener: TcpListener,
@@ -101,10 +115,10 @@ struct Front<S> {
 
 impl<S: Future<Output = ()>> Front<S> {
     /// Accepts until the shutdown, then keeps the time to drain. Never ends.
-    async fn run(self, config: &Config, announce: impl FnOnce()) -> Ended {
+    async fn run(self, config: &Config, instance: Instance, announce: impl FnOnce()) -> Ended {
         let accepting = async {
             announce();
-            accept(self.listener, &self.queues, config.connections).await;
+            accept(self.listener, &self.queues, config.connections, instance).await;
         };
         tokio::select! {
             // Whoever hears that it serves may tell it to stop at once: it has to listen
@@ -183,7 +197,7 @@ fn run_threads<E: Engine + Unpin + Send + Sync>(
                 service_manager::ready(&format!("serving on {listen}"));
             }
         };
-        let mut front = pin!(front.run(config, announce));
+        let mut front = pin!(front.run(config, host.instance, announce));
         let ended = tokio::select! {
             ended = &mut front => ended,
             ended = serve(engine, Arc::clone(host), own) => ended,
@@ -236,7 +250,7 @@ const ACCEPT_REST: Duration = Duration::from_millis(50);
 
 /// Accepts for all threads, and hands each socket to the one with the fewest: several
 /// listeners on one port would spread few long-lived connections unevenly.
-async fn accept(listener: TcpListener, queues: &[Queue], connections: usize) {
+async fn accept(listener: TcpListener, queues: &[Queue], connections: usize, instance: Instance) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "the listener could not be taken over"),
@@ -259,7 +273,7 @@ async fn accept(listener: TcpListener, queues: &[Queue], connections: usize) {
         let least = queues.iter().min_by_key(|queue| queue.load.load(Relaxed));
         let Some(queue) = least.filter(|_| total < connections) else {
             if refused.len() < REFUSALS {
-                refused.spawn_local(refuse(socket));
+                refused.spawn_local(refuse(socket, Some(instance)));
             }
             continue;
         };

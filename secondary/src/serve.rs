@@ -13,6 +13,7 @@ use crate::routes;
 use crate::stream::{Context, Incomplete, LogStream};
 use backscroll_shared::conn::{Answer, Watch, Watched};
 use backscroll_shared::limits;
+use backscroll_shared::wire::instance::Instance;
 use bytes::Bytes;
 use futures_util::future::{Either, select};
 use http_body::{Body, Frame, SizeHint};
@@ -52,6 +53,8 @@ pub(crate) enum Stage {
 /// What all ring threads share.
 pub(crate) struct Host {
     pub(crate) config: Config,
+    /// Which secondary this is, told on every answer.
+    pub(crate) instance: Instance,
     pub(crate) catalog: Catalog,
     pub(crate) stage: watch::Receiver<Stage>,
     pub(crate) crew: Arc<Crew>,

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use backscroll_shared::scan::Record;
 use backscroll_shared::time::{LineTime, Stamp};
 use backscroll_shared::wire::frames;
+use backscroll_shared::wire::instance::{INSTANCE, Instance};
 use backscroll_shared::wire::verdict::{Status, Verdict};
 use bytes::Bytes;
 use http_body_util::Full;
@@ -41,13 +42,15 @@ pub fn serve(options: &Options) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut addresses = Vec::new();
-        for _ in 0..options.hosts {
+        for number in 0..options.hosts {
+            // Each is a host of its own to the primary.
+            let instance = Instance::new(number as u128);
             let listener = TcpListener::bind("127.0.0.1:0").await.context("no loopback port is free")?;
             addresses.push(listener.local_addr()?.to_string());
             let answers = Arc::clone(&answers);
             tokio::spawn(async move {
                 while let Ok((socket, _)) = listener.accept().await {
-                    tokio::spawn(connection(socket, Arc::clone(&answers)));
+                    tokio::spawn(connection(socket, instance, Arc::clone(&answers)));
                 }
             });
         }
@@ -75,17 +78,21 @@ fn answer_of(records: u64) -> Bytes {
     out.into()
 }
 
-async fn connection(socket: TcpStream, answers: Arc<(Bytes, Bytes)>) {
+async fn connection(socket: TcpStream, instance: Instance, answers: Arc<(Bytes, Bytes)>) {
     let service = service_fn(|request: Request<Incoming>| {
         let answers = Arc::clone(&answers);
-        async move { Ok::<_, Infallible>(answer(&request, &answers)) }
+        async move { Ok::<_, Infallible>(answer(&request, instance, &answers)) }
     });
     let _ = socket.set_nodelay(true);
     // A client that leaves is no concern of a simulated host.
     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
 }
 
-fn answer(request: &Request<Incoming>, (all, newest): &(Bytes, Bytes)) -> Response<Full<Bytes>> {
+fn answer(
+    request: &Request<Incoming>,
+    instance: Instance,
+    (all, newest): &(Bytes, Bytes),
+) -> Response<Full<Bytes>> {
     let (content_type, body) = match request.uri().path() {
         "/readyz" => ("application/json", Bytes::from_static(b"{\"ready\":true,\"version\":\"simulated\"}")),
         _ if request.uri().query().is_some_and(|query| query.contains("n=20")) => {
@@ -95,6 +102,7 @@ fn answer(request: &Request<Incoming>, (all, newest): &(Bytes, Bytes)) -> Respon
     };
     let mut response = Response::new(Full::new(body));
     response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
+    response.headers_mut().insert(INSTANCE, instance.value());
     response
 }
 

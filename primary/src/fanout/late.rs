@@ -54,7 +54,8 @@ impl Fanout {
     /// Nothing came for as long as may be waited.
     pub(super) fn late(&mut self) {
         if Instant::now() >= self.wish.deadline {
-            for index in 0..self.names.len() {
+            for index in (0..self.names.len()).filter(|index| !self.twins.is_left(*index)).collect::<Vec<_>>()
+            {
                 self.is_late(index);
             }
             return self.end();

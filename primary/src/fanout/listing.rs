@@ -1,26 +1,35 @@
 //! Several hosts' listings as one, host by host, with the host first.
 
+use super::twins::Twins;
+use crate::fleet::Host;
 use crate::relay::Incomplete;
 use crate::upstream::{Answer, Broken, Pieces};
 use axum::body::Body;
 use backscroll_shared::query::OnError;
 use backscroll_shared::wire::accept::ListFormat;
+use backscroll_shared::wire::instance::Instance;
 use backscroll_shared::wire::problem::{Code, Problem};
 use backscroll_shared::wire::verdict::{Status, Verdict};
 use bytes::{Buf as _, Bytes, BytesMut};
-use http::Method;
+use http::HeaderMap;
 use http_body::Frame;
 use http_body_util::BodyExt as _;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 /// Bytes of one file's entry: the longest name, each byte escaped, and some more.
 const ENTRY_BYTES: usize = 64 << 10;
+
+/// What came of asking a host.
+type Answered = Result<(Instance, Answer), Problem>;
 
 /// One host's part.
 #[derive(Debug)]
 struct Part {
     host: String,
+    /// Whether its entries go without it.
+    is_bare: bool,
     pieces: Pieces,
 }
 
@@ -62,21 +71,31 @@ enum Phase {
 
 impl Listing {
     /// Of these hosts, by name, each with its answer. A problem where none of them has one.
-    pub async fn new(
-        method: &Method,
+    pub fn new(
         format: ListFormat,
         trailers: bool,
-        answers: Vec<(String, Result<Answer, Problem>)>,
+        is_bare: bool,
+        answers: Vec<(Arc<Host>, Answered)>,
     ) -> Result<Listing, Problem> {
+        let mut twins = Twins::new(answers.iter().map(|(host, _)| host.is_given));
+        for (index, (_, answer)) in answers.iter().enumerate() {
+            if let Ok((instance, answer)) = answer {
+                twins.meet(index, *instance, matches!(answer, Answer::Refused(_)));
+            }
+        }
         let mut verdicts = BTreeMap::new();
         let mut parts = VecDeque::new();
-        for (host, answer) in answers {
+        for (index, (host, answer)) in answers.into_iter().enumerate() {
+            if twins.is_left(index) {
+                continue;
+            }
+            let host = host.name.clone();
             let verdict = match answer {
-                Ok(Answer::Streaming(pieces)) => {
-                    parts.push_back(Part { host: host.clone(), pieces });
+                Ok((_, Answer::Streaming(pieces))) => {
+                    parts.push_back(Part { host: host.clone(), is_bare, pieces });
                     Verdict::new(Status::Complete)
                 }
-                Ok(Answer::Refused(response)) => super::source::refusal(&host, method, response).await,
+                Ok((_, Answer::Refused(refusal))) => refusal.into_verdict(&host),
                 Err(problem) => super::source::verdict_of(&problem),
             };
             verdicts.insert(host, verdict);
@@ -132,7 +151,18 @@ impl Listing {
             let frame = part.pieces.frame().await;
             let ended = match frame {
                 Some(Ok(frame)) => {
-                    let Ok(piece) = frame.into_data() else { continue };
+                    let piece = match frame.into_data() {
+                        Ok(piece) => piece,
+                        Err(frame) => {
+                            if frame.into_trailers().is_ok_and(|trailers| denies(&trailers)) {
+                                self.leave(Err((
+                                    Code::UpstreamUnreachable,
+                                    "gave a verdict that is not complete",
+                                )));
+                            }
+                            continue;
+                        }
+                    };
                     self.held.extend_from_slice(&piece);
                     let mut out = Vec::with_capacity(self.held.len());
                     // What was whole before it went wrong is out: the array has begun with it.
@@ -186,10 +216,12 @@ impl Listing {
         while let Some(feed) = memchr::memchr(b'\n', &self.held) {
             let line = self.held.split_to(feed);
             self.held.advance(1);
-            let Some(Part { host, .. }) = self.parts.front() else { break };
+            let Some(Part { host, is_bare, .. }) = self.parts.front() else { break };
             if self.format == ListFormat::Text {
-                out.extend_from_slice(host.as_bytes());
-                out.push(b'\t');
+                if !is_bare {
+                    out.extend_from_slice(host.as_bytes());
+                    out.push(b'\t');
+                }
                 out.extend_from_slice(&line);
                 out.push(b'\n');
                 continue;
@@ -204,11 +236,19 @@ impl Listing {
                     let entry: Entry =
                         serde_json::from_slice(entry).map_err(|_| "sent what is no list of files")?;
                     out.extend_from_slice(if std::mem::take(&mut self.is_empty) { b"[\n" } else { b",\n" });
-                    let entry = Entry { host: Some(host.clone()), ..entry };
+                    let host = (!is_bare).then(|| host.clone());
+                    let entry = Entry { host, ..entry };
                     serde_json::to_writer(&mut *out, &entry).expect("a Vec takes plain data");
                 }
             }
         }
         if self.held.len() > ENTRY_BYTES { Err("sent an entry that is too long") } else { Ok(()) }
     }
+}
+
+/// Whether the trailers of a listing say that it is not all of it. A secondary sends none; in
+/// those of whoever does there is no word that could make it more complete.
+fn denies(trailers: &HeaderMap) -> bool {
+    let has_verdict = trailers.keys().any(|name| name.as_str().starts_with("log-"));
+    has_verdict && !Verdict::from_trailers(trailers).is_some_and(|verdict| verdict.status == Status::Complete)
 }

@@ -11,27 +11,24 @@
 //! its answer here, and the client's reading is the only pump. Once `n` records are out
 //! every host is dropped, which stops its reading.
 
+pub mod ending;
 pub mod late;
 pub mod listing;
 pub mod merge;
 pub mod source;
+mod twins;
 pub mod verdict;
 pub mod write;
 
 use crate::fleet::Host;
-use crate::relay::Incomplete;
 use crate::upstream::Upstream;
-use axum::body::Body;
 use backscroll_shared::query::{LogQuery, OnError};
 use backscroll_shared::wire::problem::{Code, Problem};
-use backscroll_shared::wire::verdict::{Status, Verdict, hosts_failed};
+use backscroll_shared::wire::verdict::{Status, Verdict};
 use backscroll_shared::wire::{Format, frames::Framed, ndjson};
-use bytes::Bytes;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
 use http::Method;
-use http_body::Frame;
-use http_body_util::StreamBody;
 use late::Lateness;
 use merge::Merge;
 use source::{Event, Question, Source};
@@ -42,6 +39,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
+use twins::Twins;
 use write::Writer;
 
 /// Hosts that are asked at once by one request: a burst that a switch and a connection
@@ -85,12 +83,15 @@ pub struct Fanout {
     question: Arc<Question>,
     names: Vec<String>,
     lateness: Lateness,
+    twins: Twins,
     /// What each host has delivered, and its verdict once it has ended.
     verdicts: BTreeMap<String, Verdict>,
     delivered: Vec<Delivered>,
     out: Vec<u8>,
     records: u64,
     state: State,
+    /// Hosts that the answer's head names as failed.
+    told: usize,
 }
 
 /// What a host has delivered.
@@ -128,6 +129,7 @@ impl Fanout {
         let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
         let writer = Writer::new(wish.format, &hosts, query.filename.as_bytes());
         let merge = Merge::new(hosts.len());
+        let twins = Twins::new(hosts.iter().map(|host| host.is_given));
         let pulls = FuturesUnordered::new();
         for (index, host) in hosts.into_iter().enumerate() {
             let source = Source::new(index, host, Arc::clone(&question), upstream.clone());
@@ -141,12 +143,14 @@ impl Fanout {
             pulls,
             question,
             lateness: Lateness::new(wish.deadline, names.len()),
+            twins,
             delivered: vec![Delivered::default(); names.len()],
             names,
             verdicts: BTreeMap::new(),
             out: Vec::new(),
             records: 0,
             state: State::Merging,
+            told: 0,
         }
     }
 
@@ -174,55 +178,7 @@ impl Fanout {
         if !(is_over || is_doomed) {
             return Ok(());
         }
-        verdict::problem(&self.verdicts, self.names.len(), self.wish.on_error, &self.file).map_or(Ok(()), Err)
-    }
-
-    /// The hosts that are known to have failed, for `Log-Hosts-Failed`; empty where none is.
-    pub fn failed_so_far(&self) -> String {
-        hosts_failed(&self.verdicts)
-    }
-
-    /// All of the answer, where it has ended, as it should, and its client reads no trailers:
-    /// then its length is known.
-    pub fn take_whole(&mut self) -> Option<Bytes> {
-        let State::Ended(verdict) = &self.state else { return None };
-        if self.wish.trailers || self.is_cut(verdict) {
-            return None;
-        }
-        self.state = State::Over;
-        Some(std::mem::take(&mut self.out).into())
-    }
-
-    /// As the body of an answer.
-    pub fn into_body(self) -> Body {
-        let frames = futures_util::stream::unfold(self, |mut fanout| async move {
-            fanout.next_frame().await.map(|frame| (frame, fanout))
-        });
-        Body::new(StreamBody::new(Box::pin(frames)))
-    }
-
-    /// The next piece of the body. May be dropped and called again.
-    pub async fn next_frame(&mut self) -> Option<Result<Frame<Bytes>, Incomplete>> {
-        self.fill().await;
-        if !self.out.is_empty() {
-            let data = std::mem::take(&mut self.out);
-            return Some(Ok(Frame::data(data.into())));
-        }
-        let State::Ended(verdict) = std::mem::replace(&mut self.state, State::Over) else { return None };
-        if self.wish.trailers {
-            Some(Ok(Frame::trailers(verdict.to_trailers())))
-        } else {
-            self.is_cut(&verdict).then_some(Err(Incomplete))
-        }
-    }
-
-    fn is_cut(&self, verdict: &Verdict) -> bool {
-        match verdict.status {
-            Status::Complete => false,
-            // Without what any host has there is nothing whose end could be a proper one.
-            Status::Failed => true,
-            _ => self.wish.on_error != OnError::Ignore,
-        }
+        verdict::problem(&self.verdicts, self.twins.len(), self.wish.on_error, &self.file).map_or(Ok(()), Err)
     }
 
     /// Works until there is something to send, or the records are out. What has been merged
@@ -242,7 +198,7 @@ impl Fanout {
                 }
             };
             match pulled {
-                Ok(Some((source, _))) if self.lateness.is_left(source.index) => {}
+                Ok(Some((source, _))) if self.is_left(source.index) => {}
                 Ok(Some((source, event))) => self.take(source, event),
                 Ok(None) => self.end(),
                 Err(_) => self.late(),
@@ -257,6 +213,10 @@ impl Fanout {
                 return self.stop();
             }
             let Some((index, (mut source, framed))) = self.merge.pop() else { break };
+            if self.is_left(index) {
+                self.merge.over(index);
+                continue;
+            }
             self.writer.write(index, &framed, &mut self.out);
             self.records += 1;
             let delivered = &mut self.delivered[index];
@@ -273,6 +233,12 @@ impl Fanout {
         }
     }
 
+    /// Whether what still comes of a host is nothing to the answer: it was late, or it is
+    /// another one of the hosts.
+    fn is_left(&self, index: usize) -> bool {
+        self.lateness.is_left(index) || self.twins.is_left(index)
+    }
+
     /// Whether no record is wanted at all: then each host says whether it has the file.
     fn is_only_asking(&self) -> bool {
         self.wish.n == Some(0)
@@ -280,6 +246,17 @@ impl Fanout {
 
     fn take(&mut self, mut source: Box<Source>, event: Event) {
         let index = source.index;
+        if let Some(instance) = source.instance.take() {
+            let has_refused = matches!(&event, Event::Ended(verdict) if verdict.status != Status::Complete);
+            if let Some(twin) = self.twins.meet(index, instance, has_refused) {
+                tracing::debug!(host = self.names[twin], "another name of a host that is asked: left");
+                self.merge.over(twin);
+                self.verdicts.remove(&self.names[twin]);
+                if twin == index {
+                    return;
+                }
+            }
+        }
         match event {
             Event::Record(_) if self.is_only_asking() => {
                 let ended =
@@ -306,6 +283,9 @@ impl Fanout {
     fn stop(&mut self) {
         // One that has said all of it already has said what it read, too.
         for (mut source, _) in std::mem::replace(&mut self.merge, Merge::new(0)).into_items() {
+            if self.is_left(source.index) {
+                continue;
+            }
             while let Some(event) = source.next_at_hand() {
                 if let Event::Ended(verdict) = event {
                     // A failure behind what was wanted has cost nothing.
@@ -316,7 +296,7 @@ impl Fanout {
                 }
             }
         }
-        for name in &self.names {
+        for (_, name) in self.names.iter().enumerate().filter(|(index, _)| !self.twins.is_left(*index)) {
             self.verdicts.entry(name.clone()).or_insert_with(|| Verdict::new(Status::Complete));
         }
         self.end();
@@ -332,7 +312,7 @@ impl Fanout {
                 verdict.truncated_lines = delivered.truncated_lines;
             }
         }
-        let mut verdict = verdict::overall(self.verdicts.clone(), self.names.len(), self.wish.on_error);
+        let mut verdict = verdict::overall(self.verdicts.clone(), self.twins.len(), self.wish.on_error);
         // Those of hosts included on which there is no verdict, as others failed the request.
         verdict.lines = self.delivered.iter().map(|of| of.lines).fold(0, u64::saturating_add);
         verdict.truncated_lines =

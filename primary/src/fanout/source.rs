@@ -2,14 +2,13 @@
 
 use crate::app::Room;
 use crate::fleet::Host;
-use crate::upstream::{Answer, Broken, Pieces, Upstream};
-use axum::body::Body;
+use crate::upstream::{Answer, Broken, Pieces, Upstream, heard};
 use backscroll_shared::wire::frames::{self, Decoder, Framed, Item};
+use backscroll_shared::wire::instance::Instance;
 use backscroll_shared::wire::problem::{Code, Problem};
-use backscroll_shared::wire::verdict::{Failure, Status, Verdict};
-use http::{Method, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Limited};
-use serde::Deserialize;
+use backscroll_shared::wire::verdict::{Status, Verdict};
+use http::Method;
+use http_body_util::BodyExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -17,12 +16,6 @@ use tokio::time::Instant;
 
 /// Bytes of an unfinished record that every host may have here.
 const LARGE_BYTES: usize = 64 << 10;
-
-/// Bytes of a host's problem that are read.
-const PROBLEM_BYTES: usize = 64 << 10;
-
-/// The type of a problem.
-const PROBLEM: &str = "application/problem+json";
 
 /// What all hosts are asked alike.
 #[derive(Debug)]
@@ -50,6 +43,8 @@ pub struct Source {
     /// Where it waits for the rest of a long record, and until that is out.
     large: Option<OwnedSemaphorePermit>,
     room: Room,
+    /// Which secondary has begun to answer, until somebody takes note of it.
+    pub instance: Option<Instance>,
 }
 
 #[derive(Debug)]
@@ -75,7 +70,7 @@ impl Source {
     pub fn new(index: usize, host: Arc<Host>, question: Arc<Question>, upstream: Upstream) -> Source {
         let room = upstream.room().clone();
         let state = State::Unasked(question, upstream);
-        Source { index, host, state, decoder: Decoder::default(), large: None, room }
+        Source { index, host, state, decoder: Decoder::default(), large: None, room, instance: None }
     }
 
     /// Its name in the fleet.
@@ -161,6 +156,10 @@ impl Source {
         let asked = upstream.ask(&self.host, method, target, frames::CONTENT_TYPE, *deadline).await;
         drop(place);
         question.silent.fetch_sub(1, Relaxed);
+        let asked = asked.map(|(instance, answer)| {
+            self.instance = Some(instance);
+            answer
+        });
         match asked {
             Ok(Answer::Streaming(_)) if method == Method::HEAD => {
                 Err(self.ended(Verdict::new(Status::Complete)))
@@ -169,9 +168,7 @@ impl Source {
                 self.state = State::Streaming(pieces);
                 Ok(())
             }
-            Ok(Answer::Refused(response)) => {
-                Err(Event::Ended(refusal(&self.host.name, method, response).await))
-            }
+            Ok(Answer::Refused(refusal)) => Err(Event::Ended(refusal.into_verdict(&self.host.name))),
             Err(problem) => Err(Event::Ended(verdict_of(&problem))),
         }
     }
@@ -179,24 +176,15 @@ impl Source {
     /// The host's own verdict, as the fleet's answer tells it.
     fn ended(&mut self, given: Verdict) -> Event {
         self.state = State::Over;
-        let status = match &given.error {
-            // Whatever it calls it.
-            Some(error) if error.code == Code::UpstreamTimeout.as_str() => Status::Timeout,
-            Some(_) => Status::Failed,
-            None if given.status == Status::Complete => Status::Complete,
-            None => return self.failed(Code::UpstreamUnreachable, "failed, and did not say why"),
+        let verdict = match heard::verdict(given) {
+            Ok(verdict) => verdict,
+            Err(what) => return self.failed(Code::UpstreamUnreachable, what),
         };
-        if let Some(error) = &given.error {
+        if let Some(error) = &verdict.error {
             tracing::warn!(host = self.host.name, code = error.code, detail = error.detail, "host failed");
         }
         // Its records are counted where they leave: a host's own count is not passed on.
-        let error = given.error.map(told);
-        Event::Ended(Verdict {
-            bytes_scanned: given.bytes_scanned,
-            disorder_ms: given.disorder_ms,
-            error,
-            ..Verdict::new(status)
-        })
+        Event::Ended(Verdict { lines: 0, truncated_lines: 0, ..verdict })
     }
 
     /// Leaves the host, which did this.
@@ -212,52 +200,4 @@ impl Source {
 pub fn verdict_of(problem: &Problem) -> Verdict {
     let status = if problem.code() == Code::UpstreamTimeout { Status::Timeout } else { Status::Failed };
     Verdict { status, ..Verdict::failed(problem.code().as_str(), problem.detail().to_owned()) }
-}
-
-/// What is read of a host's problem.
-#[derive(Deserialize)]
-struct Refusal {
-    code: String,
-    detail: String,
-}
-
-/// Bytes of a host's text that are passed on.
-const DETAIL_BYTES: usize = 512;
-
-/// What a host says of its failure, in the form of a secondary's: a code is one word.
-fn told(failure: Failure) -> Failure {
-    let Failure { code, mut detail } = failure;
-    let is_word =
-        !code.is_empty() && code.len() <= 40 && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-    detail.truncate(detail.floor_char_boundary(DETAIL_BYTES));
-    Failure { code: if is_word { code } else { "unknown".to_owned() }, detail }
-}
-
-/// What a host says that refuses, as the verdict on it.
-pub async fn refusal(name: &str, method: &Method, response: Response<Body>) -> Verdict {
-    let status = response.status();
-    let content_type = response.headers().get(header::CONTENT_TYPE);
-    let is_problem = content_type.is_some_and(|given| given.as_bytes().starts_with(PROBLEM.as_bytes()));
-    if method == Method::HEAD && status == StatusCode::NOT_FOUND && is_problem {
-        return Verdict::new(Status::NotFound);
-    }
-    let body = Limited::new(response.into_body(), PROBLEM_BYTES).collect().await;
-    let body = body.map(http_body_util::Collected::to_bytes);
-    let refusal = body.ok().and_then(|body| serde_json::from_slice::<Refusal>(&body).ok());
-    match refusal {
-        // Whatever else says so may be no secondary, and then the file may be there.
-        Some(Refusal { code, .. })
-            if code == Code::NotFound.as_str() && status == StatusCode::NOT_FOUND && is_problem =>
-        {
-            Verdict::new(Status::NotFound)
-        }
-        Some(Refusal { code, detail }) => {
-            let error = Some(told(Failure { code, detail }));
-            Verdict { error, ..Verdict::new(Status::Failed) }
-        }
-        None => Verdict::failed(
-            Code::UpstreamUnreachable.as_str(),
-            format!("host {name} answered with status {} and did not say why", status.as_u16()),
-        ),
-    }
 }

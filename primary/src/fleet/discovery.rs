@@ -7,7 +7,7 @@
 use super::file::{self, FleetFile};
 use super::member::{self, Member};
 use super::merge::{self, Merged};
-use super::{Fleet, Host, dns};
+use super::{Fleet, Host, dns, same};
 use crate::health::{self, Health, Watching};
 use crate::upstream::Upstream;
 use backscroll_shared::query::quoted;
@@ -69,6 +69,8 @@ pub struct Discovery {
     /// All that is in the fleet, by its URL.
     known: BTreeMap<String, Known>,
     clashes: BTreeSet<String>,
+    /// Pairs of URLs at which one secondary answers, of which the log has told.
+    pairs: BTreeSet<(String, String)>,
     left_out: usize,
     fleet: watch::Sender<Arc<Fleet>>,
 }
@@ -104,6 +106,7 @@ impl Discovery {
             dns_name: None,
             known: BTreeMap::new(),
             clashes: BTreeSet::new(),
+            pairs: BTreeSet::new(),
             left_out: 0,
             fleet,
         };
@@ -145,6 +148,7 @@ impl Discovery {
                 self.called(&url, name);
             }
             self.renew();
+            self.tell_pairs();
             self.watch(&mut tasks, &watching);
         }
     }
@@ -161,8 +165,8 @@ impl Discovery {
 
     /// The secondary at `url` says that this is its name. Whoever listens there may say
     /// anything.
-    fn called(&mut self, url: &str, name: String) {
-        let Some(known) = self.known.get_mut(url) else { return };
+    fn called(&mut self, url: &str, name: Option<String>) {
+        let (Some(known), Some(name)) = (self.known.get_mut(url), name) else { return };
         known.name = match member::flaw(&name) {
             None => Some(name),
             Some(flaw) => {
@@ -181,9 +185,10 @@ impl Discovery {
     /// The fleet as everybody says now.
     fn renewed(&mut self) -> Fleet {
         let members = self.sources.fixed.iter().chain(&self.file).chain(&self.dns);
+        let given: BTreeSet<String> = members.clone().filter_map(|member| member.name.clone()).collect();
         let called = |url: &str| self.known.get(url)?.name.as_deref();
         let Merged { urls, clashes, left_out } = merge::merged(members, called);
-        for name in clashes.difference(&self.clashes) {
+        for name in clashes.difference(&self.clashes).filter(|name| !self.is_own_name(name, &urls)) {
             tracing::warn!(
                 name,
                 "another host has this one's name: its address is added; set --hostname on each"
@@ -205,9 +210,40 @@ impl Discovery {
         self.known.retain(|url, _| in_fleet.contains(url));
         let hosts = urls.into_iter().map(|(name, url)| {
             let known = self.known.entry(url.clone()).or_insert_with(|| Known::new(&url));
-            Host { name, url, health: Arc::clone(&known.health) }
+            Host { is_given: given.contains(&name), name, url, health: Arc::clone(&known.health) }
         });
         hosts.collect::<Fleet>().with_missing(missing)
+    }
+
+    /// Whether `NAME@ADDRESS` is another address of the host that is called `NAME`.
+    fn is_own_name(&self, name: &str, urls: &BTreeMap<String, String>) -> bool {
+        let instance = |name: &str| self.known.get(urls.get(name)?)?.health.instance();
+        let first = name.split_once('@').and_then(|(first, _)| instance(first));
+        first.is_some() && first == instance(name)
+    }
+
+    /// Says once of each two addresses at which one secondary answers that it does. It is the
+    /// secondary's own word, so somebody has to be able to see it.
+    fn tell_pairs(&mut self) {
+        let fleet = Arc::clone(&self.fleet.borrow());
+        let mut pairs = BTreeSet::new();
+        for group in same::grouped(fleet.hosts()) {
+            for other in group.others.into_iter().filter(|other| other.url != group.host.url) {
+                let (first, second) = (group.host, other);
+                let pair = (first.url.clone(), second.url.clone());
+                if !self.pairs.contains(&pair) {
+                    tracing::warn!(
+                        host = first.name,
+                        url = first.url,
+                        other = second.name,
+                        other_url = second.url,
+                        "two addresses say that they are one secondary: it is asked at the first alone"
+                    );
+                }
+                pairs.insert(pair);
+            }
+        }
+        self.pairs = pairs;
     }
 
     /// Puts the new fleet in the place of the old one, where it is another.

@@ -18,6 +18,7 @@ pub mod file_sd;
 pub mod fixed;
 pub mod member;
 pub mod merge;
+pub mod same;
 
 use crate::health::Health;
 use backscroll_shared::query::quoted;
@@ -41,6 +42,8 @@ pub struct Host {
     pub name: String,
     /// Where its secondary listens, as in `http://10.0.0.1:8001`: no slash at the end.
     pub url: String,
+    /// Whether a source gave it its name; else its secondary did, or it is its address.
+    pub is_given: bool,
     /// How it is. All that is called by the same URL shares it, in this fleet and in the
     /// ones before and after it.
     pub health: Arc<Health>,
@@ -90,12 +93,13 @@ impl Fleet {
 
     /// Whether it lists a host of this name at this URL.
     pub fn lists(&self, host: &Host) -> bool {
-        self.hosts.get(&host.name).is_some_and(|known| known.url == host.url)
+        let is_it = |known: &Arc<Host>| known.url == host.url && known.is_given == host.is_given;
+        self.hosts.get(&host.name).is_some_and(is_it)
     }
 
     /// The hosts that a request names, each once, by name: letter for letter, or with `*`
     /// (any characters, or none) and `?` (any one character). No name at all means the
-    /// whole fleet.
+    /// whole fleet. Of several names of one secondary ([`same`]) one is chosen.
     ///
     /// A name or a pattern that is nobody's is a problem (`unknown_host`), and so is a fleet
     /// without hosts.
@@ -107,7 +111,7 @@ impl Fleet {
                     format!("{EMPTY}; GET /readyz says when it is not"),
                 ));
             }
-            return Ok(self.hosts().cloned().collect());
+            return Ok(same::distinct(self.hosts()));
         }
         let asked: BTreeSet<&str> = hostnames.iter().map(String::as_str).collect();
         let (patterns, names): (Vec<&str>, Vec<&str>) =
@@ -129,7 +133,7 @@ impl Fleet {
             }
             chosen.extend(hosts.map(|host| (host.name.as_str(), host)));
         }
-        Ok(chosen.into_values().cloned().collect())
+        Ok(same::distinct(chosen.into_values()))
     }
 }
 

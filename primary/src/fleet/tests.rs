@@ -4,7 +4,8 @@ fn fleet(names: &[&str]) -> Fleet {
     let url = "http://10.0.0.1:1";
     let host = |name: &&str| Host {
         name: (*name).to_owned(),
-        url: url.to_owned(),
+        url: format!("{url}/{name}"),
+        is_given: true,
         health: Arc::new(Health::new(url)),
     };
     names.iter().map(host).collect()

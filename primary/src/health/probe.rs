@@ -2,9 +2,11 @@
 
 use super::State;
 use crate::fleet::Host;
-use crate::upstream::Upstream;
+use crate::upstream::{Probed, Upstream};
+use backscroll_shared::wire::instance::Instance;
 use http::StatusCode;
 use serde::Deserialize;
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc};
@@ -23,28 +25,47 @@ pub(super) struct Readiness {
     pub(super) hostname: Option<String>,
     pub(super) version: Option<String>,
     pub(super) io_engine: Option<String>,
+    /// Somebody else's: in whatever form, it does not make the rest unreadable.
+    #[serde(default)]
+    pub(super) reason: Value,
+    #[serde(default)]
+    pub(super) warnings: Value,
+}
+
+impl Readiness {
+    pub(super) fn reason(&self) -> Option<&str> {
+        self.reason.as_str()
+    }
+
+    pub(super) fn warnings(&self) -> impl Iterator<Item = &str> {
+        self.warnings.as_array().into_iter().flatten().filter_map(Value::as_str)
+    }
 }
 
 /// Asks `host` how it is, and writes it down in its health. Returns what it calls itself:
 /// somebody else's words, to be checked before they are a name.
 pub async fn probe(upstream: &Upstream, host: &Host) -> Option<String> {
-    let answered = upstream.probe(host).await;
-    let known = answered.and_then(|(status, body)| {
-        let state = match status {
-            StatusCode::OK => State::Ready,
-            StatusCode::SERVICE_UNAVAILABLE => State::NotReady,
-            _ => return None,
-        };
-        serde_json::from_slice::<Readiness>(&body).ok().map(|readiness| (state, readiness))
-    });
-    if let Some((state, readiness)) = known {
-        host.health.probed(state, &readiness);
-        readiness.hostname
-    } else {
-        // Whatever listens there, if anything, is no secondary.
+    let Some(probed) = upstream.probe(host).await else {
         host.health.one_more_failure(Instant::now());
-        None
-    }
+        return None;
+    };
+    let Some((state, instance, readiness)) = read(&probed) else {
+        host.health.is_foreign(Instant::now());
+        return None;
+    };
+    host.health.probed(state, instance, &readiness);
+    readiness.hostname
+}
+
+/// What a secondary says; nothing where it is none.
+fn read(probed: &Probed) -> Option<(State, Instance, Readiness)> {
+    let state = match probed.status {
+        StatusCode::OK => State::Ready,
+        StatusCode::SERVICE_UNAVAILABLE => State::NotReady,
+        _ => return None,
+    };
+    let readiness = serde_json::from_slice(&probed.body).ok()?;
+    Some((state, probed.instance?, readiness))
 }
 
 /// How the hosts are watched over.
@@ -56,8 +77,9 @@ pub struct Watching {
     pub interval: Duration,
     /// How many at once.
     pub places: Arc<Semaphore>,
-    /// Takes the URL of a host and what it calls itself, where that is something new.
-    pub call: mpsc::Sender<(String, String)>,
+    /// Takes the URL of a host and what it calls itself, where that, or which secondary it is,
+    /// is something new.
+    pub call: mpsc::Sender<(String, Option<String>)>,
 }
 
 impl Watching {
@@ -74,9 +96,10 @@ impl Watching {
             let Ok(place) = self.places.acquire().await else { return };
             let name = probe(&self.upstream, &host).await;
             drop(place);
-            if let Some(name) = name.filter(|name| called.as_ref() != Some(name)) {
-                called = Some(name.clone());
-                if self.call.send((host.url.clone(), name)).await.is_err() {
+            let now = (name, host.health.instance());
+            if now.1.is_some() && called.as_ref() != Some(&now) {
+                called = Some(now.clone());
+                if self.call.send((host.url.clone(), now.0)).await.is_err() {
                     return;
                 }
             }

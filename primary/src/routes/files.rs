@@ -6,7 +6,6 @@ use crate::fanout::ASKED_AT_ONCE;
 use crate::fanout::listing::Listing;
 use crate::fleet;
 use crate::upstream::Answer;
-use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use backscroll_shared::query::{Pair, host, pairs, unknown_parameter};
@@ -40,38 +39,35 @@ async fn answer(app: &App, request: &Parts) -> Result<Response, Problem> {
         None => "/files".to_owned(),
     };
     let method = &request.method;
-    let mut response = match (hosts.first(), &query.hostnames[..]) {
-        (Some(host), [name]) if *name == host.name => {
-            match app.upstream.ask(host, method, &target, content_type, deadline).await? {
-                Answer::Refused(response) => return Ok(response),
-                Answer::Streaming(_) if method == Method::HEAD => Response::new(headless()),
-                // A host that breaks off fails the body, and so cuts the connection.
-                Answer::Streaming(pieces) => Response::new(Body::new(pieces)),
-            }
+    let asks = hosts.iter().map(|host| async {
+        let answer = app.upstream.ask(host, method, &target, content_type, deadline).await;
+        (Arc::clone(host), answer)
+    });
+    let asks: Vec<_> = asks.collect();
+    let mut answers: Vec<_> = stream::iter(asks).buffered(ASKED_AT_ONCE).collect().await;
+    let trailers = headers::wants_trailers(request.version, &request.headers);
+    // Bare names are for who asks one host by its whole name.
+    let is_bare = matches!((&hosts[..], &query.hostnames[..]), ([host], [name]) if *name == host.name);
+    if is_bare {
+        match answers.pop() {
+            Some((_, Err(problem))) => return Err(problem),
+            Some((_, Ok((_, Answer::Refused(refusal))))) => return Ok(refusal.into_response()),
+            answer => answers.extend(answer),
         }
-        _ => {
-            let asks = hosts.iter().map(|host| async {
-                (host.name.clone(), app.upstream.ask(host, method, &target, content_type, deadline).await)
-            });
-            let asks: Vec<_> = asks.collect();
-            let answers: Vec<_> = stream::iter(asks).buffered(ASKED_AT_ONCE).collect().await;
-            let trailers = headers::wants_trailers(request.version, &request.headers);
-            let mut listing = Listing::new(method, format, trailers, answers).await?;
-            if fleet::is_open(&query.hostnames) {
-                listing.misses(fleet.missing());
-            }
-            let failed = listing.failed_so_far();
-            let body = if method == Method::HEAD { headless() } else { listing.into_body() };
-            let mut response = Response::new(body);
-            if !failed.is_empty() {
-                response.headers_mut().insert(headers::LOG_HOSTS_FAILED, headers::value(&failed));
-            }
-            if trailers {
-                response.headers_mut().insert(header::TRAILER, headers::TRAILER_NAMES);
-            }
-            response
-        }
-    };
+    }
+    let mut listing = Listing::new(format, trailers, is_bare, answers)?;
+    if fleet::is_open(&query.hostnames) {
+        listing.misses(fleet.missing());
+    }
+    let failed = listing.failed_so_far();
+    let body = if method == Method::HEAD { headless() } else { listing.into_body() };
+    let mut response = Response::new(body);
+    if !failed.is_empty() {
+        response.headers_mut().insert(headers::LOG_HOSTS_FAILED, headers::value(&failed));
+    }
+    if trailers {
+        response.headers_mut().insert(header::TRAILER, headers::TRAILER_NAMES);
+    }
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     Ok(response)
 }

@@ -56,20 +56,22 @@ struct Asked {
 async fn one(app: &App, request: &Parts, host: &Host, asked: &Asked) -> Result<Response, Problem> {
     let Asked { query, format, trailers, deadline } = asked;
     let target = format!("/logs?{}", query.for_secondary());
-    let answered = app.upstream.ask(host, &request.method, &target, format.content_type(), *deadline).await?;
-    let pieces = match answered {
-        Answer::Refused(response) => return Ok(response),
-        Answer::Streaming(pieces) => pieces,
+    let asked = app.upstream.ask(host, &request.method, &target, format.content_type(), *deadline).await?;
+    let pieces = match asked {
+        (_, Answer::Refused(refusal)) => return Ok(refusal.into_response()),
+        (_, Answer::Streaming(pieces)) => pieces,
     };
     let body = if request.method == Method::HEAD {
         headless()
     } else {
-        let (host, on_error) = (host.name.clone(), query.on_error);
-        let wish = relay::Wish { host, format: *format, on_error, trailers: *trailers };
+        let wish = relay::Wish { host: host.name.clone(), format: *format, trailers: *trailers };
         let mut relay = Relay::new(wish, pieces);
         // Where the host's head came before its first record, the client gets it now.
         if timeout(BEGIN_TIME, relay.begin()).await.is_ok() {
             relay.gather().await;
+        }
+        if let Some(problem) = relay.problem() {
+            return Err(problem);
         }
         relay.take_whole().map_or_else(|| Body::new(relay), Body::from)
     };

@@ -1,4 +1,4 @@
-use crate::liar::{Liar, NDJSON, Step, TEXT, chunk, end, head, whole};
+use crate::liar::{Liar, NDJSON, Step, TEXT, chunk, end, foreign, head, whole};
 use crate::{configured, primary};
 
 #[tokio::test]
@@ -36,18 +36,17 @@ async fn hosts_shows_how_each_host_is() {
     let up = Liar::new(whole("200 OK", json, ready)).await;
     let busy = Liar::new(whole("503 Service Unavailable", json, ready)).await;
     let silent = Liar::new(vec![Step::Hang]).await;
-    let other = Liar::new(whole("200 OK", &format!("Content-Type: {NDJSON}\r\n"), "<p>")).await;
+    let other = Liar::new(foreign("200 OK", &format!("Content-Type: {NDJSON}\r\n"), ready)).await;
     let hosts =
         [("d", up.url()), ("c", busy.url()), ("b", silent.url()), ("a", other.url()), ("e", up.url())];
     let primary = primary(configured(&hosts)).await;
     let got = primary.curl("/hosts", &[]).await;
     let expected = format!(
-        "a\t{}\tunreachable\nb\t{}\tunreachable\nc\t{}\tnot_ready\nd\t{}\tready\ne\t{}\tready\n",
+        "a\t{}\tunreachable\twhat answers at this URL is no secondary\nb\t{}\tunreachable\nc\t{}\tnot_ready\nd\t{}\tready\talso called e\n",
         other.url(),
         silent.url(),
         busy.url(),
         up.url(),
-        up.url()
     );
     assert_eq!(got.out, expected);
     let got = primary.curl("/hosts", &["-H", "Accept: application/json"]).await;

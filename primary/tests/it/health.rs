@@ -1,6 +1,6 @@
 //! Hosts that fail, and come back.
 
-use crate::liar::{COMPLETE, Liar, Step, TEXT, chunk, end, head, ready, whole};
+use crate::liar::{COMPLETE, Liar, Step, TEXT, chunk, end, foreign, head, ready, whole};
 use crate::{PATIENCE, configured, primary};
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
@@ -61,6 +61,18 @@ async fn a_host_that_hangs_is_found_by_probes_and_not_asked() {
 }
 
 #[tokio::test]
+async fn a_host_that_is_down_because_another_server_is_there_is_told_as_such() {
+    let page = foreign("200 OK", "Content-Type: text/html\r\n", "<p>");
+    let liar = Liar::at("127.0.0.1:0", Some(&page), page.clone()).await;
+    let mut config = configured(&[("web1", liar.url())]);
+    config.times.health_interval = Duration::from_millis(200);
+    let primary = primary(config).await;
+    let got = primary.until(ASK, |got| got.out.contains("it is not asked until a secondary answers")).await;
+    assert!(got.log.contains("< http/1.1 502 ") && got.out.contains("web1"), "{got:?}");
+    assert!(got.out.contains("no secondary") && got.out.contains("GET /hosts"), "{got:?}");
+}
+
+#[tokio::test]
 async fn a_host_that_is_not_ready_is_asked_all_the_same() {
     let draining = whole("503 Service Unavailable", "", "{\"ready\":false}");
     let liar = Liar::at("127.0.0.1:0", Some(&draining), vec![head(TEXT), chunk("a\n"), end(COMPLETE)]).await;
@@ -79,7 +91,16 @@ async fn a_host_that_is_not_ready_is_asked_all_the_same() {
 
 #[tokio::test]
 async fn what_a_host_answers_is_not_its_failure() {
-    let liar = Liar::at("127.0.0.1:0", Some(&ready("x")), whole("500 Internal Server Error", "", "{}")).await;
+    let liar = Liar::at(
+        "127.0.0.1:0",
+        Some(&ready("x")),
+        whole(
+            "500 Internal Server Error",
+            "Content-Type: application/problem+json\r\n",
+            "{\"status\":500,\"code\":\"io_error\",\"detail\":\"\"}",
+        ),
+    )
+    .await;
     let primary = primary(configured(&[("web1", liar.url())])).await;
     for _ in 0..5 {
         assert!(primary.curl(ASK, &[]).await.log.contains("< http/1.1 500 "));
@@ -103,14 +124,18 @@ async fn the_list_says_when_each_host_last_answered() {
 
 #[tokio::test]
 async fn the_list_does_not_wait_for_ever() {
-    let liar = Liar::new(vec![Step::Hang]).await;
     let names: Vec<String> = (0..70).map(|n| format!("h{n:02}")).collect();
-    let hosts: Vec<(&str, String)> = names.iter().map(|name| (name.as_str(), liar.url())).collect();
+    let mut liars = Vec::new();
+    for _ in &names {
+        liars.push(Liar::new(vec![Step::Hang]).await);
+    }
+    let hosts: Vec<(&str, String)> =
+        names.iter().zip(&liars).map(|(name, liar)| (name.as_str(), liar.url())).collect();
     let mut config = configured(&hosts);
     config.times.probe = Duration::from_hours(1);
     let primary = primary(config).await;
     // curl gives up after 20 s.
     let got = primary.curl("/hosts", &[]).await;
     assert_eq!((got.exit, got.out.matches("\tunknown\n").count()), (0, 70), "{got:?}");
-    assert_eq!(liar.asked(), 64);
+    assert_eq!(liars.iter().map(Liar::asked).sum::<usize>(), 64);
 }

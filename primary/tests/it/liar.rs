@@ -1,5 +1,6 @@
-//! A secondary that follows a script, byte for byte.
+//! A secondary, or another server, that follows a script, byte for byte.
 
+use backscroll_shared::wire::instance::Instance;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -12,8 +13,14 @@ pub(crate) const NDJSON: &str = "application/x-ndjson";
 pub(crate) const COMPLETE: &str =
     "Log-Status: complete\r\nLog-Lines: 2\r\nLog-Bytes-Scanned: 99\r\nLog-Truncated-Lines: 0\r\n";
 
+/// The field by which an answer is a secondary's. Its value is put in where it is said: each
+/// liar has one of its own.
+pub(crate) const ID: &str = "Backscroll-Instance: {the liar's own}\r\n";
+
 pub(crate) struct Liar {
     pub(crate) address: SocketAddr,
+    /// Which secondary it says it is.
+    pub(crate) instance: Instance,
     pub(crate) heads: Arc<Mutex<Vec<String>>>,
     /// Connections that were made to it.
     pub(crate) connections: Arc<AtomicUsize>,
@@ -38,7 +45,7 @@ pub(crate) fn say(text: impl Into<String>) -> Step {
 /// The head of a chunked 200.
 pub(crate) fn head(content_type: &str) -> Step {
     say(format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nTransfer-Encoding: chunked\r\nTrailer: log-status\r\n\r\n"
+        "HTTP/1.1 200 OK\r\n{ID}Content-Type: {content_type}\r\nTransfer-Encoding: chunked\r\nTrailer: log-status\r\n\r\n"
     ))
 }
 
@@ -53,6 +60,11 @@ pub(crate) fn end(trailers: &str) -> Step {
 
 /// A whole answer.
 pub(crate) fn whole(status: &str, fields: &str, body: &str) -> Vec<Step> {
+    foreign(status, &format!("{ID}{fields}"), body)
+}
+
+/// A whole answer of another server.
+pub(crate) fn foreign(status: &str, fields: &str, body: &str) -> Vec<Step> {
     vec![say(format!("HTTP/1.1 {status}\r\n{fields}Content-Length: {}\r\n\r\n{body}", body.len()))]
 }
 
@@ -62,6 +74,11 @@ impl Liar {
         Liar::at("127.0.0.1:0", None, script).await
     }
 
+    /// One that says it is this secondary, and is called `name`.
+    pub(crate) async fn posing(instance: Instance, name: &str, script: Vec<Step>) -> Liar {
+        Liar::start("127.0.0.1:0", instance, Some(&ready(name)), script).await
+    }
+
     /// One that calls itself `name` where it is asked for `/readyz`.
     pub(crate) async fn named(name: &str, script: Vec<Step>) -> Liar {
         Liar::at("127.0.0.1:0", Some(&ready(name)), script).await
@@ -69,15 +86,21 @@ impl Liar {
 
     /// One that listens here, and has a script of its own for `/readyz`.
     pub(crate) async fn at(address: &str, readyz: Option<&[Step]>, script: Vec<Step>) -> Liar {
+        Liar::start(address, Instance::new(fastrand::u128(..)), readyz, script).await
+    }
+
+    async fn start(address: &str, instance: Instance, readyz: Option<&[Step]>, script: Vec<Step>) -> Liar {
         let listener = TcpListener::bind(address).await.unwrap();
         let liar = Liar {
             address: listener.local_addr().unwrap(),
+            instance,
             heads: Arc::default(),
             connections: Arc::default(),
             left: Arc::default(),
         };
         let (heads, left, connections) = (liar.heads.clone(), liar.left.clone(), liar.connections.clone());
-        let readyz = readyz.map(<[Step]>::to_vec);
+        let script = with_id(script, instance);
+        let readyz = readyz.map(|steps| with_id(steps.to_vec(), instance));
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
@@ -101,6 +124,18 @@ impl Liar {
     pub(crate) fn asked(&self) -> usize {
         self.heads.lock().unwrap().len()
     }
+}
+
+fn with_id(script: Vec<Step>, instance: Instance) -> Vec<Step> {
+    let value = format!("Backscroll-Instance: {instance}\r\n");
+    let in_place = |step| match step {
+        Step::Say(bytes) => match memchr::memmem::find(&bytes, ID.as_bytes()) {
+            Some(at) => Step::Say([&bytes[..at], value.as_bytes(), &bytes[at + ID.len()..]].concat()),
+            None => Step::Say(bytes),
+        },
+        other => other,
+    };
+    script.into_iter().map(in_place).collect()
 }
 
 /// What a secondary of this name says to `/readyz`.

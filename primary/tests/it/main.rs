@@ -14,7 +14,10 @@ mod health;
 mod healthcheck;
 mod liar;
 mod logs;
+mod other_servers;
+mod same;
 mod service_manager;
+mod verdicts;
 
 use backscroll_primary::{Args, Config, run};
 use clap::Parser as _;

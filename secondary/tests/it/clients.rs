@@ -175,6 +175,7 @@ fn connections_past_the_limit_are_told_to_come_back() {
     let refused = server.raw(b"");
     assert_eq!((refused.status, refused.code().as_str()), (503, "overloaded"));
     assert!(refused.header("retry-after").is_some());
+    assert!(refused.header("backscroll-instance").is_some(), "a primary knows whose answer it is");
     drop(held);
     until("there is room again", || server.get("/healthz").status == 200);
 }

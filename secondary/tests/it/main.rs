@@ -15,6 +15,7 @@ mod engines;
 mod extra_log_dirs;
 mod files_that_change;
 mod healthcheck;
+mod instance;
 mod page_cache;
 mod parameters;
 mod process;

@@ -1,5 +1,6 @@
 //! What a client is told for whom there is no room.
 
+use crate::wire::instance::{INSTANCE, Instance};
 use crate::wire::problem::{Code, Problem};
 use bytes::Bytes;
 use std::io;
@@ -13,10 +14,11 @@ pub const REFUSALS: usize = 256;
 /// How long a client that is refused may take to read why.
 const REFUSAL_TIME: Duration = Duration::from_secs(2);
 
-/// Tells a client that there are too many, and closes.
-pub async fn refuse(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+/// Tells a client that there are too many, and closes. A secondary says which one it is, as on
+/// every answer.
+pub async fn refuse(mut stream: impl AsyncRead + AsyncWrite + Unpin, instance: Option<Instance>) {
     let told = async {
-        stream.write_all(&refusal()).await?;
+        stream.write_all(&refusal(instance)).await?;
         stream.shutdown().await?;
         // Until the client has closed: closing on what it sent would reset the connection,
         // and take the answer away.
@@ -28,9 +30,10 @@ pub async fn refuse(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     let _ = timeout(REFUSAL_TIME, told).await;
 }
 
-fn refusal() -> Vec<u8> {
+fn refusal(instance: Option<Instance>) -> Vec<u8> {
     let problem = Problem::new(Code::Overloaded, "too many connections at once: try again in a moment");
-    let (head, body) = problem.into_response::<Bytes>().into_parts();
+    let (mut head, body) = problem.into_response::<Bytes>().into_parts();
+    head.headers.extend(instance.map(|instance| (INSTANCE, instance.value())));
     let mut out =
         format!("HTTP/1.1 {}\r\nconnection: close\r\ncontent-length: {}\r\n", head.status, body.len())
             .into_bytes();

@@ -3,6 +3,7 @@
 pub mod accept;
 pub mod frames;
 pub mod headers;
+pub mod instance;
 pub mod ndjson;
 pub mod problem;
 pub mod text;

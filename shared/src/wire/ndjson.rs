@@ -16,8 +16,7 @@ pub struct Encoder {
 impl Encoder {
     /// An encoder for the records of `file` on `host`.
     pub fn new(host: &str, file: &[u8]) -> Encoder {
-        let mut prefix = b"{\"host\":".to_vec();
-        push_string(host, &mut prefix);
+        let mut prefix = beginning(host);
         push_bytes("file", file, &mut prefix);
         prefix.extend_from_slice(b",\"offset\":");
         Encoder { prefix }
@@ -35,6 +34,13 @@ impl Encoder {
         push_bytes("line", record.bytes, out);
         out.extend_from_slice(b"}\n");
     }
+}
+
+/// How each record of `host` begins, and nothing else in an answer does.
+pub fn beginning(host: &str) -> Vec<u8> {
+    let mut out = b"{\"host\":".to_vec();
+    push_string(host, &mut out);
+    out
 }
 
 /// The last line of every NDJSON answer.

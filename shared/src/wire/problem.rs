@@ -44,6 +44,26 @@ pub enum Code {
 }
 
 impl Code {
+    const ALL: [Code; 17] = [
+        Code::BadRequest,
+        Code::BadParameter,
+        Code::UnknownParameter,
+        Code::Forbidden,
+        Code::NotFound,
+        Code::UnknownHost,
+        Code::NoRoute,
+        Code::MethodNotAllowed,
+        Code::NotAcceptable,
+        Code::UriTooLong,
+        Code::UnsupportedCompression,
+        Code::HeadersTooLarge,
+        Code::IoError,
+        Code::UpstreamUnreachable,
+        Code::UpstreamTimeout,
+        Code::Overloaded,
+        Code::Draining,
+    ];
+
     /// The word on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -65,6 +85,11 @@ impl Code {
             Code::Overloaded => "overloaded",
             Code::Draining => "draining",
         }
+    }
+
+    /// The code of this word, where it is one of these.
+    pub fn known(word: &str) -> Option<Code> {
+        Code::ALL.into_iter().find(|code| code.as_str() == word)
     }
 
     /// The status code that goes with it.

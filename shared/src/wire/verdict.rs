@@ -117,16 +117,22 @@ impl Verdict {
         map
     }
 
-    /// Reads a secondary's trailer fields; nothing where they hold no verdict.
+    /// Reads a secondary's trailer fields; nothing where they hold no verdict, or one that
+    /// contradicts itself.
     pub fn from_trailers(map: &HeaderMap) -> Option<Verdict> {
-        let text = |name| map.get(name).and_then(|v: &HeaderValue| v.to_str().ok());
-        let number = |name| text(name).and_then(|t| t.parse().ok());
-        let error = map.get(headers::LOG_ERROR).map(|value| {
-            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let once = |name| {
+            let mut values = map.get_all(name).iter();
+            values.next().filter(|_| values.next().is_none())
+        };
+        let text = |name| once(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let number = |name| text(name).filter(|t| t.bytes().all(|b| b.is_ascii_digit()))?.parse().ok();
+        let mut error = None;
+        if map.contains_key(headers::LOG_ERROR) {
+            let value = String::from_utf8_lossy(once(headers::LOG_ERROR)?.as_bytes()).into_owned();
             let (code, detail) = value.split_once(": ").unwrap_or(("io_error", &value));
-            Failure { code: code.to_owned(), detail: detail.to_owned() }
-        });
-        Some(Verdict {
+            error = Some(Failure { code: code.to_owned(), detail: detail.to_owned() });
+        }
+        let verdict = Verdict {
             status: Status::parse(text(headers::LOG_STATUS)?)?,
             lines: number(headers::LOG_LINES)?,
             bytes_scanned: number(headers::LOG_BYTES_SCANNED)?,
@@ -134,7 +140,16 @@ impl Verdict {
             disorder_ms: 0,
             error,
             hosts: BTreeMap::new(),
-        })
+        };
+        // A secondary knows no other hosts.
+        let is_sound = verdict.is_consistent() && !map.contains_key(headers::LOG_HOSTS_FAILED);
+        is_sound.then_some(verdict)
+    }
+
+    /// Whether it does not contradict itself: what is complete has no failure in it.
+    pub fn is_consistent(&self) -> bool {
+        let has_failed = self.error.is_some() || self.hosts.values().any(Verdict::is_failure);
+        self.status != Status::Complete || !has_failed
     }
 }
 
@@ -182,6 +197,43 @@ mod tests {
         let mut map = Verdict::new(Status::Complete).to_trailers();
         map.remove(headers::LOG_LINES);
         assert_eq!(Verdict::from_trailers(&map), None);
+    }
+
+    #[test]
+    fn a_verdict_that_contradicts_itself_is_none() {
+        let complete = Verdict::new(Status::Complete).to_trailers();
+        let failed = Verdict::failed("io_error", "bad disk".to_owned()).to_trailers();
+        assert!(Verdict::from_trailers(&complete).is_some() && Verdict::from_trailers(&failed).is_some());
+        for (map, name, value) in [
+            (&complete, headers::LOG_STATUS, "complete"),
+            (&complete, headers::LOG_STATUS, "failed"),
+            (&failed, headers::LOG_STATUS, "complete"),
+            (&complete, headers::LOG_LINES, "0"),
+            (&complete, headers::LOG_BYTES_SCANNED, "0"),
+            (&complete, headers::LOG_TRUNCATED_LINES, "0"),
+            (&complete, headers::LOG_ERROR, "io_error: bad disk"),
+            (&complete, headers::LOG_ERROR, ""),
+            (&failed, headers::LOG_ERROR, "io_error: bad disk"),
+            (&complete, headers::LOG_HOSTS_FAILED, "web2"),
+        ] {
+            let mut map = map.clone();
+            map.append(&name, HeaderValue::from_static(value));
+            assert_eq!(Verdict::from_trailers(&map), None, "{name} {value:?}");
+        }
+        for (name, value) in [
+            (headers::LOG_STATUS, "Complete"),
+            (headers::LOG_STATUS, "not_found"),
+            (headers::LOG_STATUS, "complete, failed"),
+            (headers::LOG_LINES, "+1"),
+            (headers::LOG_LINES, "-1"),
+            (headers::LOG_LINES, "1, 1"),
+            (headers::LOG_LINES, ""),
+            (headers::LOG_LINES, "18446744073709551616"),
+        ] {
+            let mut map = complete.clone();
+            map.insert(&name, HeaderValue::from_static(value));
+            assert_eq!(Verdict::from_trailers(&map), None, "{name} {value:?}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::lies::{Lie, Told, body, ended, fields, frames_head, lies, no_frames, 
 use super::oracle::{Question, looks_complete};
 use super::simulated::{Entry, Fault, Simulated};
 use super::{entries, quick};
-use crate::liar::{Liar, Step, chunk, end, say};
+use crate::liar::{ID, Liar, Step, chunk, end, say};
 use crate::{Primary, primary};
 use backscroll_shared::time::Stamp;
 use backscroll_shared::wire::frames::Encoder;
@@ -223,9 +223,21 @@ async fn a_body_after_a_head_is_not_taken_for_the_next_answer() {
 async fn a_404_that_no_secondary_gives_is_no_word_on_the_file() {
     for (status, content_type, body) in [
         ("404 Not Found", "text/html", "<h1>Not Found</h1>"),
-        ("404 Not Found", "application/problem+json", "{\"code\":\"no_route\",\"detail\":\"\"}"),
-        ("500 Internal Server Error", "application/problem+json", "{\"code\":\"not_found\",\"detail\":\"\"}"),
-        ("503 Service Unavailable", "application/problem+json", "{\"code\":\"not_found\",\"detail\":\"\"}"),
+        (
+            "404 Not Found",
+            "application/problem+json",
+            "{\"status\":404,\"code\":\"no_route\",\"detail\":\"\"}",
+        ),
+        (
+            "500 Internal Server Error",
+            "application/problem+json",
+            "{\"status\":500,\"code\":\"not_found\",\"detail\":\"\"}",
+        ),
+        (
+            "503 Service Unavailable",
+            "application/problem+json",
+            "{\"status\":503,\"code\":\"not_found\",\"detail\":\"\"}",
+        ),
     ] {
         let stage = Stage::new(crate::liar::whole(status, &fields(content_type), body)).await;
         let answer = get(stage.primary.address, TARGET, "TE: trailers\r\n").await;
@@ -244,9 +256,10 @@ async fn a_404_that_no_secondary_gives_is_no_word_on_the_file() {
 
 #[tokio::test]
 async fn a_problem_that_never_ends_is_one_at_the_deadline() {
-    let head = format!("HTTP/1.1 404 Not Found\r\n{}", fields("application/problem+json"));
-    let liar = Liar::new(vec![say(head + "Content-Length: 100\r\n\r\n{"), Step::Hang]).await;
-    let mut config = crate::configured(&[("h1", liar.url()), ("h2", liar.url())]);
+    let head = format!("HTTP/1.1 404 Not Found\r\n{ID}{}", fields("application/problem+json"));
+    let script = vec![say(head + "Content-Length: 100\r\n\r\n{"), Step::Hang];
+    let (liar, other) = (Liar::new(script.clone()).await, Liar::new(script).await);
+    let mut config = crate::configured(&[("h1", liar.url()), ("h2", other.url())]);
     config.times.head = Duration::from_mins(1);
     config.times.idle = Duration::from_mins(1);
     config.times.request = Duration::from_millis(500);

@@ -2,7 +2,7 @@
 
 use super::entries;
 use super::simulated::Entry;
-use crate::liar::{Step, end, head, say, whole};
+use crate::liar::{ID, Step, end, foreign, head, say, whole};
 use backscroll_shared::time::{LineTime, Stamp};
 use backscroll_shared::wire::frames::{CONTENT_TYPE, Encoder};
 use backscroll_shared::wire::verdict::{Failure, Status, Verdict};
@@ -142,12 +142,13 @@ pub(crate) fn lies() -> Vec<Lie> {
 
 /// What is no stream of frames, and what of HTTP is odd.
 pub(crate) fn no_frames() -> Vec<Lie> {
-    let problem = format!("{{\"code\":\"overloaded\",\"detail\":{}}}", serde_json::json!(nasty()));
+    let problem =
+        format!("{{\"status\":503,\"code\":\"overloaded\",\"detail\":{}}}", serde_json::json!(nasty()));
     let status_503 = |body: &str| whole("503 Service Unavailable", &fields("application/problem+json"), body);
     let five = ended(&entries(1, 5), &complete());
     let frames = fields(CONTENT_TYPE);
     let length = |bytes: &[u8], length: usize| {
-        let head = format!("HTTP/1.1 200 OK\r\n{frames}Content-Length: {length}\r\n\r\n");
+        let head = format!("HTTP/1.1 200 OK\r\n{ID}{frames}Content-Length: {length}\r\n\r\n");
         vec![Step::Say([head.as_bytes(), bytes].concat())]
     };
     let three = framed(&entries(1, 3));
@@ -163,7 +164,18 @@ pub(crate) fn no_frames() -> Vec<Lie> {
             BAD,
             vec![head("application/vnd.backscroll.frames.v2"), Step::Say(body(&five)), end("")],
         ),
-        instead("no type", BAD, vec![say("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx")]),
+        instead("no type", BAD, vec![say(format!("HTTP/1.1 200 OK\r\n{ID}Content-Length: 1\r\n\r\nx"))]),
+        instead("another server's page", BAD, foreign("200 OK", &fields("text/html"), "<p>")),
+        instead(
+            "another server's 404",
+            BAD,
+            foreign(
+                "404 Not Found",
+                &fields("application/problem+json"),
+                "{\"status\":404,\"code\":\"not_found\",\"detail\":\"\"}",
+            ),
+        ),
+        instead("frames of another server", BAD, foreign("200 OK", &frames, "")),
         instead("another protocol", BAD, vec![say("SSH-2.0-x\r\n")]),
         instead("no HTTP at all", BAD, vec![Step::Say(vec![0; 1000])]),
         instead(

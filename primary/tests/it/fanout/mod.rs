@@ -4,10 +4,12 @@ mod client;
 mod fault;
 mod faults;
 mod fleet;
+mod ignore;
 mod liars;
 mod lies;
 mod oracle;
 mod simulated;
+mod twins;
 
 use crate::{Primary, configured, primary};
 use backscroll_primary::Config;
@@ -23,7 +25,11 @@ const SECOND: i64 = 1_000_000_000;
 /// Of a fleet, with short deadlines and one thread.
 fn quick(fleet: &[Simulated]) -> Config {
     let hosts: Vec<_> = fleet.iter().map(|host| (host.name(), host.url())).collect();
-    let mut config = configured(&hosts);
+    quick_of(&hosts)
+}
+
+fn quick_of(hosts: &[(&str, String)]) -> Config {
+    let mut config = configured(hosts);
     config.threads = NonZero::<usize>::MIN;
     config.times.connect = Duration::from_millis(300);
     config.times.head = Duration::from_millis(300);

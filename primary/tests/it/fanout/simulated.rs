@@ -5,6 +5,7 @@ pub(crate) use super::fault::Fault;
 use backscroll_shared::scan::Record;
 use backscroll_shared::time::Stamp;
 use backscroll_shared::wire::frames::{CONTENT_TYPE, Encoder};
+use backscroll_shared::wire::instance::Instance;
 use backscroll_shared::wire::verdict::{Status, Verdict};
 use socket2::SockRef;
 use std::io;
@@ -57,6 +58,7 @@ pub(crate) struct Seen {
 #[derive(Debug)]
 struct Host {
     name: String,
+    instance: Instance,
     /// Newest first.
     entries: Vec<Entry>,
     fault: Mutex<Fault>,
@@ -86,7 +88,13 @@ impl Simulated {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = socket.local_addr().unwrap();
-        let host = Host { name: name.to_owned(), entries, fault: Mutex::new(fault), seen: Seen::default() };
+        let host = Host {
+            name: name.to_owned(),
+            instance: Instance::new(fastrand::u128(..)),
+            entries,
+            fault: Mutex::new(fault),
+            seen: Seen::default(),
+        };
         let simulated = Simulated {
             address,
             host: Arc::new(host),
@@ -164,13 +172,14 @@ async fn answer(stream: &mut TcpStream, host: &Host) -> io::Result<()> {
     let field = |name: &str| asked.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
     if asked.starts_with("get /readyz ") {
         let ready = "{\"ready\":true,\"hostname\":\"h\",\"version\":\"0\",\"io_engine\":\"uring\"}";
-        return plain(stream, "200 OK", "application/json", ready).await;
+        return plain(stream, host, "200 OK", "application/json", ready).await;
     }
     let is_head = asked.starts_with("head ");
     assert!(is_head || asked.starts_with("get "), "{asked}");
     assert!(asked.contains(" /logs?filename=app.log"), "{asked}");
     assert_eq!(field("accept"), Some(CONTENT_TYPE), "{asked}");
-    assert_eq!(field("backscroll-relay"), Some(host.name.as_str()), "{asked}");
+    // It may have other names, which go on after its own.
+    assert!(field("backscroll-relay").is_some_and(|name| name.starts_with(&host.name)), "{asked}");
     host.seen.asked.fetch_add(1, SeqCst);
     let remaining_ms: u64 = field("backscroll-remaining-ms").unwrap().parse().unwrap();
     host.seen.remaining_ms.lock().unwrap().push(remaining_ms);
@@ -178,27 +187,35 @@ async fn answer(stream: &mut TcpStream, host: &Host) -> io::Result<()> {
     let fault = *host.fault.lock().unwrap();
     match fault {
         Fault::Hung => left(stream).await,
-        Fault::Overloaded => problem(stream, "503 Service Unavailable", "overloaded").await,
-        Fault::NoFile => problem(stream, "404 Not Found", if is_head { "" } else { "not_found" }).await,
-        _ if is_head => stream.write_all(head().as_bytes()).await,
+        Fault::Overloaded => problem(stream, host, "503 Service Unavailable", "overloaded").await,
+        Fault::NoFile => problem(stream, host, "404 Not Found", if is_head { "" } else { "not_found" }).await,
+        _ if is_head => stream.write_all(head(host).as_bytes()).await,
         _ => records(stream, host, fault, n, Instant::now() + Duration::from_millis(remaining_ms)).await,
     }
 }
 
-async fn plain(stream: &mut TcpStream, status: &str, content_type: &str, body: &str) -> io::Result<()> {
+async fn plain(
+    stream: &mut TcpStream,
+    host: &Host,
+    status: &str,
+    content_type: &str,
+    body: &str,
+) -> io::Result<()> {
     let length = body.len();
-    let head =
-        format!("HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n");
+    let head = format!(
+        "HTTP/1.1 {status}\r\nBackscroll-Instance: {}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n",
+        host.instance
+    );
     stream.write_all((head + body).as_bytes()).await
 }
 
-async fn problem(stream: &mut TcpStream, status: &str, code: &str) -> io::Result<()> {
+async fn problem(stream: &mut TcpStream, host: &Host, status: &str, code: &str) -> io::Result<()> {
     let body = match code {
         // Of an answer to HEAD.
         "" => String::new(),
-        code => format!("{{\"code\":\"{code}\",\"detail\":\"simulated\"}}\n"),
+        code => format!("{{\"status\":{},\"code\":\"{code}\",\"detail\":\"simulated\"}}\n", &status[..3]),
     };
-    plain(stream, status, "application/problem+json", &body).await
+    plain(stream, host, status, "application/problem+json", &body).await
 }
 
 /// Waits until the peer has left.
@@ -207,8 +224,11 @@ async fn left(stream: &mut TcpStream) -> io::Result<()> {
     panic!("nothing is pipelined");
 }
 
-fn head() -> String {
-    format!("HTTP/1.1 200 OK\r\nContent-Type: {CONTENT_TYPE}\r\nTransfer-Encoding: chunked\r\n\r\n")
+fn head(host: &Host) -> String {
+    let id = host.instance;
+    format!(
+        "HTTP/1.1 200 OK\r\nBackscroll-Instance: {id}\r\nContent-Type: {CONTENT_TYPE}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
 }
 
 async fn records(
@@ -243,7 +263,7 @@ async fn records(
         }
         _ => {}
     }
-    stream.write_all(head().as_bytes()).await?;
+    stream.write_all(head(host).as_bytes()).await?;
     // Cut anywhere into a few pieces.
     while !out.is_empty() {
         let rest = out.split_off(out.len().min(fastrand::usize(1..=out.len() / 3 + 16)));

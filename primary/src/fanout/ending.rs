@@ -1,0 +1,82 @@
+//! How the answer leaves, and how it ends.
+//!
+//! | what of the hosts | `report` | `ignore` | `fail` |
+//! | --- | --- | --- | --- |
+//! | none failed | proper | proper | proper |
+//! | some failed, and another one delivered | cut | proper | cut |
+//! | some failed, and no other one delivered | cut | cut | cut |
+//!
+//! Where a client reads trailers, the stream ends properly in each case, and the verdict is in
+//! them. To have delivered is to have ended as complete. For a text without trailers that is
+//! not enough where there is nothing to see of it: an empty answer whose head names nobody
+//! looks as if nothing matched anywhere, so it is cut.
+
+use super::{Fanout, State};
+use crate::relay::Incomplete;
+use axum::body::Body;
+use backscroll_shared::query::OnError;
+use backscroll_shared::wire::Format;
+use backscroll_shared::wire::verdict::{Status, Verdict, hosts_failed};
+use bytes::Bytes;
+use http_body::Frame;
+use http_body_util::StreamBody;
+
+impl Fanout {
+    /// The hosts that are known to have failed, for `Log-Hosts-Failed` in the answer's head;
+    /// empty where none is.
+    pub fn failed_so_far(&mut self) -> String {
+        self.told = failures(self.verdicts.values());
+        hosts_failed(&self.verdicts)
+    }
+
+    /// All of the answer, where it has ended, as it should, and its client reads no trailers:
+    /// then its length is known.
+    pub fn take_whole(&mut self) -> Option<Bytes> {
+        let State::Ended(verdict) = &self.state else { return None };
+        if self.wish.trailers || self.is_cut(verdict) {
+            return None;
+        }
+        self.state = State::Over;
+        Some(std::mem::take(&mut self.out).into())
+    }
+
+    /// As the body of an answer.
+    pub fn into_body(self) -> Body {
+        let frames = futures_util::stream::unfold(self, |mut fanout| async move {
+            fanout.next_frame().await.map(|frame| (frame, fanout))
+        });
+        Body::new(StreamBody::new(Box::pin(frames)))
+    }
+
+    /// The next piece of the body. May be dropped and called again.
+    pub async fn next_frame(&mut self) -> Option<Result<Frame<Bytes>, Incomplete>> {
+        self.fill().await;
+        if !self.out.is_empty() {
+            let data = std::mem::take(&mut self.out);
+            return Some(Ok(Frame::data(data.into())));
+        }
+        let State::Ended(verdict) = std::mem::replace(&mut self.state, State::Over) else { return None };
+        if self.wish.trailers {
+            Some(Ok(Frame::trailers(verdict.to_trailers())))
+        } else {
+            self.is_cut(&verdict).then_some(Err(Incomplete))
+        }
+    }
+
+    /// Whether an answer without trailers is cut.
+    fn is_cut(&self, verdict: &Verdict) -> bool {
+        if verdict.status == Status::Complete {
+            return false;
+        }
+        if verdict.status == Status::Failed || self.wish.on_error != OnError::Ignore {
+            return true;
+        }
+        let mut complete = verdict.hosts.values().filter(|host| host.status == Status::Complete);
+        let is_told = self.wish.format == Format::Ndjson || self.told == failures(verdict.hosts.values());
+        !complete.any(|host| is_told || host.lines > 0)
+    }
+}
+
+fn failures<'v>(hosts: impl Iterator<Item = &'v Verdict>) -> usize {
+    hosts.filter(|host| host.is_failure()).count()
+}

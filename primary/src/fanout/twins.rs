@@ -1,0 +1,83 @@
+//! One secondary that was asked at two addresses, before it was known that they are one: its
+//! answers tell it, and one of them is left before any of its records has left.
+//!
+//! That is early enough. No record leaves before every host has begun to answer, or was given
+//! up: it might have a newer one.
+
+use backscroll_shared::wire::instance::Instance;
+use std::collections::HashMap;
+
+/// Which of the hosts that are asked have turned out to be another one of them.
+#[derive(Debug)]
+pub(super) struct Twins {
+    /// Whether each has its name of a source; see [`rank`](crate::fleet::same::rank).
+    is_given: Vec<bool>,
+    /// Who answers for each secondary, and whether it refused, or failed at once.
+    claims: HashMap<Instance, (usize, bool)>,
+    is_left: Vec<bool>,
+}
+
+impl Twins {
+    /// Of hosts in the order of their names.
+    pub(super) fn new(is_given: impl Iterator<Item = bool>) -> Twins {
+        let is_given: Vec<bool> = is_given.collect();
+        Twins { claims: HashMap::new(), is_left: vec![false; is_given.len()], is_given }
+    }
+
+    /// A host has begun to answer. Returns the one that is left, where this secondary answers
+    /// for another host too: the one that no source named, else the one that refused, else the
+    /// one whose name comes after the other's.
+    pub(super) fn meet(&mut self, index: usize, instance: Instance, has_refused: bool) -> Option<usize> {
+        let (other, other_refused) = self.claims.insert(instance, (index, has_refused))?;
+        let rank = |index: usize, has_refused| (!self.is_given[index], has_refused, index);
+        let is_other_kept = rank(other, other_refused) < rank(index, has_refused);
+        if is_other_kept {
+            self.claims.insert(instance, (other, other_refused));
+        }
+        let left = if is_other_kept { index } else { other };
+        self.is_left[left] = true;
+        Some(left)
+    }
+
+    /// Whether this one was left.
+    pub(super) fn is_left(&self, index: usize) -> bool {
+        self.is_left[index]
+    }
+
+    /// How many hosts there are, each counted once.
+    pub(super) fn len(&self) -> usize {
+        self.is_left.iter().filter(|is_left| !**is_left).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_each_secondary_one_host_is_left_over_whoever_answers_first() {
+        let all = [
+            (0, 1, false),
+            (1, 1, false),
+            (2, 1, true),
+            (3, 2, false),
+            (4, 2, false),
+            (5, 3, true),
+            (6, 4, false),
+            (7, 4, true),
+            (8, 5, true),
+            (9, 5, false),
+        ];
+        let mut rng = fastrand::Rng::with_seed(7);
+        for _ in 0..200 {
+            let mut order = all;
+            rng.shuffle(&mut order);
+            let mut twins = Twins::new((0..all.len()).map(|index| [1, 2, 7].contains(&index)));
+            for (index, bits, has_refused) in order {
+                twins.meet(index, Instance::new(bits), has_refused);
+            }
+            let kept: Vec<usize> = (0..all.len()).filter(|index| !twins.is_left(*index)).collect();
+            assert_eq!((kept, twins.len()), (vec![1, 3, 5, 7, 9], 5), "{order:?}");
+        }
+    }
+}

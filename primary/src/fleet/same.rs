@@ -1,0 +1,121 @@
+//! One host by several names or addresses: both address families, two spellings, two sources.
+//!
+//! Names of one URL are one host, and so are URLs at which the same secondary answers, as its
+//! [instance](backscroll_shared::wire::instance) tells. Each name stays: who asks for it by
+//! itself is answered under it. Where several are asked, one of them is, so that no line
+//! comes twice.
+//!
+//! What is not known yet is asked: then the answers themselves say which secondary they are
+//! of, and only one is read.
+
+use super::Host;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// One host, and the others in the fleet that are the same one.
+#[derive(Debug)]
+pub struct Same<'f> {
+    /// The one that is asked.
+    pub host: &'f Arc<Host>,
+    /// The others, by name.
+    pub others: Vec<&'f Arc<Host>>,
+}
+
+/// Which of two names of one host is to be left for the other. A name that a source gave
+/// comes before one that a secondary gave itself, so that nobody takes a configured host's
+/// place by saying that he is it. Then the first by name.
+pub fn rank(host: &Host) -> (bool, &str) {
+    (!host.is_given, &host.name)
+}
+
+/// `hosts` grouped, in the order of the names that are asked.
+pub fn grouped<'f>(hosts: impl Iterator<Item = &'f Arc<Host>>) -> Vec<Same<'f>> {
+    let mut groups: Vec<Same<'f>> = Vec::new();
+    let mut by_url: HashMap<&str, usize> = HashMap::new();
+    let mut by_instance = HashMap::new();
+    for host in hosts {
+        let instance = host.health.instance();
+        let known = by_url.get(host.url.as_str()).or_else(|| by_instance.get(&instance?)).copied();
+        let index = known.unwrap_or(groups.len());
+        by_url.insert(&host.url, index);
+        by_instance.extend(instance.map(|instance| (instance, index)));
+        match groups.get_mut(index) {
+            Some(group) if rank(host) < rank(group.host) => {
+                group.others.push(std::mem::replace(&mut group.host, host));
+            }
+            Some(group) => group.others.push(host),
+            None => groups.push(Same { host, others: Vec::new() }),
+        }
+    }
+    groups.sort_unstable_by_key(|group| &group.host.name);
+    for group in &mut groups {
+        group.others.sort_unstable_by_key(|host| &host.name);
+    }
+    groups
+}
+
+/// Of each host among `hosts` the name that is asked, in the order of the names.
+pub fn distinct<'f>(hosts: impl Iterator<Item = &'f Arc<Host>>) -> Vec<Arc<Host>> {
+    grouped(hosts).into_iter().map(|group| Arc::clone(group.host)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::Fleet;
+    use crate::health::Health;
+    use backscroll_shared::wire::instance::Instance;
+
+    /// `NAME=URL` is given, `NAME@URL` is not.
+    fn fleet(hosts: &[(&str, Option<u128>)]) -> Fleet {
+        let mut healths: HashMap<String, Arc<Health>> = HashMap::new();
+        let host = |(text, instance): &(&str, Option<u128>)| {
+            let at = text.find(['=', '@']).unwrap();
+            let (name, url) = (text[..at].to_owned(), text[at + 1..].to_owned());
+            let health = healths.entry(url.clone()).or_insert_with(|| Arc::new(Health::new(&url)));
+            let health = Arc::clone(health);
+            if let Some(bits) = instance {
+                health.answered(Instance::new(*bits));
+            }
+            Host { name, url, is_given: text.as_bytes()[at] == b'=', health }
+        };
+        hosts.iter().map(host).collect()
+    }
+
+    fn select(fleet: &Fleet, asked: &[&str]) -> Vec<String> {
+        let asked: Vec<String> = asked.iter().map(|name| (*name).to_owned()).collect();
+        fleet.select(&asked).unwrap().iter().map(|host| host.name.clone()).collect()
+    }
+
+    #[test]
+    fn names_of_one_url_and_urls_of_one_instance_are_one_host() {
+        for (hosts, expected) in [
+            (&[("a=u", None), ("b=u", None)][..], &["a"][..]),
+            (&[("a=u", Some(1)), ("b=v", Some(1))], &["a"]),
+            (&[("a=u", Some(1)), ("b=v", Some(2))], &["a", "b"]),
+            (&[("a=u", None), ("b=v", None)], &["a", "b"]),
+            (&[("a=u", Some(1)), ("b=v", None)], &["a", "b"]),
+            (&[("a@u", Some(1)), ("b=v", Some(1))], &["b"]),
+            (&[("a@u", Some(1)), ("b=v", Some(1)), ("c=v", Some(1)), ("d=w", Some(3))], &["b", "d"]),
+            (&[("a=u", Some(1)), ("b=v", Some(1)), ("c=w", Some(1))], &["a"]),
+        ] {
+            assert_eq!(select(&fleet(hosts), &[]), expected, "{hosts:?}");
+            assert_eq!(select(&fleet(hosts), &["*"]), expected, "{hosts:?}");
+        }
+    }
+
+    #[test]
+    fn each_name_can_be_asked_for_by_itself() {
+        let fleet = fleet(&[("a=u", Some(1)), ("b=v", Some(1)), ("c@w", Some(1)), ("d=x", Some(2))]);
+        for (asked, expected) in [
+            (&["b"][..], &["b"][..]),
+            (&["c"], &["c"]),
+            (&["c", "b"], &["b"]),
+            (&["b", "a"], &["a"]),
+            (&["?"], &["a", "d"]),
+            (&["c*", "d"], &["c", "d"]),
+        ] {
+            assert_eq!(select(&fleet, asked), expected, "{asked:?}");
+        }
+    }
+}

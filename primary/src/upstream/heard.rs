@@ -1,0 +1,270 @@
+//! What is taken of what a host says: its refusals, its verdicts, and the words in them.
+//!
+//! A host may be another server, or may lie. What it says is checked here once, for an answer
+//! that is passed through as for one that is merged, and no more of it is kept than this.
+
+use axum::body::Body;
+use backscroll_shared::wire::problem::Code;
+use backscroll_shared::wire::verdict::{Failure, Status, Verdict};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use serde::Deserialize;
+
+/// Bytes of a host's text that are told to somebody else.
+pub const TEXT_BYTES: usize = 512;
+
+/// Bytes of a code: the longest of ours has 23.
+const CODE_BYTES: usize = 40;
+
+/// The type of a problem.
+const PROBLEM: &str = "application/problem+json";
+
+/// The header fields of a host's problem that are passed on.
+const PASSED: [HeaderName; 2] = [header::RETRY_AFTER, header::ALLOW];
+
+/// A secondary's problem.
+#[derive(Debug)]
+pub struct Refusal {
+    status: StatusCode,
+    fields: HeaderMap,
+    body: Bytes,
+    /// None in an answer to HEAD, which has no body.
+    said: Option<Said>,
+}
+
+/// What is read of a problem.
+#[derive(Debug, Deserialize)]
+struct Said {
+    status: u16,
+    code: String,
+    detail: String,
+}
+
+impl Refusal {
+    /// Of an answer to `method` with this status, these fields and this body. The error says
+    /// what about it no secondary does.
+    pub fn new(
+        method: &Method,
+        status: StatusCode,
+        fields: &HeaderMap,
+        body: Bytes,
+    ) -> Result<Refusal, &'static str> {
+        let content_type = fields.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        if !content_type.is_some_and(|given| essence(given).eq_ignore_ascii_case(PROBLEM)) {
+            return Err("it refuses without a problem");
+        }
+        let is_refusal = status.is_client_error() || status.is_server_error();
+        if !is_refusal || status == StatusCode::BAD_GATEWAY {
+            return Err("its status is none of a secondary's");
+        }
+        let said = if method == Method::HEAD {
+            None
+        } else {
+            let said: Said = serde_json::from_slice(&body).map_err(|_| "its problem is malformed")?;
+            if said.status != status.as_u16() || !fits(&said.code, status) {
+                return Err("its problem contradicts its status");
+            }
+            Some(said)
+        };
+        let kept = |name: HeaderName| fields.get(&name).map(|value| (name, value.clone()));
+        let fields = PASSED.into_iter().filter_map(kept).collect();
+        Ok(Refusal { status, fields, body, said })
+    }
+
+    /// As the host gave it.
+    pub fn into_response(self) -> Response<Body> {
+        let body = match self.said {
+            Some(_) => Body::from(self.body),
+            // Its length would be none, and a GET's is another.
+            None => crate::routes::headless(),
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.fields;
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM));
+        response
+    }
+
+    /// As the verdict on the host of this name.
+    pub fn into_verdict(self, host: &str) -> Verdict {
+        let is_missing = match &self.said {
+            Some(said) => said.code == Code::NotFound.as_str(),
+            // Of all that it is asked for, only a file may be missing.
+            None => self.status == StatusCode::NOT_FOUND,
+        };
+        if is_missing {
+            return Verdict::new(Status::NotFound);
+        }
+        failed(match self.said {
+            Some(Said { code, detail, .. }) => Failure { code, detail },
+            None => Failure {
+                code: Code::UpstreamUnreachable.as_str().to_owned(),
+                detail: format!("host {host} answered with status {}", self.status.as_u16()),
+            },
+        })
+    }
+}
+
+/// Whether a secondary says this with that status. A code that is not known here may be that
+/// of a newer one.
+fn fits(code: &str, status: StatusCode) -> bool {
+    match Code::known(code) {
+        // A primary's own.
+        Some(Code::UnknownHost | Code::UpstreamUnreachable) => false,
+        Some(code) => code.status() == status,
+        None => is_word(code),
+    }
+}
+
+/// A host's own verdict, as the client is told it: what is not complete has failed, and says
+/// why. The error says what about it no secondary does.
+pub fn verdict(given: Verdict) -> Result<Verdict, &'static str> {
+    let is_complete = given.status == Status::Complete;
+    match given.error {
+        // Whatever it calls it.
+        Some(error) => {
+            let Verdict { status, error, hosts, .. } = failed(error);
+            Ok(Verdict { status, error, hosts, ..given })
+        }
+        None if !given.hosts.is_empty() => Err("gave a verdict on other hosts"),
+        None if is_complete => Ok(given),
+        None => Err("failed, and did not say why"),
+    }
+}
+
+/// The verdict on a host that failed like this.
+pub fn failed(failure: Failure) -> Verdict {
+    let failure = told(failure);
+    let is_late = failure.code == Code::UpstreamTimeout.as_str();
+    let status = if is_late { Status::Timeout } else { Status::Failed };
+    Verdict { error: Some(failure), ..Verdict::new(status) }
+}
+
+/// What a host says of its failure, in the form of a secondary's: a code is one word.
+fn told(Failure { code, detail }: Failure) -> Failure {
+    let code = if is_word(&code) { code } else { "unknown".to_owned() };
+    Failure { code, detail: line(&detail, TEXT_BYTES) }
+}
+
+fn is_word(code: &str) -> bool {
+    (1..=CODE_BYTES).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+}
+
+/// A text of somebody else's as one line of at most so many bytes, in which no character
+/// moves or hides another.
+pub fn line(text: &str, bytes: usize) -> String {
+    let mut line = String::new();
+    for c in text.chars() {
+        let c = if is_hidden(c) { ' ' } else { c };
+        if line.len() + c.len_utf8() > bytes {
+            break;
+        }
+        line.push(c);
+    }
+    line
+}
+
+/// Whether it is a control character, ends a line, or turns the direction of what follows.
+fn is_hidden(c: char) -> bool {
+    let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') || turns
+}
+
+/// A media type without its parameters.
+pub fn essence(content_type: &str) -> &str {
+    content_type.split(';').next().unwrap_or_default().trim()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(
+        method: &Method,
+        status: u16,
+        content_type: &str,
+        body: &str,
+    ) -> Result<Refusal, &'static str> {
+        let mut fields = HeaderMap::new();
+        fields.insert(header::CONTENT_TYPE, HeaderValue::try_from(content_type).unwrap());
+        Refusal::new(method, StatusCode::from_u16(status).unwrap(), &fields, Bytes::from(body.to_owned()))
+    }
+
+    fn problem(status: u16, code: &str) -> String {
+        serde_json::json!({ "status": status, "code": code, "detail": "x" }).to_string()
+    }
+
+    #[test]
+    fn a_refusal_agrees_with_itself() {
+        for (status, code) in [
+            (404, "not_found"),
+            (400, "bad_parameter"),
+            (503, "overloaded"),
+            (504, "upstream_timeout"),
+            (415, "of_a_newer_one"),
+        ] {
+            let body = problem(status, code);
+            assert!(refusal(&Method::GET, status, PROBLEM, &body).is_ok(), "{body}");
+            assert!(refusal(&Method::GET, status, "Application/problem+JSON; charset=utf-8", &body).is_ok());
+            assert!(refusal(&Method::HEAD, status, PROBLEM, "").is_ok());
+            assert!(refusal(&Method::GET, status, "application/json", &body).is_err());
+            assert!(refusal(&Method::HEAD, status, "text/html", "").is_err());
+        }
+        let double = "{\"status\":404,\"code\":\"forbidden\",\"code\":\"not_found\",\"detail\":\"\"}";
+        for (status, body) in [
+            (404, String::new()),
+            (404, "{}".to_owned()),
+            (404, double.to_owned()),
+            (404, "{\"status\":404,\"code\":\"not_found\"}".to_owned()),
+            (404, problem(404, "not_found") + "x"),
+            (404, problem(403, "not_found")),
+            (403, problem(403, "not_found")),
+            (404, problem(404, "forbidden")),
+            (404, problem(404, "unknown_host")),
+            (502, problem(502, "upstream_unreachable")),
+            (502, problem(502, "of_a_newer_one")),
+            (302, problem(302, "moved")),
+            (404, problem(404, "No Word")),
+        ] {
+            assert!(refusal(&Method::GET, status, PROBLEM, &body).is_err(), "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn only_a_file_that_is_missing_is_no_failure() {
+        let verdict = |method, status, code| {
+            refusal(&method, status, PROBLEM, &problem(status, code)).unwrap().into_verdict("h").status
+        };
+        assert_eq!(verdict(Method::GET, 404, "not_found"), Status::NotFound);
+        assert_eq!(verdict(Method::HEAD, 404, ""), Status::NotFound);
+        assert_eq!(verdict(Method::GET, 404, "no_route"), Status::Failed);
+        assert_eq!(verdict(Method::HEAD, 403, ""), Status::Failed);
+        assert_eq!(verdict(Method::GET, 504, "upstream_timeout"), Status::Timeout);
+    }
+
+    #[test]
+    fn a_verdict_that_is_not_complete_has_failed_and_says_why() {
+        let error = |code: &str| Some(Failure { code: code.to_owned(), detail: "a\tb\u{202e}".to_owned() });
+        for status in [Status::Complete, Status::Partial, Status::Failed, Status::NotFound, Status::Timeout] {
+            let given = Verdict { lines: 3, error: error("io_error"), ..Verdict::new(status) };
+            let judged = verdict(given).unwrap();
+            assert_eq!((judged.status, judged.lines), (Status::Failed, 3));
+            assert_eq!(judged.error.unwrap().detail, "a b ");
+            assert_eq!(verdict(Verdict::new(status)).is_ok(), status == Status::Complete);
+        }
+        let late = Verdict { error: error("upstream_timeout"), ..Verdict::new(Status::Failed) };
+        assert_eq!(verdict(late).unwrap().status, Status::Timeout);
+        let nasty = Verdict { error: error("\r\nLog-Status: complete"), ..Verdict::new(Status::Failed) };
+        assert_eq!(verdict(nasty).unwrap().error.unwrap().code, "unknown");
+        let mut others = Verdict::new(Status::Complete);
+        others.hosts.insert("x".to_owned(), Verdict::new(Status::Complete));
+        assert!(verdict(others).is_err());
+    }
+
+    #[test]
+    fn a_text_is_one_line_within_its_bound() {
+        assert_eq!(line("a\tb\r\nc\u{1b}[31m\u{2028}\u{7f}\0ü", 99), "a b  c [31m   ü");
+        assert_eq!(line("üüü", 5), "üü");
+        assert_eq!(line(&"x".repeat(9999), TEXT_BYTES).len(), TEXT_BYTES);
+    }
+}

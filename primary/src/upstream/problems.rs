@@ -1,0 +1,74 @@
+//! Why a host gave no answer, as the client is told it. Each problem names the host and says
+//! what to look at.
+
+use super::heard::line;
+use crate::fleet::Host;
+use crate::health::REQUESTS;
+use backscroll_shared::wire::problem::{Code, Problem};
+use std::time::Duration;
+
+/// Bytes of what is told of an answer that is no secondary's.
+const WHAT_BYTES: usize = 160;
+
+/// Whether it is this machine that could not, whatever the host is like.
+pub(super) fn is_ours(error: &reqwest::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let errno = error.downcast_ref::<std::io::Error>().and_then(rustix::io::Errno::from_io_error);
+        if let Some(errno) = errno {
+            use rustix::io::Errno;
+            return [Errno::MFILE, Errno::NFILE, Errno::ADDRNOTAVAIL, Errno::NOBUFS, Errno::NOMEM]
+                .contains(&errno);
+        }
+        cause = error.source();
+    }
+    false
+}
+
+pub(super) fn timed_out(host: &Host, what: &str) -> Problem {
+    let detail = format!("host {} did not {what}: try again; GET /hosts shows its state", host.name);
+    Problem::new(Code::UpstreamTimeout, detail).on_host(&host.name)
+}
+
+pub(super) fn not_asked(host: &Host, time: Duration) -> Problem {
+    let name = &host.name;
+    let detail = match host.health.seen().reason {
+        Some(reason) => format!(
+            "host {name}: {reason}: it is not asked until a secondary answers; see what listens there (GET /hosts shows the URL)"
+        ),
+        None => format!(
+            "host {name} has not answered for {}s: it is not asked until it does; GET /hosts shows its state",
+            time.as_secs()
+        ),
+    };
+    Problem::new(Code::UpstreamUnreachable, detail).on_host(name)
+}
+
+pub(super) fn too_many(host: &Host) -> Problem {
+    let detail = format!("host {}: {REQUESTS} requests are under way there already: ask again", host.name);
+    Problem::new(Code::Overloaded, detail).on_host(&host.name)
+}
+
+pub(super) fn no_secondary(host: &Host, what: &str) -> Problem {
+    let what = line(what, WHAT_BYTES);
+    tracing::warn!(host = host.name, url = host.url, what, "what answers is no secondary");
+    let detail = format!(
+        "host {}: what answers at its URL is no secondary ({what}): see what listens there (GET /hosts shows the URL)",
+        host.name
+    );
+    Problem::new(Code::UpstreamUnreachable, detail).on_host(&host.name)
+}
+
+pub(super) fn no_room(host: &Host) -> Problem {
+    let detail = "too many answers of hosts are under way at once: try again in a moment";
+    Problem::new(Code::Overloaded, detail).on_host(&host.name)
+}
+
+pub(super) fn out_of_descriptors(host: &Host) -> Problem {
+    let detail = format!("host {}: the primary is out of descriptors or ports: ask again", host.name);
+    Problem::new(Code::Overloaded, detail).on_host(&host.name)
+}
+
+pub(super) fn unreachable(host: &Host, what: &str) -> Problem {
+    Problem::new(Code::UpstreamUnreachable, format!("host {} {what}", host.name)).on_host(&host.name)
+}
