@@ -47,7 +47,7 @@ pub(crate) async fn logs<E: Engine, B>(
         let is_known = relay.is_none() || problem.code() != Code::NotFound;
         (!is_known).then(|| catalog.unknown(&query.filename)).flatten().unwrap_or(problem)
     })?;
-    let head = head::cached(&log.file);
+    let head = head::cached(&log.file, log.opened.size);
     plain(&query.filename, head.flatten())?;
 
     let host = relay.as_deref().unwrap_or(&thread.host.config.hostname).to_owned();

@@ -1,8 +1,10 @@
 //! The first bytes of a file: whether it is compressed. A search through compressed bytes
 //! would look complete and find nothing.
 
+use super::readahead::CACHED_BYTES;
 use super::{ReadAt, ReadFailure, Readahead};
 use backscroll_shared::scan::Span;
+use rustix::fs::{Advice, fadvise};
 use rustix::io::{ReadWriteFlags, preadv2};
 use std::io::IoSliceMut;
 use std::os::fd::OwnedFd;
@@ -19,9 +21,13 @@ pub struct Compression {
     pub unpack: &'static str,
 }
 
-/// Looks at the first bytes of a file where they are in the page cache. None where they would
-/// have to be waited for.
-pub fn cached(file: &OwnedFd) -> Option<Option<Compression>> {
+/// Looks at the first bytes of a file of `size` bytes where they are in the page cache. None
+/// where they would have to be waited for.
+pub fn cached(file: &OwnedFd, size: u64) -> Option<Option<Compression>> {
+    if size > CACHED_BYTES {
+        // Otherwise the kernel would read ahead from there, by megabytes that nobody wants.
+        let _ = fadvise(file, 0, None, Advice::Random);
+    }
     let mut head = [0; HEAD_BYTES];
     let len = preadv2(file, &mut [IoSliceMut::new(&mut head)], 0, ReadWriteFlags::NOWAIT).ok()?;
     Some(compression(&head[..len]))

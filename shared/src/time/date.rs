@@ -1,167 +1,244 @@
-//! The date that stands before a time of day, read backwards.
+//! The date and the time of day at a place in a line.
 
-use super::civil::days_in_month;
-use super::text::{four, is_digit, month_at_end, two, without_weekday};
+use super::clock::Commas;
+use super::forms::{self, Form, Only};
+use super::offset::{self, Zone};
+use super::order::{self, Known};
+use super::pattern::{self, Parts};
+use super::text::{four, month, weekday};
 
-/// Years that four digits may be: what nanoseconds in 64 bits can tell, and no more than a
-/// clock that was never set makes up.
-const YEARS: std::ops::RangeInclusive<i64> = 1900..=2199;
-
-/// A date, and what its form asks of its surroundings.
+/// A date; `None` is a year that has to be worked out.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Date {
-    /// Where it begins.
-    pub(super) at: usize,
-    /// `None` where it has to be worked out.
     pub(super) year: Option<i64>,
     pub(super) month: i64,
     pub(super) day: i64,
-    pub(super) form: Form,
 }
 
-impl Date {
-    /// Whether a calendar has it.
-    #[inline]
-    pub(super) fn is_possible(&self) -> bool {
-        (1..=12).contains(&self.month)
-            && (1..=days_in_month(self.year, self.month)).contains(&self.day)
-            && self.year.is_none_or(|year| YEARS.contains(&year))
-    }
+/// A date, a time of day and their zone, as a line has them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stamp<'a> {
+    pub(super) date: Date,
+    pub(super) second_of_day: i64,
+    pub(super) nanos: i64,
+    pub(super) zone: Zone<'a>,
+    pub(super) has_fraction: bool,
+    /// Where it ends, its zone included.
+    pub(super) end: usize,
 }
 
-/// What is particular to a form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    /// `2024-11-05`, also with slashes or dots; `24/11/05`; glog's `I20241105`.
-    Numbers,
-    /// `05/Nov/2024`, also with dashes or spaces.
-    DayFirst,
-    /// `Nov 05, 2024`, whose hour may be one of twelve.
-    MonthFirst,
-    /// `Nov  5`.
-    Syslog,
-    /// `Tue Nov  5`: the year may follow the time of day.
-    Ctime,
-    /// `I1105` of klog, `11-05` of logcat: a fraction has to follow the time of day.
-    Fractional,
-    /// `[10.30`, the bracket included, of Proxifier.
-    Bracketed,
+/// What stands at a place.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Found<'a> {
+    Time(Stamp<'a>),
+    /// A date, but not one that is understood. No other in the line is its time then.
+    Unclear,
+    Nothing,
 }
 
-/// The date before the time of day that begins at `clock`.
+/// What is known of the place.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    /// No words are before it.
+    pub(super) at_start: bool,
+    /// A bracket is directly before it.
+    pub(super) in_brackets: bool,
+    pub(super) commas: Commas,
+    pub(super) order: Known,
+}
+
+/// The beginning of a line.
+pub(super) const START: Place =
+    Place { at_start: true, in_brackets: false, commas: Commas::Fraction, order: Known::Nothing };
+
+/// A value of a field.
+pub(super) const VALUE: Place = Place { commas: Commas::AnyFraction, ..START };
+
+/// What stands at `at`: one of the forms, with or without a weekday before it.
 #[inline]
-pub(super) fn before(head: &[u8], clock: usize) -> Option<Date> {
-    let (separator, text) = head.get(..clock)?.split_last()?;
-    let date = match separator {
-        b'T' | b't' => numbers(text).filter(|date| date.year.is_some()),
-        b':' => year_last(text),
-        // apt's history has two spaces.
-        b' ' => spaced(text.strip_suffix(b" ").unwrap_or(text)),
-        b'\t' => spaced(text),
-        _ => None,
-    }?;
-    date.is_possible().then_some(date)
-}
-
-/// The byte `back` places before the end.
-#[inline]
-fn from_end(text: &[u8], back: usize) -> Option<u8> {
-    text.len().checked_sub(back).map(|at| text[at])
-}
-
-#[inline]
-fn spaced(text: &[u8]) -> Option<Date> {
-    match from_end(text, 3)? {
-        b'-' | b'/' | b'.' => numbers(text),
-        b' ' => month_and_day(text),
-        _ if from_end(text, 2) == Some(b' ') => month_and_day(text),
-        _ => match from_end(text, 5)? {
-            b'-' | b'/' | b' ' => year_last(text),
-            _ => letter_and_numbers(text),
-        },
-    }
-}
-
-/// Year, month and day in digits, or month and day.
-#[inline]
-fn numbers(text: &[u8]) -> Option<Date> {
-    let end = text.len();
-    let day = two(text, end.checked_sub(2)?)?;
-    let month = two(text, end.checked_sub(5)?)?;
-    let separator = text[end - 3];
-    let date = |at: usize, year: Option<i64>, form: Form| Some(Date { at, year, month, day, form });
-    if matches!(separator, b'-' | b'/' | b'.') && from_end(text, 6) == Some(separator) {
-        if let Some(year) = end.checked_sub(10).and_then(|at| four(text, at)) {
-            return date(end - 10, Some(year), Form::Numbers);
+pub(super) fn at(line: &[u8], at: usize, place: Place) -> Found<'_> {
+    let Some(first) = line.get(at) else { return Found::Nothing };
+    let mut named_day = false;
+    let mut from = at;
+    if first.is_ascii_alphabetic() {
+        if let Some(after) = after_weekday(line, at) {
+            (named_day, from) = (true, after);
+        } else if !line.get(at + 1).is_some_and(u8::is_ascii_digit) && month(&line[at..]).is_none() {
+            return Found::Nothing;
         }
-        let year = two(text, end.checked_sub(8)?).filter(|_| separator == b'/')?;
-        return date(end - 8, Some(2000 + year), Form::Numbers);
+    } else if !first.is_ascii_digit() || is_address(&line[at..]) {
+        return Found::Nothing;
     }
-    match separator {
-        b'-' => date(end - 5, None, Form::Fractional),
-        b'.' if from_end(text, 6) == Some(b'[') => date(end - 6, None, Form::Bracketed),
-        _ => None,
+    let mut found = Found::Nothing;
+    for form in forms::candidates(&line[from..]) {
+        if let Some(parts) = form.pattern.parts(line, from, place.commas) {
+            match stamp(line, form, &parts, place, named_day) {
+                Some(stamp) => return Found::Time(stamp),
+                None => found = Found::Unclear,
+            }
+        }
     }
+    if matches!(found, Found::Nothing) && pattern::looks_like_a_date(line, from) {
+        return Found::Unclear;
+    }
+    found
 }
 
-/// klog's letter and month and day; glog's has the year as well.
-fn letter_and_numbers(text: &[u8]) -> Option<Date> {
-    let end = text.len();
-    let (month, day) = (two(text, end.checked_sub(4)?)?, two(text, end - 2)?);
-    let is_level = |at: usize| matches!(text[at], b'I' | b'W' | b'E' | b'F' | b'D');
-    if is_level(end.checked_sub(5)?) {
-        return Some(Date { at: end - 5, year: None, month, day, form: Form::Fractional });
+/// Whether `text` begins with an address, as many access logs do: three dots between up to
+/// three digits each.
+#[inline]
+fn is_address(text: &[u8]) -> bool {
+    let mut rest = text;
+    for _ in 0..3 {
+        rest = match rest {
+            [b'0'..=b'9', b'.', rest @ ..]
+            | [b'0'..=b'9', b'0'..=b'9', b'.', rest @ ..]
+            | [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'.', rest @ ..] => rest,
+            _ => return false,
+        };
     }
-    let at = end.checked_sub(9).filter(|at| is_level(*at))?;
-    Some(Date { at, year: Some(four(text, at + 1)?), month, day, form: Form::Numbers })
+    rest.first().is_some_and(u8::is_ascii_digit)
 }
 
-/// `05/Nov/2024` and its kin, with or without a weekday before it, and `Nov 05, 2024`.
-fn year_last(text: &[u8]) -> Option<Date> {
-    let (rest, _) = text.split_last_chunk::<4>()?;
-    let year = Some(four(text, rest.len())?);
-    let (separator, rest) = rest.split_last()?;
-    let Some(month) = month_at_end(rest) else {
-        let date = month_and_day(rest.strip_suffix(b",").unwrap_or(rest))?;
-        return (*separator == b' ').then_some(Date { year, form: Form::MonthFirst, ..date });
+/// Past the weekday that `line` has at `at`: `Tue `, `Tue, `, `Tuesday, `.
+fn after_weekday(line: &[u8], at: usize) -> Option<usize> {
+    let end = at + weekday(&line[at..])?;
+    let end = end + usize::from(matches!(line.get(end), Some(b',' | b'.')));
+    (line.get(end) == Some(&b' ')).then_some(end + 1)
+}
+
+/// The stamp that a form's parts are; `None` where no calendar has it, or what surrounds it
+/// is not the form's.
+#[inline]
+fn stamp<'a>(line: &'a [u8], form: &Form, parts: &Parts, place: Place, named_day: bool) -> Option<Stamp<'a>> {
+    let clock = &parts.clock;
+    let (zone, mut end) = match form.only {
+        Only::Db2 => offset::of_db2(line, clock.end)?,
+        _ => offset::at(line, clock.end)?,
     };
-    let (before, rest) = rest[..rest.len() - 3].split_last()?;
-    if separator != before || !matches!(separator, b'/' | b'-' | b' ') {
+    let (mut zone, mut year) = (zone, parts.year);
+    if year.is_none() && parts.count == 0 {
+        if let Some((number, after)) = year_after(line, end) {
+            (year, end) = (Some(number), after);
+            if zone == Zone::Host {
+                (zone, end) = offset::at(line, end)?;
+            }
+        } else if end > clock.end
+            && !named_day
+            && line[clock.end] == b' '
+            && !is_syslog_zone(line, clock.end, end)
+        {
+            // A host's name, or the message.
+            (zone, end) = (Zone::Host, clock.end);
+        }
+    }
+    if !is_allowed(line, form.only, (parts, year), place, end) || !ends(line, end, zone) {
         return None;
     }
-    let (at, day) = day_at_end(rest)?;
-    let at = weekday_before(text, at).unwrap_or(at);
-    Some(Date { at, year, month, day, form: Form::DayFirst })
-}
-
-/// `Nov  5`, `Nov 05` or `Nov 5`, with or without a weekday before it.
-#[inline]
-fn month_and_day(text: &[u8]) -> Option<Date> {
-    let (at, day) = day_at_end(text)?;
-    let rest = text[..at].strip_suffix(b" ")?;
-    let rest = if at + 1 == text.len() { rest.strip_suffix(b" ").unwrap_or(rest) } else { rest };
-    let month = month_at_end(rest)?;
-    let at = rest.len() - 3;
-    let (at, form) = match weekday_before(text, at) {
-        Some(at) => (at, Form::Ctime),
-        None => (at, Form::Syslog),
+    let known = match form.only {
+        // The short date of the locale: the Japanese begins with the year, and the American
+        // pads no day.
+        Only::WebSphere if is_named(line, clock.end, b"JST") => Known::YearFirst,
+        Only::WebSphere if parts.numbers[1].1 == 1 => Known::MonthFirst,
+        Only::WebSphere => Known::YearLast,
+        _ => place.order,
     };
-    Some(Date { at, year: None, month, day, form })
+    let numbers = parts.numbers;
+    let (year, month, day) = match (parts.count, year) {
+        (2, Some(year)) => some_year(order::of_two([numbers[0].0, numbers[1].0], year, known)?),
+        (3, _) => some_year(order::of_three(numbers, known)?),
+        _ => (year, parts.month, parts.day),
+    };
+    order::is_possible(year, month, day).then_some(Stamp {
+        date: Date { year, month, day },
+        second_of_day: clock.second_of_day,
+        nanos: clock.nanos,
+        zone,
+        has_fraction: clock.has_fraction,
+        end,
+    })
 }
 
-/// A day of one or two digits, and where it begins.
+fn some_year((year, month, day): (i64, i64, i64)) -> (Option<i64>, i64, i64) {
+    (Some(year), month, day)
+}
+
+/// The year that follows a time of day in ctime's order, and where it ends.
 #[inline]
-fn day_at_end(text: &[u8]) -> Option<(usize, i64)> {
-    let ones = text.len().checked_sub(1)?;
-    match ones.checked_sub(1).filter(|tens| is_digit(text, *tens)) {
-        Some(tens) => Some((tens, two(text, tens)?)),
-        None => is_digit(text, ones).then(|| (ones, i64::from(text[ones] - b'0'))),
+fn year_after(line: &[u8], end: usize) -> Option<(i64, usize)> {
+    if line.get(end) != Some(&b' ') {
+        return None;
+    }
+    let year = four(line, end + 1).filter(|year| order::YEARS.contains(year))?;
+    let ends = line
+        .get(end + 5)
+        .is_none_or(|b| matches!(b, b' ' | b']' | b'>' | b',' | b':' | b'"' | b'\r' | b'\t' | b')' | b';'));
+    ends.then_some((year, end + 5))
+}
+
+/// Whether the name after a syslog time is a zone: `UTC`, or any other before a colon, as
+/// Cisco's devices write it; an offset.
+fn is_syslog_zone(line: &[u8], from: usize, end: usize) -> bool {
+    let name = &line[from + 1..end];
+    !name[0].is_ascii_alphabetic()
+        || name.starts_with(b"UTC")
+        || name.starts_with(b"GMT")
+        || line.get(end) == Some(&b':')
+}
+
+fn is_named(line: &[u8], end: usize, name: &[u8]) -> bool {
+    line[end..].strip_prefix(b" ").is_some_and(|rest| rest.starts_with(name))
+}
+
+/// Whether the form counts here.
+#[inline]
+fn is_allowed(
+    line: &[u8],
+    only: Only,
+    (parts, year): (&Parts, Option<i64>),
+    place: Place,
+    end: usize,
+) -> bool {
+    let clock = &parts.clock;
+    let closes = || place.in_brackets && line.get(end) == Some(&b']');
+    match only {
+        Only::Anywhere | Only::Db2 => true,
+        Only::AtStart => place.at_start,
+        Only::AtStartOrWithYear => place.at_start || year.is_some(),
+        Only::WithFraction => place.at_start && clock.has_fraction,
+        Only::Bracketed => closes(),
+        Only::Spark => place.at_start && parts.year > Some(2012) && is_class(&line[end..]),
+        Only::WebSphere => {
+            clock.colon_fraction && place.in_brackets && (closes() || line.get(clock.end) == Some(&b' '))
+        }
     }
 }
 
-/// Where the weekday begins that stands before `at`.
+/// Whether a level and a class's name with a colon follow.
+fn is_class(rest: &[u8]) -> bool {
+    let Some(rest) = rest.strip_prefix(b" ") else { return false };
+    let level = rest.iter().take(6).take_while(|b| b.is_ascii_uppercase()).count();
+    let Some(class) = rest[level..].strip_prefix(b" ").filter(|_| (4..=5).contains(&level)) else {
+        return false;
+    };
+    memchr::memchr(b' ', class)
+        .is_some_and(|end| class[..end].ends_with(b":") && class[..end].iter().any(u8::is_ascii_uppercase))
+}
+
+/// Whether a time may end here, with what follows.
 #[inline]
-fn weekday_before(text: &[u8], at: usize) -> Option<usize> {
-    let rest = text[..at].strip_suffix(b" ")?;
-    Some(without_weekday(rest.strip_suffix(b",").unwrap_or(rest))?.len())
+pub(super) fn ends(line: &[u8], end: usize, zone: Zone<'_>) -> bool {
+    let after = &line[end..];
+    match after {
+        []
+        | [
+            b' ' | b'\t' | b'\r' | b']' | b')' | b'>' | b'}' | b';' | b',' | b'|' | b'"' | b'\'' | b'['
+            | b'#' | 0x1b,
+            ..,
+        ] => true,
+        [b':', next @ ..] => zone != Zone::Host || !next.first().is_some_and(u8::is_ascii_digit),
+        // The number or the name of a process.
+        [b'-' | b'+', ..] => zone == Zone::Host,
+        _ => false,
+    }
 }

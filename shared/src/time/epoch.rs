@@ -1,5 +1,5 @@
-//! Times that count from the epoch, in seconds, milli-, micro- or nanoseconds: which of them
-//! the number of digits says.
+//! Times that count from the epoch: seconds, milli-, micro- or nanoseconds, which of them the
+//! number of digits says; and TAI64N.
 
 use super::NANOS;
 use super::text::{leading_digits, nanos, number};
@@ -8,31 +8,56 @@ use std::ops::Range;
 /// 2000-01-01 to 2100-01-01, in nanoseconds: a number that is a time is one of these.
 const YEARS: Range<i64> = 946_684_800 * NANOS..4_102_444_800 * NANOS;
 
-/// The time that a line begins with, in brackets or bare. What the kernel writes since it
-/// was started, `[    1.234567]`, has fewer digits.
-pub(super) fn at_start(head: &[u8]) -> Option<i64> {
-    let bracketed = head.first() == Some(&b'[');
-    let (time, rest) = split(&head[usize::from(bracketed)..])?;
-    let ends = match rest.first() {
-        Some(b']') => bracketed,
-        // A number alone is a number.
-        Some(b' ' | b'\t' | b',' | b':' | b';' | b'|') => !bracketed,
-        _ => false,
-    };
-    ends.then_some(time)
+/// Seconds before and after a file's last change in which a number at a line's start is taken
+/// for a time. Numbers are also identifiers, amounts and sizes, and most are not near. A log is
+/// seldom kept for ten years, and seldom written to for a year while it is open.
+const BEFORE: i64 = 10 * 366 * 86_400;
+const AFTER: i64 = 366 * 86_400;
+
+/// The nanoseconds that a number without a name may be, in a file last written then.
+pub(super) fn near(modified_seconds: i64) -> Range<i64> {
+    // Images are made with files of 1970, which says nothing of what is in them.
+    if modified_seconds.saturating_mul(NANOS) < YEARS.start {
+        return YEARS;
+    }
+    let nanos = |seconds: i64| seconds.saturating_mul(NANOS).clamp(YEARS.start, YEARS.end);
+    nanos(modified_seconds.saturating_sub(BEFORE))..nanos(modified_seconds.saturating_add(AFTER))
 }
 
-/// The time that a value, quoted or bare, is.
-pub(super) fn value(bytes: &[u8]) -> Option<i64> {
+/// The time that a line begins with, in brackets or bare. What the kernel writes since it
+/// was started, `[    1.234567]`, has fewer digits.
+pub(super) fn at_start(line: &[u8], at: usize, near: &Range<i64>) -> Option<i64> {
+    let text = &line[at..];
+    match text.first()? {
+        b'@' => return tai64n(&text[1..]),
+        b'[' | b'0'..=b'9' => {}
+        _ => return None,
+    }
+    let bracketed = text.first() == Some(&b'[');
+    let (time, rest) = split(&text[usize::from(bracketed)..])?;
+    let ends = match rest {
+        [b']', ..] => bracketed,
+        // A number before a comma, a colon or a semicolon of prose is no time.
+        [b',' | b':' | b';' | b'|', b' ', ..] => false,
+        // A number alone is a number.
+        [b' ' | b'\t' | b',' | b':' | b';' | b'|', ..] => !bracketed,
+        _ => false,
+    };
+    (ends && near.contains(&time)).then_some(time)
+}
+
+/// The time that a value, quoted or bare, is, and what follows it.
+pub(super) fn value(bytes: &[u8]) -> Option<(i64, &[u8])> {
     let (time, rest) = split(bytes)?;
     let ends = rest.first().is_none_or(|b| !b.is_ascii_alphanumeric() && !matches!(b, b'.' | b'-' | b'_'));
-    ends.then_some(time)
+    ends.then_some((time, rest))
 }
 
 /// Nanoseconds since the epoch, and what follows the number.
 fn split(bytes: &[u8]) -> Option<(i64, &[u8])> {
     let digits = leading_digits(bytes);
     let unit = match digits {
+        1 => return exponent(bytes),
         10 => NANOS,
         13 => 1_000_000,
         16 => 1_000,
@@ -52,4 +77,39 @@ fn split(bytes: &[u8]) -> Option<(i64, &[u8])> {
         }
     }
     YEARS.contains(&time).then_some((time, rest))
+}
+
+/// `1.7956152001234565e+09`, as a floating point number of seconds may be written: good to
+/// microseconds, which is what such a number holds.
+fn exponent(bytes: &[u8]) -> Option<(i64, &[u8])> {
+    let [first, b'.', after @ ..] = bytes else { return None };
+    let digits = leading_digits(after);
+    // Seconds or milliseconds: the digits are the same.
+    let power = after[digits..].strip_prefix(b"e").or_else(|| after[digits..].strip_prefix(b"E"))?;
+    let power = power.strip_prefix(b"+").unwrap_or(power);
+    let rest = [&b"09"[..], b"9", b"12"].iter().find_map(|own| power.strip_prefix(*own))?;
+    let used = &after[..digits.min(15)];
+    let micros =
+        i64::from(first - b'0') * 1_000_000_000_000_000 + (used.len()..15).fold(number(used), |n, _| n * 10);
+    let time = micros.checked_mul(1_000)?;
+    YEARS.contains(&time).then_some((time, rest))
+}
+
+/// A label of TAI64N after its `@`: 2^62 and seconds in sixteen digits of sixteen, and
+/// nanoseconds in eight. multilog and svlogd write the host's clock and ten seconds, without
+/// the leap seconds since.
+fn tai64n(text: &[u8]) -> Option<i64> {
+    const TEN_SECONDS_LATER: i64 = (1 << 62) + 10;
+    let (seconds, rest) = (text.get(..16)?, text.get(16..)?);
+    let seconds = hexadecimal(seconds)?.checked_sub(TEN_SECONDS_LATER)?;
+    let nanos = hexadecimal(rest.get(..8)?).filter(|nanos| *nanos < NANOS)?;
+    let time = seconds.checked_mul(NANOS)?.checked_add(nanos)?;
+    (YEARS.contains(&time) && matches!(rest.get(8), None | Some(b' ' | b'\t'))).then_some(time)
+}
+
+fn hexadecimal(digits: &[u8]) -> Option<i64> {
+    digits.iter().try_fold(0i64, |n, b| {
+        let digit = char::from(*b).to_digit(16).filter(|_| !b.is_ascii_uppercase())?;
+        n.checked_mul(16)?.checked_add(i64::from(digit))
+    })
 }

@@ -2,40 +2,60 @@
 //! first.
 //!
 //! ```text
-//! line ──► search ──► clock ──► date ──► prefix ──► years, zone ──► LineTime
-//!          each       hh:mm:ss  what     may it      the year and
-//!          colon      and its   stands   stand       the offset that
-//!                     zone      before   there       it leaves out
+//! line ──► prefix ──► forms ────────────► offset ──► years, zone, regions ──► LineTime
+//!          a mark,    the date and the    names      what the line leaves out
+//!          a colour   clock at a place    the zone
+//!             │         ▲
+//!             │         │ where the line does not begin with it
+//!             ├─────────┼── lead: brackets, a level, a number; fields; brackets
+//!             └► json, pairs: a value that `keys` names         └► epoch: a number
 //! ```
 //!
-//! Nothing is configured. Almost every form has `hh:mm:ss` in it, so the search goes from
-//! colon to colon and reads the date backwards from there; the rest counts from the epoch
-//! (`epoch`) or is named by a key (`fields`). What a line's time is depends on the line
-//! alone, never on its neighbours' form: only the year and the offset that it leaves out do.
+//! Nothing is configured, and the forms and the names of fields are tables: `forms`, `keys`,
+//! `names`. Only one place of a line is looked at, which its beginning decides. A date there
+//! that is in no known form, or that could be several days, hides whatever follows: a false
+//! time is worse than none. A time is read to its end wherever that is: no edge of what is
+//! looked at cuts its zone off.
 //!
-//! A false time is worse than none: `prefix` says what may stand before a time that
-//! belongs to the line rather than to its message.
+//! What a line's time is depends on the line alone, never on its neighbours' form: only the
+//! year and the offset that it leaves out do, and whether a number without a name is a time.
 
+mod brackets;
 mod civil;
 mod clock;
 mod date;
+mod disorder;
 mod epoch;
 mod fields;
+mod find;
+mod forms;
+mod json;
+mod keys;
+mod lead;
+mod names;
+mod offset;
 mod order;
+mod pairs;
+mod pattern;
 mod prefix;
+mod regions;
 mod rfc3339;
-mod search;
 mod stamps;
 mod system;
 mod text;
+mod utc;
+mod words;
 mod years;
 mod zone;
 
 pub use stamps::{Known, Stamp, Stamps};
 pub use system::zone_warning;
 
+use find::Raw;
 use jiff::tz::TimeZone;
-use search::Raw;
+use offset::Zone;
+use regions::Regions;
+use std::ops::Range;
 use years::Years;
 use zone::HostZone;
 
@@ -74,10 +94,15 @@ impl LineTime {
 ///
 /// A leap second, `:60`, is taken as `:59` with its fraction: it sorts among the second
 /// before it.
+///
+/// A number without a name that a line begins with counts as a time only where it is one of
+/// the ten years before the file's last change, or of the year after it.
 #[derive(Debug, Clone)]
 pub struct LineTimes {
     years: Years,
     zone: HostZone,
+    regions: Regions,
+    epochs: Range<i64>,
 }
 
 impl LineTimes {
@@ -89,13 +114,18 @@ impl LineTimes {
 
     /// For a file last written `modified_seconds` after the epoch, on a host in `zone`.
     pub fn with_zone(modified_seconds: i64, zone: TimeZone) -> LineTimes {
-        LineTimes { years: Years::new(modified_seconds), zone: HostZone::new(zone, modified_seconds) }
+        LineTimes {
+            years: Years::new(modified_seconds),
+            zone: HostZone::new(zone, modified_seconds),
+            regions: Regions::default(),
+            epochs: epoch::near(modified_seconds),
+        }
     }
 
-    /// The time that `line` carries, if it carries one. Looks at the first
-    /// 320 bytes, and at the last ones of a line of Docker's json-file.
+    /// The time that `line` carries, if it carries one. Looks at its first hundreds of bytes,
+    /// and at the ends of a long JSON object.
     pub fn of(&mut self, line: &[u8]) -> Option<LineTime> {
-        let stamp = match search::find(line)? {
+        let stamp = match find::find(line, &self.epochs)? {
             Raw::Epoch(nanos) => return Some(LineTime { nanos, offset_minutes: 0 }),
             Raw::Civil(stamp) => stamp,
         };
@@ -105,9 +135,10 @@ impl LineTimes {
             None => self.years.year_of(date.month, date.day, stamp.second_of_day)?,
         };
         let civil = civil::seconds(year, date.month, date.day) + stamp.second_of_day;
-        let (behind, offset_minutes) = match stamp.offset_minutes {
-            Some(minutes) => (i64::from(minutes) * 60, minutes),
-            None => self.zone.offset(civil)?,
+        let (behind, offset_minutes) = match stamp.zone {
+            Zone::Offset(minutes) => (i64::from(minutes) * 60, minutes),
+            Zone::Region(name) => self.regions.zone(name)?.offset(civil)?,
+            Zone::Host => self.zone.offset(civil)?,
         };
         Some(LineTime { nanos: (civil - behind) * NANOS + stamp.nanos, offset_minutes })
     }

@@ -3,9 +3,9 @@
 //! hide the lines before it.
 //!
 //! Every line is looked at once, newest first: as a record, or ahead of one, where the lines
-//! before it are evidence of when it was written ([`order`](super::order)).
+//! before it are evidence of when it was written ([`disorder`](super::disorder)).
 
-use super::order::{self, Evidence, Timed, Verdict};
+use super::disorder::{self, Evidence, Timed, Verdict};
 use super::{LineTime, LineTimes, NANOS};
 use crate::scan::Record;
 use memchr::{memchr, memrchr};
@@ -144,7 +144,7 @@ impl Stamps {
     /// Bytes that are read at most in a look back.
     pub fn look_back_bytes(&self) -> u64 {
         match (self.timed.is_empty(), self.oldest) {
-            (false, _) => order::FAR_BYTES,
+            (false, _) => disorder::FAR_BYTES,
             (true, Some(_)) => LOOK_BACK_BYTES,
             (true, None) => FIRST_LOOK_BACK_BYTES,
         }

@@ -1,8 +1,11 @@
-//! Lines of each form, lines that carry no time, and properties against jiff.
+//! Lines of each form and lines that carry no time, most of them in `tests/lines.tsv`; what
+//! must make no difference; and properties against jiff.
 
 mod forms;
 mod hosts;
+mod lines;
 mod properties;
+mod windows;
 
 use super::{LineTime, LineTimes};
 use jiff::Timestamp;

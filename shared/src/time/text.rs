@@ -19,16 +19,28 @@ pub(super) fn four(bytes: &[u8], at: usize) -> Option<i64> {
     Some(two(bytes, at)? * 100 + two(bytes, at + 2)?)
 }
 
-/// The number of the first `digits` bytes, which are digits, at most 18 of them.
+/// The number of one or two digits at `at`, and how many they are.
+#[inline]
+pub(super) fn one_or_two(bytes: &[u8], at: usize) -> Option<(i64, usize)> {
+    if let Some(number) = two(bytes, at) {
+        return Some((number, 2));
+    }
+    is_digit(bytes, at).then(|| (i64::from(bytes[at] - b'0'), 1))
+}
+
+/// The number that `digits`, at most 18 of them, are.
 #[inline]
 pub(super) fn number(digits: &[u8]) -> i64 {
     digits.iter().fold(0, |n, b| n * 10 + i64::from(b - b'0'))
 }
 
-/// How many digits `bytes` begins with.
+/// Digits that are counted: more are no number of a time.
+const DIGITS: usize = 40;
+
+/// How many digits `bytes` begins with, at most [`DIGITS`].
 #[inline]
 pub(super) fn leading_digits(bytes: &[u8]) -> usize {
-    bytes.iter().take_while(|b| b.is_ascii_digit()).count()
+    bytes.iter().take(DIGITS).take_while(|b| b.is_ascii_digit()).count()
 }
 
 /// A fraction of a second in nanoseconds; what is finer is cut.
@@ -37,27 +49,70 @@ pub(super) fn nanos(digits: &[u8]) -> i64 {
     (used.len()..9).fold(number(used), |n, _| n * 10)
 }
 
-/// The month whose English name, cut to three letters, `bytes` ends with.
-pub(super) fn month_at_end(bytes: &[u8]) -> Option<i64> {
-    Some(match bytes.last_chunk::<3>()? {
-        b"Jan" => 1,
-        b"Feb" => 2,
-        b"Mar" => 3,
-        b"Apr" => 4,
-        b"May" => 5,
-        b"Jun" => 6,
-        b"Jul" => 7,
-        b"Aug" => 8,
-        b"Sep" => 9,
-        b"Oct" => 10,
-        b"Nov" => 11,
-        b"Dec" => 12,
+const MONTHS: [&[u8]; 12] = [
+    b"january",
+    b"february",
+    b"march",
+    b"april",
+    b"may",
+    b"june",
+    b"july",
+    b"august",
+    b"september",
+    b"october",
+    b"november",
+    b"december",
+];
+
+const WEEKDAYS: [&[u8]; 7] =
+    [b"monday", b"tuesday", b"wednesday", b"thursday", b"friday", b"saturday", b"sunday"];
+
+/// The month whose English name `bytes` begins with, in full or its first three letters, in
+/// any case; and the name's length.
+#[inline]
+pub(super) fn month(bytes: &[u8]) -> Option<(i64, usize)> {
+    let number = match &bytes.first_chunk::<3>()?.map(|b| b | 0x20) {
+        b"jan" => 1,
+        b"feb" => 2,
+        b"mar" => 3,
+        b"apr" => 4,
+        b"may" => 5,
+        b"jun" => 6,
+        b"jul" => 7,
+        b"aug" => 8,
+        b"sep" => 9,
+        b"oct" => 10,
+        b"nov" => 11,
+        b"dec" => 12,
         _ => return None,
-    })
+    };
+    if !bytes.get(3).is_some_and(u8::is_ascii_alphabetic) {
+        return Some((number, 3));
+    }
+    let full = MONTHS[usize::try_from(number).ok()? - 1];
+    begins_with_name(bytes, full).then_some((number, full.len()))
 }
 
-/// `bytes` without the weekday, cut to three letters, that it ends with.
-pub(super) fn without_weekday(bytes: &[u8]) -> Option<&[u8]> {
-    let (rest, name) = bytes.split_last_chunk::<3>()?;
-    matches!(name, b"Mon" | b"Tue" | b"Wed" | b"Thu" | b"Fri" | b"Sat" | b"Sun").then_some(rest)
+/// The length of the weekday that `bytes` begins with, in full or its first three letters.
+#[inline]
+pub(super) fn weekday(bytes: &[u8]) -> Option<usize> {
+    let full = match &bytes.first_chunk::<3>()?.map(|b| b | 0x20) {
+        b"mon" => WEEKDAYS[0],
+        b"tue" => WEEKDAYS[1],
+        b"wed" => WEEKDAYS[2],
+        b"thu" => WEEKDAYS[3],
+        b"fri" => WEEKDAYS[4],
+        b"sat" => WEEKDAYS[5],
+        b"sun" => WEEKDAYS[6],
+        _ => return None,
+    };
+    if !bytes.get(3).is_some_and(u8::is_ascii_alphabetic) {
+        return Some(3);
+    }
+    begins_with_name(bytes, full).then_some(full.len())
+}
+
+fn begins_with_name(bytes: &[u8], name: &[u8]) -> bool {
+    bytes.get(..name.len()).is_some_and(|b| b.eq_ignore_ascii_case(name))
+        && !bytes.get(name.len()).is_some_and(u8::is_ascii_alphabetic)
 }

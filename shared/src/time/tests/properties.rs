@@ -8,7 +8,7 @@ use jiff::{Timestamp, Zoned};
 use proptest::prelude::*;
 
 /// A form as jiff's `strftime` takes it, and how many digits its fraction has.
-const FORMS: [(&str, u32); 28] = [
+const FORMS: [(&str, u32); 40] = [
     ("%Y-%m-%dT%H:%M:%S%:z up", 0),
     ("%Y-%m-%d %H:%M:%S.%9f%z up", 9),
     ("%Y-%m-%d %H:%M:%S,%3f %z up", 3),
@@ -16,7 +16,19 @@ const FORMS: [(&str, u32); 28] = [
     ("%Y-%m-%dT%H:%M:%S%z host systemd[1]: up", 0),
     ("%Y-%m-%d %H:%M:%S,%3f up", 3),
     ("%Y/%m/%d %H:%M:%S up", 0),
-    ("%y/%m/%d %H:%M:%S INFO up", 0),
+    ("%Y-%m-%d %I:%M:%S.%3f %p up", 3),
+    ("%a %d %b %Y %I:%M:%S %p %Z up", 0),
+    ("%a %b %e %-I:%M:%S%P %Y", 0),
+    ("%Y-%m-%d %_H:%M:%S 17 [Note] up", 0),
+    ("%Y%m%dT%H%M%S.%3f%z up", 3),
+    ("%d.%m.%Y %H:%M:%S up", 0),
+    ("[GIN] %Y/%m/%d - %H:%M:%S | 200 | up", 0),
+    ("=INFO REPORT==== %-d-%b-%Y::%H:%M:%S ===", 0),
+    ("%A, %B %-d, %Y at %-I:%M:%S %p up", 0),
+    ("%a %b %d %Y %H:%M:%S GMT%z (somewhere) up", 0),
+    ("%a %b %e %H:%M:%S %z %Y up", 0),
+    ("{\"msg\":\"up\",\"@t\":\"%Y-%m-%dT%H:%M:%S.%9f%:z\"}", 9),
+    ("\u{feff}\u{1b}[32m%Y-%m-%d %H:%M:%S\u{1b}[0m up", 0),
     ("<34>1 %Y-%m-%dT%H:%M:%S.%3f%:z host su - ID47 - up", 3),
     ("10.1.2.3 - - [%d/%b/%Y:%H:%M:%S %z] \"GET / HTTP/1.1\"", 0),
     ("[%a %b %d %H:%M:%S.%6f %Y] [core:error] up", 6),
@@ -65,7 +77,7 @@ proptest! {
         let unit = 10i64.pow(9 - digits);
         let instant = Timestamp::from_nanosecond(i128::from(second * NANOS + nanos / unit * unit)).unwrap();
         // A line that does not say its zone is in the host's.
-        let zone = if form.contains('z') {
+        let zone = if form.contains(['z', 'Z']) {
             TimeZone::fixed(Offset::from_seconds(quarters * 900).unwrap())
         } else {
             berlin()
