@@ -119,7 +119,8 @@ impl Evidence<'_> {
             // is at hand most lines are read for nothing.
             let is_large = is_unset || (self.last.is_some() && step > STEP);
             let must_read = newer.is_some() || is_large || (count == 0 && self.is_worth_reading);
-            return (Verdict::More { lines: NEAR_LINES - count, must_read }, None);
+            // As many again, so that the next records need nothing more.
+            return (Verdict::More { lines: 2 * NEAR_LINES - count, must_read }, None);
         }
         if let Some(newest) = newer {
             // Or the few lines right before it go on from the ones before them in smaller steps
