@@ -24,6 +24,7 @@ use rustix::process::{getegid, geteuid, getgroups};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// Times that a look-up goes on in a directory that has taken the place of another one.
 const REPLACED_TRIES: u32 = 3;
@@ -215,8 +216,13 @@ fn open_below(held: &Held, path: &[u8]) -> Result<LogFile, Errno> {
         }
         file => file?,
     };
+    let asked = SystemTime::now();
     let stat = fstat(&file)?;
-    if is_regular(&stat) { Ok(LogFile { file, opened: InodeState::from(&stat) }) } else { Err(Errno::NOENT) }
+    if is_regular(&stat) {
+        Ok(LogFile { file, opened: InodeState::new(&stat, asked) })
+    } else {
+        Err(Errno::NOENT)
+    }
 }
 
 fn is_regular(stat: &Stat) -> bool {

@@ -61,6 +61,8 @@ pub struct LogStream<E: Engine> {
     look: SecondLook,
     /// Whether the client was given time since the last look at the file.
     is_look_due: bool,
+    /// Whether the last frame of an answer to a merge is still to be written.
+    is_end_due: bool,
     search: Search<Block>,
     readahead: Readahead<E::File>,
     encoding: Encoding,
@@ -103,6 +105,7 @@ impl<E: Engine> LogStream<E> {
             name,
             look: SecondLook::new(opened),
             is_look_due: false,
+            is_end_due: false,
             search,
             readahead,
             encoding,
@@ -121,7 +124,7 @@ impl<E: Engine> LogStream<E> {
     /// status of its own, and so is one after which what was found may be no line of the file.
     /// May be dropped and called again.
     pub async fn prime(&mut self) -> Result<(), Problem> {
-        self.fill().await;
+        self.fill_checked().await;
         match &self.phase {
             Phase::Ended(Verdict { lines, error: Some(failure), .. })
                 if *lines == 0 || failure.code == ending::FILE_SHRUNK =>
@@ -155,7 +158,7 @@ impl<E: Engine> LogStream<E> {
             // What was read before may be another file's by now.
             self.park();
         }
-        self.fill().await;
+        self.fill_checked().await;
         if !self.frame.is_empty() {
             self.handed_out = Some(Instant::now());
             self.delivered += self.frame.len() as u64;
@@ -182,6 +185,21 @@ impl<E: Engine> LogStream<E> {
         self.readahead.park();
         self.search.release();
         self.is_look_due = true;
+    }
+
+    /// Fills the frame. In a merge, nothing leaves that may be another file's: the primary may
+    /// have all that it wants before this answer comes to its end.
+    async fn fill_checked(&mut self) {
+        self.fill().await;
+        let Encoding::Framed(_) = self.encoding else { return };
+        if !self.frame.is_empty() {
+            self.make_room_for_another_block();
+            if let Err(failure) = self.look.before_leaving(&self.readahead).await {
+                self.frame.clear();
+                self.fail(&failure);
+            }
+        }
+        self.write_end();
     }
 
     /// Works until a frame is to be sent, or the records are out. Records leave as they are
@@ -258,7 +276,7 @@ impl<E: Engine> LogStream<E> {
     /// line is to be made of two files.
     async fn look_again(&mut self) -> Result<(), ReadFailure> {
         if self.is_look_due && matches!(self.phase, Phase::Searching) {
-            self.look.again(&self.readahead).await?;
+            self.look.before_more(&self.readahead).await?;
         }
         self.is_look_due = false;
         Ok(())
@@ -278,19 +296,26 @@ impl<E: Engine> LogStream<E> {
         let Encoding::Framed(framing) = &mut self.encoding else { return Ok(()) };
         let Some(offset) = framing.pending() else { return Ok(()) };
         self.take_turns().await;
+        self.make_room_for_another_block();
         let Encoding::Framed(framing) = &mut self.encoding else { return Ok(()) };
-        // Two blocks for one answer could be waited for by everybody at once.
-        if !self.readahead.has_room() {
-            self.readahead.park();
-            self.search.release();
-        }
         self.look.has_read_more();
         look_back(&self.readahead, framing.stamps(), offset).await?;
         framing.settle(&mut self.frame);
         Ok(())
     }
 
+    /// Gives back the blocks of this answer before another one is read, where few are left:
+    /// two blocks for one answer could be waited for by everybody at once.
+    fn make_room_for_another_block(&mut self) {
+        if !self.readahead.has_room() {
+            self.park();
+        }
+    }
+
     fn feed(&mut self, (span, block, hits): Fed) {
+        if self.readahead.take_torn() {
+            self.look.has_read_more();
+        }
         self.look.take(span, block.as_ref());
         match hits {
             Some(hits) => self.search.feed_examined(span, block, hits),

@@ -37,14 +37,16 @@ pub(crate) struct Held {
     id: Option<Id>,
 }
 
-/// Device and inode, which nobody else gets while it is held.
-type Id = (u32, u32, u64);
+/// Device and inode, which nobody else gets while it is held, and the mount: a device that is
+/// mounted anew has other mounts below it. The mount is 0 before Linux 5.8.
+type Id = (u32, u32, u64, u64);
 
 const RESOLVE: ResolveFlags =
     ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
 
-/// Bytes of entries that are read to see whether there is one: the longest has 280.
-const ENTRIES_BYTES: usize = 512;
+/// Bytes of entries that are read to see whether there is one: the longest has 280, and some
+/// file systems have names that are three times as long.
+const ENTRIES_BYTES: usize = 4096;
 
 /// Why a directory cannot be served as it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,8 +149,7 @@ impl LogDir {
     /// What its path leads to now.
     pub(super) fn current(&self) -> Result<Arc<Held>, Trouble> {
         let held = self.held();
-        // No server is asked: what it would say of a directory that is the same is no matter.
-        match identify(CWD, self.path.as_os_str(), AtFlags::STATX_DONT_SYNC) {
+        match identify(CWD, self.path.as_os_str(), AtFlags::empty()) {
             Ok(id) if held.id == Some(id) => Ok(held),
             Ok(_) => self.adopt(),
             Err(Errno::NOENT | Errno::NOTDIR) => Err(Trouble::Gone),
@@ -169,12 +170,15 @@ impl LogDir {
         if held.id.is_some() && held.id == new.id {
             return Ok(Arc::clone(&held));
         }
+        let was_known = held.id.is_some();
         *held = Arc::clone(&new);
         drop(held);
-        tracing::info!(
-            log_dir = %self.path.display(),
-            "{self} has been replaced: what its path leads to now is served"
-        );
+        if was_known && new.id.is_some() {
+            tracing::info!(
+                log_dir = %self.path.display(),
+                "{self} has been replaced: what its path leads to now is served"
+            );
+        }
         Ok(new)
     }
 
@@ -227,8 +231,12 @@ impl LogDir {
 }
 
 fn identify(at: impl AsFd, path: impl rustix::path::Arg, flags: AtFlags) -> Result<Id, Errno> {
-    let found = statx(at, path, flags, StatxFlags::INO)?;
-    Ok((found.stx_dev_major, found.stx_dev_minor, found.stx_ino))
+    // No server is asked: what it would say of a directory that is the same is no matter.
+    let flags = flags | AtFlags::STATX_DONT_SYNC;
+    let found = statx(at, path, flags, StatxFlags::INO | StatxFlags::MNT_ID)?;
+    let has_mount = found.stx_mask & StatxFlags::MNT_ID.bits() != 0;
+    let mount = if has_mount { found.stx_mnt_id } else { 0 };
+    Ok((found.stx_dev_major, found.stx_dev_minor, found.stx_ino, mount))
 }
 
 /// What it is called where its path must not be told.

@@ -95,6 +95,7 @@ pub struct Readahead<F: ReadAt> {
     queue: VecDeque<Slot<F::Read>>,
     /// Whether the last read had to wait for the disk.
     is_cold: bool,
+    is_torn: bool,
     waited: bool,
     block_wait: Duration,
 }
@@ -134,6 +135,7 @@ impl<F: ReadAt> Readahead<F> {
             help: None,
             queue: VecDeque::new(),
             is_cold: false,
+            is_torn: false,
             waited: false,
             block_wait: FIRST_BLOCK_WAIT,
         }
@@ -202,6 +204,11 @@ impl<F: ReadAt> Readahead<F> {
     /// Whether there are blocks enough for a second one of the same answer.
     pub fn has_room(&self) -> bool {
         self.pool.has_room()
+    }
+
+    /// Whether a block has come that was not read at one go, since this was last asked.
+    pub fn take_torn(&mut self) -> bool {
+        std::mem::take(&mut self.is_torn)
     }
 
     /// Whether something had to be waited for since this was last asked: others had a turn.
@@ -315,6 +322,8 @@ impl<F: ReadAt> Readahead<F> {
                 }
                 State::Read(Ok((len, mut block))) => {
                     slot.done += len;
+                    // The file may change between two reads, and under one that waits.
+                    self.is_torn |= slot.done != len || self.is_cold;
                     if slot.done >= span.len {
                         block.set_len(span.len);
                         block.leave_cold_place();

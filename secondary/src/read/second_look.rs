@@ -17,7 +17,7 @@
 
 use super::{ReadAt, ReadFailure, Readahead};
 use backscroll_shared::scan::{ReadPlan, Span};
-use rustix::fs::{Stat, fstat};
+use rustix::fs::{AtFlags, Stat, StatxFlags, StatxTimestamp, statx};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, SystemTime};
@@ -43,9 +43,32 @@ pub struct InodeState {
 }
 
 impl InodeState {
-    /// Of an open file. No disk is asked: the kernel holds the inode.
+    /// Of an open file, as the kernel knows it: no disk and no server is asked.
     pub fn of(file: &OwnedFd) -> io::Result<InodeState> {
-        Ok(InodeState::from(&fstat(file)?))
+        // Before the inode is: what changes meanwhile is not to look old.
+        let asked = SystemTime::now();
+        let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+        let found = statx(file, c"", flags, StatxFlags::BASIC_STATS)?;
+        let time = |time: StatxTimestamp| (time.tv_sec, u64::from(time.tv_nsec));
+        Ok(InodeState {
+            size: found.stx_size,
+            modified_seconds: found.stx_mtime.tv_sec,
+            times: [time(found.stx_mtime), time(found.stx_ctime)],
+            asked,
+        })
+    }
+
+    /// Of a file that was opened after `asked`.
+    pub fn new(stat: &Stat, asked: SystemTime) -> InodeState {
+        // Its type differs from one architecture to the other.
+        #[allow(clippy::useless_conversion, reason = "not on all of them")]
+        let nanos = |nanos| u64::try_from(nanos).unwrap_or(0);
+        InodeState {
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+            modified_seconds: stat.st_mtime,
+            times: [(stat.st_mtime, nanos(stat.st_mtime_nsec)), (stat.st_ctime, nanos(stat.st_ctime_nsec))],
+            asked,
+        }
     }
 
     /// Whether a change after this one was taken shows in a later one.
@@ -64,20 +87,6 @@ impl InodeState {
     }
 }
 
-impl From<&Stat> for InodeState {
-    fn from(stat: &Stat) -> InodeState {
-        // Its type differs from one architecture to the other.
-        #[allow(clippy::useless_conversion, reason = "not on all of them")]
-        let nanos = |nanos| u64::try_from(nanos).unwrap_or(0);
-        InodeState {
-            size: u64::try_from(stat.st_size).unwrap_or(0),
-            modified_seconds: stat.st_mtime,
-            times: [(stat.st_mtime, nanos(stat.st_mtime_nsec)), (stat.st_ctime, nanos(stat.st_ctime_nsec))],
-            asked: SystemTime::now(),
-        }
-    }
-}
-
 /// What is kept of a file that is read from its end to its start.
 #[derive(Debug)]
 pub struct SecondLook {
@@ -93,6 +102,8 @@ pub struct SecondLook {
     reached: u64,
     /// Reads that may have seen other bytes than the first one.
     later_reads: u64,
+    /// Whether there was one since the last look.
+    is_unproven: bool,
 }
 
 #[derive(Debug)]
@@ -111,6 +122,7 @@ impl SecondLook {
             blocks: 0,
             reached: opened.size,
             later_reads: 0,
+            is_unproven: false,
         }
     }
 
@@ -118,7 +130,7 @@ impl SecondLook {
     /// first one's end, and of the beginnings of blocks 0, 1, 2, 4, 8 and so on.
     pub fn take(&mut self, span: Span, block: &[u8]) {
         if self.blocks > 0 {
-            self.later_reads += 1;
+            self.has_read_more();
         }
         if span.offset >= self.reached {
             return;
@@ -134,9 +146,11 @@ impl SecondLook {
         self.blocks += 1;
     }
 
-    /// Bytes have been read that are not taken: those of the lines before a record.
+    /// Bytes have been read that are not taken, as those of the lines before a record, or the
+    /// first block has not been read at one go.
     pub fn has_read_more(&mut self) {
         self.later_reads += 1;
+        self.is_unproven = true;
     }
 
     fn keep(&mut self, offset: u64, bytes: &[u8]) {
@@ -151,6 +165,32 @@ impl SecondLook {
         if self.later_reads == 0 {
             return Ok(());
         }
+        self.before_more(readahead).await
+    }
+
+    /// The same before more is read than one block: that is of the file as it was, and what
+    /// follows may not be.
+    pub async fn before_more<F: ReadAt>(&mut self, readahead: &Readahead<F>) -> Result<(), ReadFailure> {
+        if self.blocks == 0 {
+            return Ok(());
+        }
+        self.compare(readahead, self.pieces.len()).await
+    }
+
+    /// The same before some of what was found leaves, where it cannot be taken back. A file that
+    /// is written to all the time is looked at as often: at its old end alone.
+    pub async fn before_leaving<F: ReadAt>(&mut self, readahead: &Readahead<F>) -> Result<(), ReadFailure> {
+        if !self.is_unproven {
+            return Ok(());
+        }
+        self.compare(readahead, 1).await
+    }
+
+    async fn compare<F: ReadAt>(
+        &mut self,
+        readahead: &Readahead<F>,
+        pieces: usize,
+    ) -> Result<(), ReadFailure> {
         // Before the pieces are read: what happens afterwards is seen by the next look.
         let stamp = readahead.file().inode_state().map_err(|source| ReadFailure::Io { offset: 0, source })?;
         if stamp.size < self.size {
@@ -158,14 +198,17 @@ impl SecondLook {
         }
         if !stamp.proves_unchanged(&self.proven) {
             let mut ahead = readahead.of_same_file(ReadPlan::new(0));
-            for Piece { offset, bytes } in &self.pieces {
+            for Piece { offset, bytes } in self.pieces.iter().take(pieces) {
                 let (_, block, _) = ahead.again(Span { offset: *offset, len: bytes.len() }).await?;
                 if block.as_ref() != &bytes[..] {
                     return Err(ReadFailure::Overwritten { offset: *offset });
                 }
             }
-            self.proven = stamp;
+            if pieces >= self.pieces.len() {
+                self.proven = stamp;
+            }
         }
+        self.is_unproven = false;
         Ok(())
     }
 }

@@ -58,10 +58,18 @@ impl<E: Engine> LogStream<E> {
     /// The records are out; what is left of the answer needs no block.
     pub(super) fn end(&mut self, verdict: Verdict) {
         self.park();
-        self.phase = Phase::Ended(match &self.encoding {
-            Encoding::Framed(framing) => framing.end(verdict, &mut self.frame),
-            Encoding::Plain(_) => verdict,
-        });
+        self.is_end_due = matches!(self.encoding, Encoding::Framed(_));
+        self.phase = Phase::Ended(verdict);
+    }
+
+    /// Writes the last frame of an answer to a merge, once that is known.
+    pub(super) fn write_end(&mut self) {
+        if let (Encoding::Framed(framing), Phase::Ended(verdict), true) =
+            (&self.encoding, &mut self.phase, self.is_end_due)
+        {
+            *verdict = framing.end(verdict.clone(), &mut self.frame);
+            self.is_end_due = false;
+        }
     }
 
     fn failed(&self, failure: &ReadFailure) -> Verdict {
@@ -96,8 +104,5 @@ pub(super) const DEADLINE: &str = Code::UpstreamTimeout.as_str();
 pub(super) const FILE_SHRUNK: &str = "file_shrunk";
 
 pub(super) fn code_of(code: &str) -> Code {
-    [Code::Overloaded, Code::UpstreamTimeout]
-        .into_iter()
-        .find(|known| known.as_str() == code)
-        .unwrap_or(Code::IoError)
+    Code::known(code).unwrap_or(Code::IoError)
 }
