@@ -57,6 +57,8 @@ impl ReadAt for InlineFile {
         None
     }
 
+    fn forget(&self, _: Span) {}
+
     fn inode_state(&self) -> io::Result<InodeState> {
         InodeState::of(&self.0)
     }

@@ -62,6 +62,9 @@ pub trait ReadAt: Clone + 'static {
     /// Starts to do the same, however long it takes.
     fn read_at(&self, block: Block, span: Span, done: usize, cache: CacheUse) -> Self::Read;
 
+    /// Lets what was read of a span leave the page cache.
+    fn forget(&self, span: Span);
+
     /// What its inode says now.
     fn inode_state(&self) -> io::Result<InodeState>;
 

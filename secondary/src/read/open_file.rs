@@ -3,9 +3,11 @@
 //! is refused is asked for once, and not with each read.
 
 use super::CacheUse;
+use backscroll_shared::scan::Span;
 use rustix::fs::{Advice, fadvise};
 use rustix::io::{Errno, ReadWriteFlags, pread, preadv2};
 use std::io::{self, IoSliceMut};
+use std::num::NonZeroU64;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -113,6 +115,14 @@ impl OpenFile {
             self.refuses_dontcache();
         }
         Ok(pread(&self.fd, memory, offset)?)
+    }
+
+    /// Lets the pages of a span leave the page cache. The kernel may keep them: it is advice.
+    pub fn forget(&self, span: Span) {
+        let len = NonZeroU64::new(span.len as u64);
+        if let Err(error) = fadvise(&self.fd, span.offset, len, Advice::DontNeed) {
+            tracing::debug!(%error, "what was read again stays in the page cache");
+        }
     }
 
     fn preadv2(&self, memory: &mut [u8], offset: u64, flags: ReadWriteFlags) -> Result<usize, Errno> {

@@ -95,9 +95,20 @@ pub struct Readahead<F: ReadAt> {
     queue: VecDeque<Slot<F::Read>>,
     /// Whether the last read had to wait for the disk.
     is_cold: bool,
-    is_torn: bool,
+    last: LastBlock,
+    /// A block of the disk that is in the page cache because it was read again.
+    kept: Option<Span>,
     waited: bool,
     block_wait: Duration,
+}
+
+/// The block that was handed out last.
+#[derive(Debug, Default)]
+struct LastBlock {
+    /// It was not read at one go.
+    is_torn: bool,
+    /// It had to be waited for.
+    was_cold: bool,
 }
 
 #[derive(Debug)]
@@ -135,7 +146,8 @@ impl<F: ReadAt> Readahead<F> {
             help: None,
             queue: VecDeque::new(),
             is_cold: false,
-            is_torn: false,
+            last: LastBlock::default(),
+            kept: None,
             waited: false,
             block_wait: FIRST_BLOCK_WAIT,
         }
@@ -166,6 +178,9 @@ impl<F: ReadAt> Readahead<F> {
 
     /// The next block, or nothing after the file's start. May be dropped and called again.
     pub async fn next(&mut self) -> Result<Option<Fed>, ReadFailure> {
+        if let Some(span) = self.kept.take() {
+            self.file.forget(span);
+        }
         if self.queue.is_empty() && self.plan.is_over() {
             return Ok(None);
         }
@@ -182,9 +197,17 @@ impl<F: ReadAt> Readahead<F> {
     }
 
     /// Reads a block again that the scan gave back. Follows [`Readahead::park`].
+    ///
+    /// A slow client takes a small part of a block at a time. What came from the disk stays in
+    /// the page cache until it has all of it, and is not read from the disk for each part.
     pub async fn again(&mut self, span: Span) -> Result<Fed, ReadFailure> {
         if self.queue.front().is_none_or(|slot| slot.span != span) {
-            self.queue.push_front(self.slot(span));
+            let mut slot = self.slot(span);
+            if slot.cache == CacheUse::LeaveAsFound && (self.last.was_cold || self.kept == Some(span)) {
+                slot.cache = CacheUse::Keep;
+                self.kept = Some(span);
+            }
+            self.queue.push_front(slot);
         }
         self.finish_front().await
     }
@@ -208,7 +231,7 @@ impl<F: ReadAt> Readahead<F> {
 
     /// Whether a block has come that was not read at one go, since this was last asked.
     pub fn take_torn(&mut self) -> bool {
-        std::mem::take(&mut self.is_torn)
+        std::mem::take(&mut self.last.is_torn)
     }
 
     /// Whether something had to be waited for since this was last asked: others had a turn.
@@ -314,6 +337,7 @@ impl<F: ReadAt> Readahead<F> {
             let span = slot.span;
             match std::mem::replace(&mut slot.state, State::Planned) {
                 State::Examined(block, hits) => {
+                    self.last.was_cold = false;
                     self.queue.pop_front();
                     return Ok((span, block, Some(hits)));
                 }
@@ -323,11 +347,12 @@ impl<F: ReadAt> Readahead<F> {
                 State::Read(Ok((len, mut block))) => {
                     slot.done += len;
                     // The file may change between two reads, and under one that waits.
-                    self.is_torn |= slot.done != len || self.is_cold;
+                    self.last.is_torn |= slot.done != len || self.is_cold;
                     if slot.done >= span.len {
                         block.set_len(span.len);
                         block.leave_cold_place();
                         self.queue.pop_front();
+                        self.last.was_cold = self.is_cold;
                         self.block_wait = BLOCK_WAIT;
                         return Ok((span, block, None));
                     }

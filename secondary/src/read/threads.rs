@@ -78,6 +78,10 @@ impl ReadAt for PooledFile {
         None
     }
 
+    fn forget(&self, span: Span) {
+        self.0.forget(span);
+    }
+
     fn inode_state(&self) -> io::Result<InodeState> {
         InodeState::of(self.0.fd())
     }

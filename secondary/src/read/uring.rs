@@ -156,6 +156,10 @@ impl ReadAt for UringFile {
         UringRead { read: submit(&file, block, span, done, flag), file, span, done, flag }
     }
 
+    fn forget(&self, span: Span) {
+        self.file.forget(span);
+    }
+
     fn inode_state(&self) -> io::Result<InodeState> {
         InodeState::of(self.file.fd())
     }

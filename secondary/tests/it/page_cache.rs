@@ -200,8 +200,12 @@ fn read_again_and_again<E: Engine>(engine: E, path: &Path) {
         while let Some((span, block, _)) = readahead.next().await.unwrap() {
             drop(block);
             readahead.park();
-            drop(readahead.again(span).await.unwrap());
-            readahead.park();
+            for _ in 0..2 {
+                drop(readahead.again(span).await.unwrap());
+                readahead.park();
+            }
+            let (from, len) = (usize::try_from(span.offset).unwrap(), span.len);
+            assert!(cached(path, from..from + len) >= len, "it is not read from the disk each time");
             let mut before = readahead.of_same_file(ReadPlan::new(span.offset));
             for _ in 0..3 {
                 drop(before.next().await.unwrap());

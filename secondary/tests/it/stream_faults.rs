@@ -51,6 +51,8 @@ impl ReadAt for FaultyFile {
         None
     }
 
+    fn forget(&self, _: Span) {}
+
     fn inode_state(&self) -> io::Result<InodeState> {
         Ok(stamp())
     }
@@ -198,6 +200,8 @@ fn a_read_that_is_tried_again_survives_being_given_up_while_it_waits_for_a_block
         fn shared(&self) -> Option<Arc<OpenFile>> {
             None
         }
+
+        fn forget(&self, _: Span) {}
 
         fn inode_state(&self) -> io::Result<InodeState> {
             Ok(stamp())
