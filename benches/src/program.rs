@@ -158,13 +158,21 @@ pub fn raise_file_limit() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
+const SERVERS: [&str; 2] = ["backscroll-secondary", "backscroll-primary"];
+
 /// Builds a program of this workspace beside the one that runs, so that no older one is
 /// measured. Does nothing where cargo finds it fresh.
 pub fn build(name: &str) -> Result<()> {
     let profile_dir = profile_dir()?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "-p", name]).env("CARGO_TARGET_DIR", profile_dir.with_file_name(""));
+    command.args(["build", "--quiet"]).env("CARGO_TARGET_DIR", profile_dir.with_file_name(""));
+    // Both servers at once, as the packages are built: alone, each would have dependencies with
+    // other features, and all of them would be compiled once more.
+    let together: &[&str] = if SERVERS.contains(&name) { &SERVERS } else { &[name] };
+    for package in together {
+        command.args(["-p", package]);
+    }
     // The folder of the profile `dev` is called otherwise.
     if profile_dir.file_name() == Some(OsStr::new("release")) {
         command.arg("--release");
