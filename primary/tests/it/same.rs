@@ -1,7 +1,7 @@
 //! One host at two addresses, or under two names.
 
 use crate::discovery::{LONG, file, from_file};
-use crate::liar::{COMPLETE, Liar, Step, TEXT, chunk, end, foreign, head, ready, whole};
+use crate::liar::{COMPLETE, Liar, Step, TEXT, chunk, end, foreign, head, ready, whole, with_id};
 use crate::{Primary, configured, primary};
 use backscroll_primary::fleet::file::FleetFile;
 use backscroll_shared::scan::Record;
@@ -118,6 +118,23 @@ async fn who_poses_as_a_configured_host_does_not_take_its_place() {
         assert_eq!((got.exit, got.out.as_str()), (0, "web1\thonest\n"), "{got:?}");
         // It is to be seen that somebody says so.
         primary.until("/hosts", |got| got.out.contains(&format!("also at {}", poser.url()))).await;
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_has_moved_to_another_secondary_hides_nobody() {
+    let node1 = Liar::named("node1", frames(&["one"])).await;
+    let node2 = Liar::named("node2", frames(&["two"])).await;
+    // When it was looked at, the first node answered there; by now the second one does.
+    let active = Liar::posing(node1.instance, "active", with_id(frames(&["two"]), node2.instance)).await;
+    for name in ["active", "zz"] {
+        let hosts = [(name, active.url()), ("node1", node1.url()), ("node2", node2.url())];
+        let primary = primary(configured(&hosts)).await;
+        primary.until("/hosts", |got| got.out.contains("also at ")).await;
+        let got = primary.curl("/logs?filename=a", &[]).await;
+        let mut lines: Vec<&str> = got.out.lines().filter_map(|line| line.split('\t').nth(1)).collect();
+        lines.sort_unstable();
+        assert_eq!((got.exit, lines), (0, vec!["one", "two"]), "{got:?}");
     }
 }
 
