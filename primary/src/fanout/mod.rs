@@ -279,6 +279,11 @@ impl Fanout {
         }
     }
 
+    /// Whether this verdict spoils the records of a host that are out already.
+    fn is_tainted(&self, index: usize, verdict: &Verdict) -> bool {
+        self.delivered[index].lines > 0 && verdict::spoils(verdict)
+    }
+
     /// What was wanted is out. A host that is still read has delivered its part.
     fn stop(&mut self) {
         // One that has said all of it already has said what it read, too.
@@ -288,8 +293,8 @@ impl Fanout {
             }
             while let Some(event) = source.next_at_hand() {
                 if let Event::Ended(verdict) = event {
-                    // A failure behind what was wanted has cost nothing.
-                    if !verdict.is_failure() {
+                    // Any other failure behind what was wanted has cost nothing.
+                    if !verdict.is_failure() || self.is_tainted(source.index, &verdict) {
                         self.verdicts.insert(source.name().to_owned(), verdict);
                     }
                     break;

@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 /// Hosts that a text names; the others are counted.
 const NAMED: usize = 5;
 
+/// A secondary's code for a file that was truncated while it was read.
+const FILE_SHRUNK: &str = "file_shrunk";
+
 /// What is answered with its own status where it is what all that failed have said; the
 /// others are 502.
 const PASSED_ON: [Code; 2] = [Code::UpstreamTimeout, Code::BadParameter];
@@ -51,6 +54,12 @@ pub fn problem(
     let shared = PASSED_ON.into_iter().find(|code| shared && code.as_str() == failure.code);
     let code = shared.unwrap_or(Code::UpstreamUnreachable);
     Some(Problem::new(code, failure.detail).on_host(&hosts_failed(hosts)))
+}
+
+/// Whether this verdict is about all records of its host, not only about those that follow: a
+/// file that was truncated while it was read may have given lines that never stood in it.
+pub fn spoils(verdict: &Verdict) -> bool {
+    verdict.error.as_ref().is_some_and(|error| error.code == FILE_SHRUNK)
 }
 
 /// The verdicts on what belongs to the fleet and could not be asked, each with its reason.

@@ -287,3 +287,30 @@ async fn a_failure_behind_what_was_wanted_costs_nothing() {
         assert_eq!(answer.trailers["log-lines"], "2");
     }
 }
+
+#[tokio::test]
+async fn a_file_that_shrank_taints_what_came_of_it_also_behind_what_was_wanted() {
+    let say = |entries: &[Entry], verdict: &Verdict| {
+        vec![frames_head(), Step::Say(body(&ended(entries, verdict))), end("")]
+    };
+    let shrunk = Verdict::failed("file_shrunk", "it was cut".to_owned());
+    let whole = Liar::new(say(&entries(0, 5), &Verdict::new(Status::Complete))).await;
+    // Its first two are among the three that are delivered, or none of them is.
+    for (theirs, is_tainted) in [(entries(1, 5), true), (entries(1, 9).split_off(6), false)] {
+        let liar = Liar::new(say(&theirs, &shrunk)).await;
+        let primary = primary(crate::configured(&[("h1", whole.url()), ("h2", liar.url())])).await;
+        for on_error in ["report", "ignore", "fail"] {
+            let target = format!("{TARGET}&n=3&on_error={on_error}");
+            let answer = get(primary.address, &target, "TE: trailers\r\n").await;
+            if is_tainted && on_error == "fail" {
+                assert_eq!((answer.status, answer.fields["log-hosts-failed"].as_str()), (502, "h2"));
+                continue;
+            }
+            let status = if is_tainted { "partial" } else { "complete" };
+            assert_eq!(answer.trailers["log-status"], status, "{on_error} {answer:?}");
+            assert_eq!(answer.trailers["log-lines"], "3");
+            let failed = answer.trailers.get("log-hosts-failed").map(String::as_str);
+            assert_eq!(failed, is_tainted.then_some("h2"));
+        }
+    }
+}
