@@ -25,8 +25,9 @@ impl Fanout {
     /// The hosts that are known to have failed, for `Log-Hosts-Failed` in the answer's head;
     /// empty where none is.
     pub fn failed_so_far(&mut self) -> String {
-        self.told = failures(self.verdicts.values());
-        hosts_failed(&self.verdicts)
+        let verdicts = self.all_verdicts();
+        self.told = failures(verdicts.values());
+        hosts_failed(&verdicts)
     }
 
     /// All of the answer, where it has ended, as it should, and its client reads no trailers:

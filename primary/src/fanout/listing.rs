@@ -70,12 +70,14 @@ enum Phase {
 }
 
 impl Listing {
-    /// Of these hosts, by name, each with its answer. A problem where none of them has one.
+    /// Of these hosts, by name, each with its answer, and of what belongs to the fleet and could
+    /// not be asked. A problem where none of them has one.
     pub fn new(
         format: ListFormat,
         trailers: bool,
         is_bare: bool,
         answers: Vec<(Arc<Host>, Answered)>,
+        missing: &BTreeMap<String, String>,
     ) -> Result<Listing, Problem> {
         let mut twins = Twins::new(answers.iter().map(|(host, _)| host.is_given));
         for (index, (_, answer)) in answers.iter().enumerate() {
@@ -100,6 +102,8 @@ impl Listing {
             };
             verdicts.insert(host, verdict);
         }
+        // Last, so that no host of the same name hides one of them.
+        verdicts.extend(super::verdict::missing(missing));
         if parts.is_empty()
             && let Some(problem) = super::verdict::problem(&verdicts, verdicts.len(), OnError::default(), "")
         {
@@ -115,11 +119,6 @@ impl Listing {
             verdicts,
             phase: Phase::Entries,
         })
-    }
-
-    /// Says of what belongs to the fleet, and could not be asked, that its files are missing.
-    pub fn misses(&mut self, missing: &BTreeMap<String, String>) {
-        self.verdicts.extend(super::verdict::missing(missing));
     }
 
     /// The hosts that are known to have failed; empty where none is.

@@ -86,6 +86,9 @@ pub struct Fanout {
     twins: Twins,
     /// What each host has delivered, and its verdict once it has ended.
     verdicts: BTreeMap<String, Verdict>,
+    /// The verdicts on what could not be asked. Apart, so that no host of the same name hides
+    /// one of them.
+    missing: BTreeMap<String, Verdict>,
     delivered: Vec<Delivered>,
     out: Vec<u8>,
     records: u64,
@@ -147,6 +150,7 @@ impl Fanout {
             delivered: vec![Delivered::default(); names.len()],
             names,
             verdicts: BTreeMap::new(),
+            missing: BTreeMap::new(),
             out: Vec::new(),
             records: 0,
             state: State::Merging,
@@ -156,7 +160,14 @@ impl Fanout {
 
     /// Says of what belongs to the fleet, and could not be asked, that its records are missing.
     pub fn misses(&mut self, missing: &BTreeMap<String, String>) {
-        self.verdicts.extend(verdict::missing(missing));
+        self.missing.extend(verdict::missing(missing));
+    }
+
+    /// All verdicts so far.
+    fn all_verdicts(&self) -> BTreeMap<String, Verdict> {
+        let mut all = self.verdicts.clone();
+        all.extend(self.missing.clone());
+        all
     }
 
     /// Goes on until there is something to send, or until every host has begun to answer and
@@ -173,12 +184,12 @@ impl Fanout {
             return Ok(());
         }
         let is_over = !matches!(self.state, State::Merging);
-        let is_doomed =
-            self.wish.on_error == OnError::Fail && self.verdicts.values().any(Verdict::is_failure);
+        let verdicts = self.all_verdicts();
+        let is_doomed = self.wish.on_error == OnError::Fail && verdicts.values().any(Verdict::is_failure);
         if !(is_over || is_doomed) {
             return Ok(());
         }
-        verdict::problem(&self.verdicts, self.twins.len(), self.wish.on_error, &self.file).map_or(Ok(()), Err)
+        verdict::problem(&verdicts, self.twins.len(), self.wish.on_error, &self.file).map_or(Ok(()), Err)
     }
 
     /// Works until there is something to send, or the records are out. What has been merged
@@ -317,7 +328,7 @@ impl Fanout {
                 verdict.truncated_lines = delivered.truncated_lines;
             }
         }
-        let mut verdict = verdict::overall(self.verdicts.clone(), self.twins.len(), self.wish.on_error);
+        let mut verdict = verdict::overall(self.all_verdicts(), self.twins.len(), self.wish.on_error);
         // Those of hosts included on which there is no verdict, as others failed the request.
         verdict.lines = self.delivered.iter().map(|of| of.lines).fold(0, u64::saturating_add);
         verdict.truncated_lines =

@@ -11,7 +11,7 @@ use std::fs;
 use tempfile::TempDir;
 
 /// Frames of these lines.
-fn frames(lines: &[&str]) -> Vec<Step> {
+pub(crate) fn frames(lines: &[&str]) -> Vec<Step> {
     let (mut encoder, mut out) = (Encoder::default(), Vec::new());
     for line in lines {
         let record = Record { offset: 0, bytes: line.as_bytes(), lines: 1, truncated_lines: 0, older: &[] };
