@@ -51,6 +51,8 @@ impl Fanout {
 
     /// The next piece of the body. May be dropped and called again.
     pub async fn next_frame(&mut self) -> Option<Result<Frame<Bytes>, Incomplete>> {
+        // The time that the client took is no host's.
+        self.lateness.went_on();
         self.fill().await;
         if !self.out.is_empty() {
             let data = std::mem::take(&mut self.out);

@@ -210,7 +210,14 @@ impl Fanout {
             };
             match pulled {
                 Ok(Some((source, _))) if self.is_left(source.index) => {}
-                Ok(Some((source, event))) => self.take(source, event),
+                Ok(Some((source, event))) => {
+                    let is_mark = matches!(event, Event::Mark(_));
+                    self.take(source, event);
+                    // Marks alone do not keep the records of the others waiting.
+                    if is_mark && self.lateness.is_due() {
+                        self.late();
+                    }
+                }
                 Ok(None) => self.end(),
                 Err(_) => self.late(),
             }

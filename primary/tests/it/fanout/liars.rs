@@ -314,3 +314,27 @@ async fn a_file_that_shrank_taints_what_came_of_it_also_behind_what_was_wanted()
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_sends_nothing_but_marks_does_not_cost_the_others_their_records() {
+    let mut encoder = Encoder::default();
+    let [first, again] = [(); 2].map(|()| {
+        let mut mark = Vec::new();
+        encoder.mark(super::NEWEST + super::SECOND, &mut mark);
+        mark
+    });
+    let now_and_then = vec![[Step::Wait(Duration::from_millis(5)), Step::Say(body(&again))]; 1000].concat();
+    for marks in [now_and_then, vec![Step::Flood(body(&again.repeat(1000)))]] {
+        let marks = [vec![Step::Say(body(&first))], marks].concat();
+        let honest = Simulated::new("h0", entries(0, 5), Fault::None);
+        let liar = Liar::new([vec![frames_head()], marks].concat()).await;
+        let mut config = super::quick_of(&[("h0", honest.url()), ("h1", liar.url())]);
+        config.times.request = Duration::from_secs(4);
+        let primary = primary(config).await;
+        let answer = get(primary.address, TARGET, "TE: trailers\r\n").await;
+        assert_eq!(answer.text().lines().count(), 5, "{answer:?}");
+        assert_eq!(answer.trailers["log-status"], "partial");
+        assert_eq!(answer.trailers["log-hosts-failed"], "h1");
+        assert!(answer.trailers["log-error"].starts_with("upstream_timeout: "), "{answer:?}");
+    }
+}
