@@ -97,7 +97,8 @@ impl Listing {
                     parts.push_back(Part { host: host.clone(), is_bare, pieces });
                     Verdict::new(Status::Complete)
                 }
-                Ok((_, Answer::Refused(refusal))) => refusal.into_verdict(&host),
+                // That there are no files is an empty listing: no refusal says it.
+                Ok((_, Answer::Refused(refusal))) => refusal.into_failure(&host),
                 Err(problem) => super::source::verdict_of(&problem),
             };
             verdicts.insert(host, verdict);
@@ -217,6 +218,9 @@ impl Listing {
             self.held.advance(1);
             let Some(Part { host, is_bare, .. }) = self.parts.front() else { break };
             if self.format == ListFormat::Text {
+                if !is_file(&line) {
+                    return Err("sent what is no list of files");
+                }
                 if !is_bare {
                     out.extend_from_slice(host.as_bytes());
                     out.push(b'\t');
@@ -243,6 +247,16 @@ impl Listing {
         }
         if self.held.len() > ENTRY_BYTES { Err("sent an entry that is too long") } else { Ok(()) }
     }
+}
+
+/// Whether a line of text is a file's: its size, when it was modified, and its name, each with
+/// something in it. A secondary leaves out names with control bytes.
+fn is_file(line: &[u8]) -> bool {
+    let mut columns = 0;
+    line.split(|b| *b == b'\t').all(|column| {
+        columns += 1;
+        !column.is_empty() && !column.iter().any(u8::is_ascii_control)
+    }) && columns == 3
 }
 
 /// Whether the trailers of a listing say that it is not all of it. A secondary sends none; in
