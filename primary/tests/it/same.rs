@@ -60,13 +60,13 @@ async fn a_host_of_two_sources_is_one_by_its_configured_name() {
 #[tokio::test]
 async fn two_names_of_one_host_are_each_asked_alone() {
     let liar =
-        Liar::at("127.0.0.1:0", Some(&ready("x")), vec![head(TEXT), chunk("a\n"), end(COMPLETE)]).await;
+        Liar::at("127.0.0.1:0", Some(&ready("x")), vec![head(TEXT), chunk("1\t2\ta\n"), end(COMPLETE)]).await;
     let primary = primary(configured(&[("web1", liar.url()), ("web2", liar.other_url())])).await;
     for name in ["web1", "web2", "web1", "web2"] {
         let got = primary.curl(&format!("/logs?filename=a&hostname={name}"), &[]).await;
-        assert_eq!((got.exit, got.out.as_str()), (0, "a\n"), "{got:?}");
+        assert_eq!((got.exit, got.out.as_str()), (0, "1\t2\ta\n"), "{got:?}");
         let got = primary.curl(&format!("/files?hostname={name}"), &[]).await;
-        assert_eq!((got.exit, got.out.as_str()), (0, "a\n"), "{got:?}");
+        assert_eq!((got.exit, got.out.as_str()), (0, "1\t2\ta\n"), "{got:?}");
     }
     let got = primary.curl("/hosts", &[]).await;
     assert_eq!(
@@ -142,7 +142,13 @@ async fn an_address_that_has_moved_to_another_secondary_hides_nobody() {
 async fn the_list_says_why_a_host_is_not_ready_and_what_it_warns_of() {
     let said = |ready: bool, reason: serde_json::Value, warnings: serde_json::Value| {
         let status = if ready { "200 OK" } else { "503 Service Unavailable" };
-        let body = serde_json::json!({ "ready": ready, "reason": reason, "warnings": warnings });
+        let body = serde_json::json!({
+            "ready": ready,
+            "version": "9\u{1b}[2J\n",
+            "io_engine": "\u{202e}gniru",
+            "reason": reason,
+            "warnings": warnings,
+        });
         whole(status, "Content-Type: application/json\r\n", &body.to_string())
     };
     let reason = "the log\tdirectory\r\n\u{1b}[31m is empty";
@@ -170,6 +176,8 @@ async fn the_list_says_why_a_host_is_not_ready_and_what_it_warns_of() {
     assert_eq!((lines[4][2], column(4)), ("not_ready", None));
     assert_eq!((lines[5][2], column(5)), ("unreachable", Some("what answers at this URL is no secondary")));
     let rows = rows(&primary).await;
+    assert_eq!(rows[0]["version"], "9 [2J ");
+    assert_eq!(rows[0]["io_engine"], " gniru");
     assert_eq!(rows[0]["reason"], "the log directory   [31m is empty");
     assert_eq!(rows[1]["warnings"], serde_json::json!(["TZ is unknown"]));
     assert!(rows[2]["reason"].is_null() && rows[2]["warnings"] == serde_json::json!([]));
