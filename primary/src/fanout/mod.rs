@@ -25,7 +25,7 @@ use crate::upstream::Upstream;
 use backscroll_shared::query::{LogQuery, OnError};
 use backscroll_shared::wire::problem::{Code, Problem};
 use backscroll_shared::wire::verdict::{Status, Verdict};
-use backscroll_shared::wire::{Format, frames::Framed, ndjson};
+use backscroll_shared::wire::{Format, frames::Framed};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
 use http::Method;
@@ -295,54 +295,5 @@ impl Fanout {
                 }
             }
         }
-    }
-
-    /// Whether this verdict spoils the records of a host that are out already.
-    fn is_tainted(&self, index: usize, verdict: &Verdict) -> bool {
-        self.delivered[index].lines > 0 && verdict::spoils(verdict)
-    }
-
-    /// What was wanted is out. A host that is still read has delivered its part.
-    fn stop(&mut self) {
-        // One that has said all of it already has said what it read, too.
-        for (mut source, _) in std::mem::replace(&mut self.merge, Merge::new(0)).into_items() {
-            if self.is_left(source.index) {
-                continue;
-            }
-            while let Some(event) = source.next_at_hand() {
-                if let Event::Ended(verdict) = event {
-                    // Any other failure behind what was wanted has cost nothing.
-                    if !verdict.is_failure() || self.is_tainted(source.index, &verdict) {
-                        self.verdicts.insert(source.name().to_owned(), verdict);
-                    }
-                    break;
-                }
-            }
-        }
-        for (_, name) in self.names.iter().enumerate().filter(|(index, _)| !self.twins.is_left(*index)) {
-            self.verdicts.entry(name.clone()).or_insert_with(|| Verdict::new(Status::Complete));
-        }
-        self.end();
-    }
-
-    /// The records are out, or are given up: every host that is still read is left.
-    fn end(&mut self) {
-        self.merge = Merge::new(0);
-        self.pulls = FuturesUnordered::new();
-        for (name, delivered) in self.names.iter().zip(&self.delivered) {
-            if let Some(verdict) = self.verdicts.get_mut(name) {
-                verdict.lines = delivered.lines;
-                verdict.truncated_lines = delivered.truncated_lines;
-            }
-        }
-        let mut verdict = verdict::overall(self.all_verdicts(), self.twins.len(), self.wish.on_error);
-        // Those of hosts included on which there is no verdict, as others failed the request.
-        verdict.lines = self.delivered.iter().map(|of| of.lines).fold(0, u64::saturating_add);
-        verdict.truncated_lines =
-            self.delivered.iter().map(|of| of.truncated_lines).fold(0, u64::saturating_add);
-        if self.wish.format == Format::Ndjson {
-            self.out.extend_from_slice(&ndjson::end(&verdict));
-        }
-        self.state = State::Ended(verdict);
     }
 }
