@@ -212,7 +212,9 @@ impl Health {
     /// A probe was answered by this secondary.
     fn probed(&self, state: State, instance: Instance, readiness: &Readiness) {
         self.contact_ms.store(Timestamp::now().as_millisecond(), Relaxed);
-        let said = |text: &Option<String>| text.clone().filter(|text| text.len() <= SAID_BYTES);
+        let said = |text: &Option<String>| {
+            text.as_deref().filter(|text| text.len() <= SAID_BYTES).map(|text| line(text, SAID_BYTES))
+        };
         *locked(&self.instance) = Some(instance);
         let mut seen = locked(&self.seen);
         seen.state = state;

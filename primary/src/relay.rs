@@ -34,6 +34,8 @@ const GATHERING_TURNS: usize = 2;
 pub struct Wish {
     /// The name of the host that is passed through.
     pub host: String,
+    /// The file that is asked for.
+    pub file: Vec<u8>,
     /// How the records are written.
     pub format: Format,
     /// Whether the client reads the verdict from trailers.
@@ -82,7 +84,7 @@ impl Relay {
     /// Passes `upstream` on.
     pub fn new(wish: Wish, upstream: Pieces) -> Relay {
         let beginning = match wish.format {
-            Format::Ndjson => ndjson::beginning(&wish.host),
+            Format::Ndjson => ndjson::beginning(&wish.host, &wish.file),
             Format::Text | Format::Frames => Vec::new(),
         };
         Relay {
@@ -179,21 +181,28 @@ impl Relay {
         Ok(())
     }
 
-    /// Bytes of the lines before the first one that does not begin like a record. The first
-    /// line began with what is held, and each has its end here.
+    /// Bytes of the lines before the first one that is no record, as far as can be seen without
+    /// reading it as JSON. The first line began with what is held, and each has its end here.
     fn sound(&self, lines: &[u8]) -> usize {
         let beginning = &self.beginning[..];
         if beginning.is_empty() {
             return lines.len();
         }
-        let first = self.held.iter().chain(lines).take(beginning.len());
-        if !first.eq(beginning) {
+        let is_record = |line: &[u8]| line.strip_prefix(beginning).is_some_and(ndjson::goes_on);
+        let first = self.held.iter().chain(lines).copied().take(beginning.len() + ndjson::GOES_ON_BYTES);
+        if has_control(&self.held) || !is_record(&first.collect::<Vec<u8>>()) {
             return 0;
         }
-        let starts = memchr::memchr_iter(b'\n', lines).map(|feed| feed + 1);
-        let mut odd = starts.filter(|start| !lines[*start..].starts_with(beginning));
+        let mut sound = lines;
+        if has_control(lines) {
+            // A client that ends lines there would take the rest for another one.
+            let at = lines.iter().position(|b| is_control(*b)).unwrap_or_default();
+            sound = &lines[..memchr::memrchr(b'\n', &lines[..at]).map_or(0, |feed| feed + 1)];
+        }
+        let starts = memchr::memchr_iter(b'\n', sound).map(|feed| feed + 1);
+        let mut odd = starts.filter(|start| !is_record(&sound[*start..]));
         // The last one found is where the next piece goes on.
-        odd.next().unwrap_or(lines.len())
+        odd.next().unwrap_or(sound.len())
     }
 
     /// Takes what the host sends next.
@@ -283,6 +292,16 @@ impl Relay {
         };
         Failure { code: code.as_str().to_owned(), detail }
     }
+}
+
+/// Whether there is a control byte in lines of JSON, where each is escaped. All of it is looked
+/// at, without a branch: that is faster than to stop at the first.
+fn has_control(lines: &[u8]) -> bool {
+    lines.iter().fold(false, |has, byte| has | is_control(*byte))
+}
+
+fn is_control(byte: u8) -> bool {
+    byte < 0x20 && byte != b'\n'
 }
 
 impl Body for Relay {

@@ -11,22 +11,75 @@
 //! not enough where there is nothing to see of it: an empty answer whose head names nobody
 //! looks as if nothing matched anywhere, so it is cut.
 
-use super::{Fanout, State};
+use super::merge::Merge;
+use super::source::Event;
+use super::{Fanout, State, verdict};
 use crate::relay::Incomplete;
 use axum::body::Body;
 use backscroll_shared::query::OnError;
-use backscroll_shared::wire::Format;
 use backscroll_shared::wire::verdict::{Status, Verdict, hosts_failed};
+use backscroll_shared::wire::{Format, ndjson};
 use bytes::Bytes;
+use futures_util::stream::FuturesUnordered;
 use http_body::Frame;
 use http_body_util::StreamBody;
 
 impl Fanout {
+    /// Whether this verdict spoils the records of a host that are out already.
+    fn is_tainted(&self, index: usize, verdict: &Verdict) -> bool {
+        self.delivered[index].lines > 0 && verdict::spoils(verdict)
+    }
+
+    /// What was wanted is out. A host that is still read has delivered its part.
+    pub(super) fn stop(&mut self) {
+        // One that has said all of it already has said what it read, too.
+        for (mut source, _) in std::mem::replace(&mut self.merge, Merge::new(0)).into_items() {
+            if self.is_left(source.index) {
+                continue;
+            }
+            while let Some(event) = source.next_at_hand() {
+                if let Event::Ended(verdict) = event {
+                    // Any other failure behind what was wanted has cost nothing.
+                    if !verdict.is_failure() || self.is_tainted(source.index, &verdict) {
+                        self.verdicts.insert(source.name().to_owned(), verdict);
+                    }
+                    break;
+                }
+            }
+        }
+        for (_, name) in self.names.iter().enumerate().filter(|(index, _)| !self.twins.is_left(*index)) {
+            self.verdicts.entry(name.clone()).or_insert_with(|| Verdict::new(Status::Complete));
+        }
+        self.end();
+    }
+
+    /// The records are out, or are given up: every host that is still read is left.
+    pub(super) fn end(&mut self) {
+        self.merge = Merge::new(0);
+        self.pulls = FuturesUnordered::new();
+        for (name, delivered) in self.names.iter().zip(&self.delivered) {
+            if let Some(verdict) = self.verdicts.get_mut(name) {
+                verdict.lines = delivered.lines;
+                verdict.truncated_lines = delivered.truncated_lines;
+            }
+        }
+        let mut verdict = verdict::overall(self.all_verdicts(), self.twins.len(), self.wish.on_error);
+        // Those of hosts included on which there is no verdict, as others failed the request.
+        verdict.lines = self.delivered.iter().map(|of| of.lines).fold(0, u64::saturating_add);
+        verdict.truncated_lines =
+            self.delivered.iter().map(|of| of.truncated_lines).fold(0, u64::saturating_add);
+        if self.wish.format == Format::Ndjson {
+            self.out.extend_from_slice(&ndjson::end(&verdict));
+        }
+        self.state = State::Ended(verdict);
+    }
+
     /// The hosts that are known to have failed, for `Log-Hosts-Failed` in the answer's head;
     /// empty where none is.
     pub fn failed_so_far(&mut self) -> String {
-        self.told = failures(self.verdicts.values());
-        hosts_failed(&self.verdicts)
+        let verdicts = self.all_verdicts();
+        self.told = failures(verdicts.values());
+        hosts_failed(&verdicts)
     }
 
     /// All of the answer, where it has ended, as it should, and its client reads no trailers:
@@ -50,6 +103,8 @@ impl Fanout {
 
     /// The next piece of the body. May be dropped and called again.
     pub async fn next_frame(&mut self) -> Option<Result<Frame<Bytes>, Incomplete>> {
+        // The time that the client took is no host's.
+        self.lateness.went_on();
         self.fill().await;
         if !self.out.is_empty() {
             let data = std::mem::take(&mut self.out);

@@ -23,6 +23,8 @@ pub(super) struct Lateness {
     /// When the last part of the time begins, and how long a host may then take.
     last_from: Instant,
     patience: Duration,
+    /// Since when the answer has not gone on: a record left then, or somebody was.
+    since: Instant,
     /// Whether a host was left because it held up the others.
     is_left: Vec<bool>,
 }
@@ -30,18 +32,30 @@ pub(super) struct Lateness {
 impl Lateness {
     /// Of so many hosts.
     pub(super) fn new(deadline: Instant, hosts: usize) -> Lateness {
-        let last_time = (deadline.saturating_duration_since(Instant::now()) / 10).min(LAST_TIME);
+        let now = Instant::now();
+        let last_time = (deadline.saturating_duration_since(now) / 10).min(LAST_TIME);
         Lateness {
             deadline,
             last_from: deadline.checked_sub(last_time).unwrap_or(deadline),
             patience: last_time / PATIENCE,
+            since: now,
             is_left: vec![false; hosts],
         }
     }
 
-    /// How long may be waited from now on.
+    /// Until when may be waited for the next record, whatever else comes.
     pub(super) fn next_look(&self) -> Instant {
-        self.last_from.max(Instant::now() + self.patience).min(self.deadline)
+        (self.last_from.max(self.since) + self.patience).min(self.deadline)
+    }
+
+    /// Whether that time is over.
+    pub(super) fn is_due(&self) -> bool {
+        Instant::now() >= self.next_look()
+    }
+
+    /// The answer has gone on.
+    pub(super) fn went_on(&mut self) {
+        self.since = Instant::now();
     }
 
     /// Whether a host was left: what still comes of it is nothing to the answer.
@@ -51,8 +65,9 @@ impl Lateness {
 }
 
 impl Fanout {
-    /// Nothing came for as long as may be waited.
+    /// No record came for as long as may be waited.
     pub(super) fn late(&mut self) {
+        self.lateness.went_on();
         if Instant::now() >= self.wish.deadline {
             for index in (0..self.names.len()).filter(|index| !self.twins.is_left(*index)).collect::<Vec<_>>()
             {

@@ -70,12 +70,14 @@ enum Phase {
 }
 
 impl Listing {
-    /// Of these hosts, by name, each with its answer. A problem where none of them has one.
+    /// Of these hosts, by name, each with its answer, and of what belongs to the fleet and could
+    /// not be asked. A problem where none of them has one.
     pub fn new(
         format: ListFormat,
         trailers: bool,
         is_bare: bool,
         answers: Vec<(Arc<Host>, Answered)>,
+        missing: &BTreeMap<String, String>,
     ) -> Result<Listing, Problem> {
         let mut twins = Twins::new(answers.iter().map(|(host, _)| host.is_given));
         for (index, (_, answer)) in answers.iter().enumerate() {
@@ -95,11 +97,14 @@ impl Listing {
                     parts.push_back(Part { host: host.clone(), is_bare, pieces });
                     Verdict::new(Status::Complete)
                 }
-                Ok((_, Answer::Refused(refusal))) => refusal.into_verdict(&host),
+                // That there are no files is an empty listing: no refusal says it.
+                Ok((_, Answer::Refused(refusal))) => refusal.into_failure(&host),
                 Err(problem) => super::source::verdict_of(&problem),
             };
             verdicts.insert(host, verdict);
         }
+        // Last, so that no host of the same name hides one of them.
+        verdicts.extend(super::verdict::missing(missing));
         if parts.is_empty()
             && let Some(problem) = super::verdict::problem(&verdicts, verdicts.len(), OnError::default(), "")
         {
@@ -115,11 +120,6 @@ impl Listing {
             verdicts,
             phase: Phase::Entries,
         })
-    }
-
-    /// Says of what belongs to the fleet, and could not be asked, that its files are missing.
-    pub fn misses(&mut self, missing: &BTreeMap<String, String>) {
-        self.verdicts.extend(super::verdict::missing(missing));
     }
 
     /// The hosts that are known to have failed; empty where none is.
@@ -218,6 +218,9 @@ impl Listing {
             self.held.advance(1);
             let Some(Part { host, is_bare, .. }) = self.parts.front() else { break };
             if self.format == ListFormat::Text {
+                if !is_file(&line) {
+                    return Err("sent what is no list of files");
+                }
                 if !is_bare {
                     out.extend_from_slice(host.as_bytes());
                     out.push(b'\t');
@@ -244,6 +247,16 @@ impl Listing {
         }
         if self.held.len() > ENTRY_BYTES { Err("sent an entry that is too long") } else { Ok(()) }
     }
+}
+
+/// Whether a line of text is a file's: its size, when it was modified, and its name, each with
+/// something in it. A secondary leaves out names with control bytes.
+fn is_file(line: &[u8]) -> bool {
+    let mut columns = 0;
+    line.split(|b| *b == b'\t').all(|column| {
+        columns += 1;
+        !column.is_empty() && !column.iter().any(u8::is_ascii_control)
+    }) && columns == 3
 }
 
 /// Whether the trailers of a listing say that it is not all of it. A secondary sends none; in

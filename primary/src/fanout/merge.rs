@@ -67,10 +67,11 @@ impl<T> Merge<T> {
 
     /// The next item of a stream that was waited for. Without a key of its own it stays with
     /// the one before; where there is none before it comes after all that have one. A stream
-    /// never goes back to something newer: its own order is kept.
+    /// never goes back to something newer: its own order is kept. The last moment that there is
+    /// counts as the one before it: no key comes before a stream that has not begun.
     pub fn offer(&mut self, stream: usize, key: Option<i64>, item: T) {
         self.awaited.remove(&self.bound(stream));
-        if let Some(key) = key {
+        if let Some(key) = key.map(|key| key.min(i64::MAX - 1)) {
             let last = &mut self.last[stream];
             *last = Some(last.map_or(key, |last| last.min(key)));
         }
@@ -78,10 +79,10 @@ impl<T> Merge<T> {
         self.heads.push(Head { rank: (key, Reverse(stream)), item });
     }
 
-    /// A stream that is waited for has nothing newer than this.
+    /// A stream that is waited for has nothing newer than this, nor than what it said before.
     pub fn mark(&mut self, stream: usize, key: i64) {
         self.awaited.remove(&self.bound(stream));
-        self.marks[stream] = key;
+        self.marks[stream] = self.marks[stream].min(key);
         self.awaited.insert(self.bound(stream));
     }
 

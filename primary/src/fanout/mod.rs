@@ -25,7 +25,7 @@ use crate::upstream::Upstream;
 use backscroll_shared::query::{LogQuery, OnError};
 use backscroll_shared::wire::problem::{Code, Problem};
 use backscroll_shared::wire::verdict::{Status, Verdict};
-use backscroll_shared::wire::{Format, frames::Framed, ndjson};
+use backscroll_shared::wire::{Format, frames::Framed};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
 use http::Method;
@@ -86,6 +86,9 @@ pub struct Fanout {
     twins: Twins,
     /// What each host has delivered, and its verdict once it has ended.
     verdicts: BTreeMap<String, Verdict>,
+    /// The verdicts on what could not be asked. Apart, so that no host of the same name hides
+    /// one of them.
+    missing: BTreeMap<String, Verdict>,
     delivered: Vec<Delivered>,
     out: Vec<u8>,
     records: u64,
@@ -147,6 +150,7 @@ impl Fanout {
             delivered: vec![Delivered::default(); names.len()],
             names,
             verdicts: BTreeMap::new(),
+            missing: BTreeMap::new(),
             out: Vec::new(),
             records: 0,
             state: State::Merging,
@@ -156,7 +160,14 @@ impl Fanout {
 
     /// Says of what belongs to the fleet, and could not be asked, that its records are missing.
     pub fn misses(&mut self, missing: &BTreeMap<String, String>) {
-        self.verdicts.extend(verdict::missing(missing));
+        self.missing.extend(verdict::missing(missing));
+    }
+
+    /// All verdicts so far.
+    fn all_verdicts(&self) -> BTreeMap<String, Verdict> {
+        let mut all = self.verdicts.clone();
+        all.extend(self.missing.clone());
+        all
     }
 
     /// Goes on until there is something to send, or until every host has begun to answer and
@@ -173,12 +184,12 @@ impl Fanout {
             return Ok(());
         }
         let is_over = !matches!(self.state, State::Merging);
-        let is_doomed =
-            self.wish.on_error == OnError::Fail && self.verdicts.values().any(Verdict::is_failure);
+        let verdicts = self.all_verdicts();
+        let is_doomed = self.wish.on_error == OnError::Fail && verdicts.values().any(Verdict::is_failure);
         if !(is_over || is_doomed) {
             return Ok(());
         }
-        verdict::problem(&self.verdicts, self.twins.len(), self.wish.on_error, &self.file).map_or(Ok(()), Err)
+        verdict::problem(&verdicts, self.twins.len(), self.wish.on_error, &self.file).map_or(Ok(()), Err)
     }
 
     /// Works until there is something to send, or the records are out. What has been merged
@@ -199,7 +210,14 @@ impl Fanout {
             };
             match pulled {
                 Ok(Some((source, _))) if self.is_left(source.index) => {}
-                Ok(Some((source, event))) => self.take(source, event),
+                Ok(Some((source, event))) => {
+                    let is_mark = matches!(event, Event::Mark(_));
+                    self.take(source, event);
+                    // Marks alone do not keep the records of the others waiting.
+                    if is_mark && self.lateness.is_due() {
+                        self.late();
+                    }
+                }
                 Ok(None) => self.end(),
                 Err(_) => self.late(),
             }
@@ -277,49 +295,5 @@ impl Fanout {
                 }
             }
         }
-    }
-
-    /// What was wanted is out. A host that is still read has delivered its part.
-    fn stop(&mut self) {
-        // One that has said all of it already has said what it read, too.
-        for (mut source, _) in std::mem::replace(&mut self.merge, Merge::new(0)).into_items() {
-            if self.is_left(source.index) {
-                continue;
-            }
-            while let Some(event) = source.next_at_hand() {
-                if let Event::Ended(verdict) = event {
-                    // A failure behind what was wanted has cost nothing.
-                    if !verdict.is_failure() {
-                        self.verdicts.insert(source.name().to_owned(), verdict);
-                    }
-                    break;
-                }
-            }
-        }
-        for (_, name) in self.names.iter().enumerate().filter(|(index, _)| !self.twins.is_left(*index)) {
-            self.verdicts.entry(name.clone()).or_insert_with(|| Verdict::new(Status::Complete));
-        }
-        self.end();
-    }
-
-    /// The records are out, or are given up: every host that is still read is left.
-    fn end(&mut self) {
-        self.merge = Merge::new(0);
-        self.pulls = FuturesUnordered::new();
-        for (name, delivered) in self.names.iter().zip(&self.delivered) {
-            if let Some(verdict) = self.verdicts.get_mut(name) {
-                verdict.lines = delivered.lines;
-                verdict.truncated_lines = delivered.truncated_lines;
-            }
-        }
-        let mut verdict = verdict::overall(self.verdicts.clone(), self.twins.len(), self.wish.on_error);
-        // Those of hosts included on which there is no verdict, as others failed the request.
-        verdict.lines = self.delivered.iter().map(|of| of.lines).fold(0, u64::saturating_add);
-        verdict.truncated_lines =
-            self.delivered.iter().map(|of| of.truncated_lines).fold(0, u64::saturating_add);
-        if self.wish.format == Format::Ndjson {
-            self.out.extend_from_slice(&ndjson::end(&verdict));
-        }
-        self.state = State::Ended(verdict);
     }
 }

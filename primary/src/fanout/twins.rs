@@ -1,5 +1,6 @@
-//! One secondary that was asked at two addresses, before it was known that they are one: its
-//! answers tell it, and one of them is left before any of its records has left.
+//! One secondary that was asked at two addresses: the answers of this very request tell it, and
+//! one of them is left before any of its records has left. What an earlier answer told is not
+//! used: by now another secondary may answer at that address.
 //!
 //! That is early enough. No record leaves before every host has begun to answer, or was given
 //! up: it might have a newer one.

@@ -8,9 +8,22 @@ use std::collections::BTreeMap;
 /// Hosts that a text names; the others are counted.
 const NAMED: usize = 5;
 
-/// What is answered with its own status where it is what all that failed have said; the
-/// others are 502.
-const PASSED_ON: [Code; 2] = [Code::UpstreamTimeout, Code::BadParameter];
+/// A secondary's code for a file that was truncated while it was read.
+const FILE_SHRUNK: &str = "file_shrunk";
+
+/// What is answered with its own status where it is what all that failed have said: what a
+/// secondary says of the question, of its file or of its state. The others are 502.
+const PASSED_ON: [Code; 9] = [
+    Code::BadParameter,
+    Code::UnknownParameter,
+    Code::Forbidden,
+    Code::UriTooLong,
+    Code::UnsupportedCompression,
+    Code::IoError,
+    Code::UpstreamTimeout,
+    Code::Overloaded,
+    Code::Draining,
+];
 
 /// The verdict on the whole answer of so many hosts, of which these have ended.
 pub fn overall(hosts: BTreeMap<String, Verdict>, asked: usize, on_error: OnError) -> Verdict {
@@ -53,6 +66,12 @@ pub fn problem(
     Some(Problem::new(code, failure.detail).on_host(&hosts_failed(hosts)))
 }
 
+/// Whether this verdict is about all records of its host, not only about those that follow: a
+/// file that was truncated while it was read may have given lines that never stood in it.
+pub fn spoils(verdict: &Verdict) -> bool {
+    verdict.error.as_ref().is_some_and(|error| error.code == FILE_SHRUNK)
+}
+
 /// The verdicts on what belongs to the fleet and could not be asked, each with its reason.
 pub fn missing(missing: &BTreeMap<String, String>) -> impl Iterator<Item = (String, Verdict)> {
     missing
@@ -63,7 +82,7 @@ pub fn missing(missing: &BTreeMap<String, String>) -> impl Iterator<Item = (Stri
 /// What failed, for a person, and the code of the first failure.
 fn failure(hosts: &BTreeMap<String, Verdict>, asked: usize) -> Option<Failure> {
     let failed: Vec<_> = hosts.iter().filter(|(_, host)| host.is_failure()).collect();
-    let (_, first) = failed.first()?;
+    let (name, first) = failed.first()?;
     let code = |host: &Verdict| host.error.as_ref().map_or("unknown", |error| &error.code).to_owned();
     let named: Vec<String> =
         failed.iter().take(NAMED).map(|(name, host)| format!("{name} ({})", code(host))).collect();
@@ -71,11 +90,18 @@ fn failure(hosts: &BTreeMap<String, Verdict>, asked: usize) -> Option<Failure> {
         len if len > NAMED => format!(" and {} more", len - NAMED),
         _ => String::new(),
     };
-    let detail = format!(
+    let mut detail = format!(
         "{} of {asked} hosts failed: {}{more}: their records are missing; ask again, or see GET /hosts",
         failed.len(),
         named.join(", ")
     );
+    // What is the same everywhere is worth its advice.
+    let is_everywhere = failed.len() >= asked && failed.len() == hosts.len();
+    if let (true, Some(error)) = (is_everywhere, &first.error)
+        && failed.iter().all(|(_, host)| code(host) == error.code)
+    {
+        detail = format!("{detail}; {name}: {}", error.detail);
+    }
     Some(Failure { code: code(first), detail })
 }
 
@@ -122,5 +148,38 @@ mod tests {
         assert_eq!(hosts_failed(&some), "b,c");
         let late = hosts(&[("a", Status::NotFound), ("b", Status::Timeout)]);
         assert_eq!(problem(&late, 2, OnError::Ignore, "f").unwrap().code(), Code::UpstreamTimeout);
+    }
+
+    #[test]
+    fn what_all_that_failed_say_has_its_own_status() {
+        let failed = |code: &str| Verdict::failed(code, format!("what to do about {code}"));
+        for (code, status) in [
+            ("bad_parameter", 400),
+            ("forbidden", 403),
+            ("unsupported_compression", 415),
+            ("io_error", 500),
+            ("overloaded", 503),
+            ("draining", 503),
+            ("upstream_unreachable", 502),
+            ("upstream_timeout", 504),
+            ("not_found", 502),
+            ("unknown_host", 502),
+            ("of_a_newer_one", 502),
+        ] {
+            let mut all = BTreeMap::from(["a", "b"].map(|name| (name.to_owned(), failed(code))));
+            let told = problem(&all, 2, OnError::Report, "f").unwrap();
+            assert_eq!(told.code().status(), status, "{code}");
+            let advice = format!("; a: what to do about {code}");
+            assert!(told.detail().contains(&advice), "{}", told.detail());
+            assert!(overall(all.clone(), 2, OnError::Report).error.unwrap().detail.contains(&advice));
+            // One that has not ended may say something else, and so may one that failed.
+            assert!(!problem(&all, 3, OnError::Report, "f").unwrap().detail().contains("what to do"));
+            all.insert("c".to_owned(), Verdict::new(Status::NotFound));
+            let told = problem(&all, 3, OnError::Report, "f").unwrap();
+            assert_eq!(told.code().status(), status, "{code}");
+            assert!(!told.detail().contains("what to do"), "{}", told.detail());
+            all.insert("d".to_owned(), failed("another"));
+            assert_eq!(problem(&all, 4, OnError::Report, "f").unwrap().code().status(), 502, "{code}");
+        }
     }
 }

@@ -237,7 +237,7 @@ impl Discovery {
                         url = first.url,
                         other = second.name,
                         other_url = second.url,
-                        "two addresses say that they are one secondary: it is asked at the first alone"
+                        "two addresses say that they are one secondary: its records come once"
                     );
                 }
                 pairs.insert(pair);

@@ -1,5 +1,7 @@
 //! What a source says of one secondary: where it listens, and perhaps what it is called.
 
+use crate::upstream::heard::is_hidden;
+
 /// Bytes of a name: what DNS allows, and what a file name may have.
 pub const NAME_BYTES: usize = 255;
 
@@ -40,9 +42,9 @@ pub fn flaw(name: &str) -> Option<&'static str> {
     if name.len() > NAME_BYTES {
         return Some("a name has at most 255 bytes");
     }
-    name.chars()
-        .any(|c| matches!(c, '*' | '?' | ',' | '@') || c.is_control() || c.is_whitespace())
-        .then_some("a name holds no *, no ?, no @, no comma, no white space and no control character")
+    name.chars().any(|c| matches!(c, '*' | '?' | ',' | '@') || c.is_whitespace() || is_hidden(c)).then_some(
+        "a name holds no *, no ?, no @, no comma, no white space and no character that is not shown",
+    )
 }
 
 /// The URL without its last slash. Nothing but scheme, host and port: the path is the
@@ -91,4 +93,21 @@ pub fn of_address(address: &str) -> Result<String, &'static str> {
     // The colons of an IPv6 address are between brackets.
     let (_, port) = url.rsplit_once(']').unwrap_or(("", self::address(&url)));
     if port.contains(':') { Ok(url) } else { Err("has no port") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_shows_all_that_is_in_it() {
+        for name in ["web1", "web1.internal:8001", "[::1]:8001", "\u{fc}\u{4e2d}", "a=b", "+1"] {
+            assert_eq!(flaw(name), None, "{name}");
+        }
+        let hidden = "\u{ad}\u{34f}\u{61c}\u{115f}\u{180e}\u{200b}\u{200d}\u{200f}\u{202a}\u{202e}\u{2060}\u{2064}\u{2066}\u{2069}\u{3164}\u{fe0f}\u{feff}\u{ffa0}\u{e0001}\u{e007f}\u{e0100}";
+        for c in hidden.chars().chain("*?,@ \t\n\u{7f}\u{85}\u{a0}\u{2028}\u{3000}".chars()) {
+            assert!(flaw(&format!("web{c}1")).is_some(), "{c:?}");
+        }
+        assert!(flaw("").is_some() && flaw(&"x".repeat(256)).is_some());
+    }
 }

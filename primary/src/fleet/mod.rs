@@ -99,7 +99,7 @@ impl Fleet {
 
     /// The hosts that a request names, each once, by name: letter for letter, or with `*`
     /// (any characters, or none) and `?` (any one character). No name at all means the
-    /// whole fleet. Of several names of one secondary ([`same`]) one is chosen.
+    /// whole fleet. Of several names of one URL ([`same`]) one is chosen.
     ///
     /// A name or a pattern that is nobody's is a problem (`unknown_host`), and so is a fleet
     /// without hosts.

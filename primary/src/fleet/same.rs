@@ -1,12 +1,13 @@
 //! One host by several names or addresses: both address families, two spellings, two sources.
 //!
-//! Names of one URL are one host, and so are URLs at which the same secondary answers, as its
-//! [instance](backscroll_shared::wire::instance) tells. Each name stays: who asks for it by
-//! itself is answered under it. Where several are asked, one of them is, so that no line
-//! comes twice.
+//! Names of one URL are one host, and a request asks it once. Each name stays: who asks for
+//! it by itself is answered under it.
 //!
-//! What is not known yet is asked: then the answers themselves say which secondary they are
-//! of, and only one is read.
+//! URLs at which the same secondary answers, as its
+//! [instance](backscroll_shared::wire::instance) tells, are one host too, and lists show them
+//! as one. A request asks each of them all the same: what was known of an address may be old,
+//! as an address can move from one machine to another. The answers themselves tell which
+//! secondary they are of, and only one answer of each is read.
 
 use super::Host;
 use std::collections::HashMap;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 /// One host, and the others in the fleet that are the same one.
 #[derive(Debug)]
 pub struct Same<'f> {
-    /// The one that is asked.
+    /// The one that stands for all.
     pub host: &'f Arc<Host>,
     /// The others, by name.
     pub others: Vec<&'f Arc<Host>>,
@@ -28,7 +29,7 @@ pub fn rank(host: &Host) -> (bool, &str) {
     (!host.is_given, &host.name)
 }
 
-/// `hosts` grouped, in the order of the names that are asked.
+/// `hosts` grouped by what is known of them, in the order of the names that stand for them.
 pub fn grouped<'f>(hosts: impl Iterator<Item = &'f Arc<Host>>) -> Vec<Same<'f>> {
     let mut groups: Vec<Same<'f>> = Vec::new();
     let mut by_url: HashMap<&str, usize> = HashMap::new();
@@ -54,9 +55,18 @@ pub fn grouped<'f>(hosts: impl Iterator<Item = &'f Arc<Host>>) -> Vec<Same<'f>> 
     groups
 }
 
-/// Of each host among `hosts` the name that is asked, in the order of the names.
+/// Of each URL among `hosts` the name that is asked, in the order of the names.
 pub fn distinct<'f>(hosts: impl Iterator<Item = &'f Arc<Host>>) -> Vec<Arc<Host>> {
-    grouped(hosts).into_iter().map(|group| Arc::clone(group.host)).collect()
+    let mut by_url: HashMap<&str, &Arc<Host>> = HashMap::new();
+    for host in hosts {
+        let kept = by_url.entry(&host.url).or_insert(host);
+        if rank(host) < rank(kept) {
+            *kept = host;
+        }
+    }
+    let mut distinct: Vec<_> = by_url.into_values().map(Arc::clone).collect();
+    distinct.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    distinct
 }
 
 #[cfg(test)]
@@ -88,16 +98,14 @@ mod tests {
     }
 
     #[test]
-    fn names_of_one_url_and_urls_of_one_instance_are_one_host() {
+    fn names_of_one_url_are_asked_once_and_each_url_is_asked() {
         for (hosts, expected) in [
             (&[("a=u", None), ("b=u", None)][..], &["a"][..]),
-            (&[("a=u", Some(1)), ("b=v", Some(1))], &["a"]),
-            (&[("a=u", Some(1)), ("b=v", Some(2))], &["a", "b"]),
             (&[("a=u", None), ("b=v", None)], &["a", "b"]),
-            (&[("a=u", Some(1)), ("b=v", None)], &["a", "b"]),
-            (&[("a@u", Some(1)), ("b=v", Some(1))], &["b"]),
-            (&[("a@u", Some(1)), ("b=v", Some(1)), ("c=v", Some(1)), ("d=w", Some(3))], &["b", "d"]),
-            (&[("a=u", Some(1)), ("b=v", Some(1)), ("c=w", Some(1))], &["a"]),
+            (&[("a@u", None), ("b=u", None)], &["b"]),
+            // What answered there last may be somewhere else by now.
+            (&[("a=u", Some(1)), ("b=v", Some(1))], &["a", "b"]),
+            (&[("a@u", Some(1)), ("b=v", Some(1)), ("c=v", Some(1)), ("d=w", Some(3))], &["a", "b", "d"]),
         ] {
             assert_eq!(select(&fleet(hosts), &[]), expected, "{hosts:?}");
             assert_eq!(select(&fleet(hosts), &["*"]), expected, "{hosts:?}");
@@ -105,8 +113,24 @@ mod tests {
     }
 
     #[test]
+    fn lists_show_urls_of_one_instance_as_one_host() {
+        for (hosts, expected) in [
+            (&[("a=u", None), ("b=u", None)][..], &["a"][..]),
+            (&[("a=u", Some(1)), ("b=v", Some(1))], &["a"]),
+            (&[("a=u", Some(1)), ("b=v", Some(2))], &["a", "b"]),
+            (&[("a=u", Some(1)), ("b=v", None)], &["a", "b"]),
+            (&[("a@u", Some(1)), ("b=v", Some(1)), ("c=v", Some(1)), ("d=w", Some(3))], &["b", "d"]),
+            (&[("a=u", Some(1)), ("b=v", Some(1)), ("c=w", Some(1))], &["a"]),
+        ] {
+            let fleet = fleet(hosts);
+            let shown: Vec<&str> = grouped(fleet.hosts()).iter().map(|group| &*group.host.name).collect();
+            assert_eq!(shown, expected, "{hosts:?}");
+        }
+    }
+
+    #[test]
     fn each_name_can_be_asked_for_by_itself() {
-        let fleet = fleet(&[("a=u", Some(1)), ("b=v", Some(1)), ("c@w", Some(1)), ("d=x", Some(2))]);
+        let fleet = fleet(&[("a=u", Some(1)), ("b=u", Some(1)), ("c@u", Some(1)), ("d=x", Some(2))]);
         for (asked, expected) in [
             (&["b"][..], &["b"][..]),
             (&["c"], &["c"]),

@@ -16,6 +16,7 @@ use futures_util::{StreamExt as _, stream};
 use http::request::Parts;
 use http::{HeaderValue, Method, header};
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -55,10 +56,9 @@ async fn answer(app: &App, request: &Parts) -> Result<Response, Problem> {
             answer => answers.extend(answer),
         }
     }
-    let mut listing = Listing::new(format, trailers, is_bare, answers)?;
-    if fleet::is_open(&query.hostnames) {
-        listing.misses(fleet.missing());
-    }
+    let none = BTreeMap::new();
+    let missing = if fleet::is_open(&query.hostnames) { fleet.missing() } else { &none };
+    let listing = Listing::new(format, trailers, is_bare, answers, missing)?;
     let failed = listing.failed_so_far();
     let body = if method == Method::HEAD { headless() } else { listing.into_body() };
     let mut response = Response::new(body);

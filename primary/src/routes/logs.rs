@@ -64,7 +64,8 @@ async fn one(app: &App, request: &Parts, host: &Host, asked: &Asked) -> Result<R
     let body = if request.method == Method::HEAD {
         headless()
     } else {
-        let wish = relay::Wish { host: host.name.clone(), format: *format, trailers: *trailers };
+        let (host, file) = (host.name.clone(), query.filename.as_bytes().to_vec());
+        let wish = relay::Wish { host, file, format: *format, trailers: *trailers };
         let mut relay = Relay::new(wish, pieces);
         // Where the host's head came before its first record, the client gets it now.
         if timeout(BEGIN_TIME, relay.begin()).await.is_ok() {

@@ -95,6 +95,11 @@ impl Refusal {
         if is_missing {
             return Verdict::new(Status::NotFound);
         }
+        self.into_failure(host)
+    }
+
+    /// As the failure of the host of this name.
+    pub fn into_failure(self, host: &str) -> Verdict {
         failed(match self.said {
             Some(Said { code, detail, .. }) => Failure { code, detail },
             None => Failure {
@@ -164,10 +169,16 @@ pub fn line(text: &str, bytes: usize) -> String {
     line
 }
 
-/// Whether it is a control character, ends a line, or turns the direction of what follows.
-fn is_hidden(c: char) -> bool {
-    let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') || turns
+/// Whether it is a control character, ends a line, turns the direction of what follows, or is
+/// shown as nothing: two texts that look the same may differ in it.
+pub fn is_hidden(c: char) -> bool {
+    let is_invisible = matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}');
+    c.is_control() || is_invisible
 }
 
 /// A media type without its parameters.

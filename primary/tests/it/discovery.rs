@@ -1,6 +1,7 @@
 //! Hosts that are found while the primary runs.
 
-use crate::liar::{COMPLETE, Liar, Step, TEXT, chunk, end, head, ready};
+use crate::liar::{COMPLETE, Liar, Step, TEXT, chunk, end, head, ready, whole};
+use crate::same::frames;
 use crate::{PATIENCE, Primary, configured, primary};
 use backscroll_primary::Config;
 use backscroll_primary::fleet::file::FleetFile;
@@ -274,4 +275,27 @@ async fn no_name_makes_a_connection_that_the_fleet_does_not() {
     }
     assert_eq!(canary.connections.load(SeqCst), 0);
     assert_eq!(liar.connections.load(SeqCst), before);
+}
+
+#[tokio::test]
+async fn a_host_that_is_called_like_what_is_missing_does_not_hide_it() {
+    let listing = vec![head(TEXT), chunk("1\t2\ta.log\n"), end("")];
+    let refusal = "{\"status\":404,\"code\":\"not_found\",\"detail\":\"\"}";
+    let without = whole("404 Not Found", "Content-Type: application/problem+json\r\n", refusal);
+    for (script, target) in [
+        (frames(&["a"]), "/logs?filename=a"),
+        (frames(&["a"]), "/logs?filename=a&n=1"),
+        (frames(&["a"]), "/logs?filename=a&on_error=fail"),
+        (frames(&[]), "/logs?filename=a&n=0"),
+        (without, "/logs?filename=a"),
+        (listing, "/files"),
+    ] {
+        let (liar, other) = (Liar::new(script.clone()).await, Liar::new(script).await);
+        let mut config = configured(&[("nowhere.invalid:8001", liar.url()), ("other", other.url())]);
+        config.fleet.dns = Some("nowhere.invalid:8001".to_owned());
+        let primary = primary(config).await;
+        let got = primary.curl(target, &["-H", "TE: trailers"]).await;
+        assert!(got.log.contains("log-hosts-failed: nowhere.invalid:8001"), "{target} {got:?}");
+        assert!(!got.log.contains("log-status: complete"), "{target} {got:?}");
+    }
 }

@@ -60,7 +60,11 @@ async fn an_incomplete_answer_says_so_in_trailers() {
 
 #[tokio::test]
 async fn an_incomplete_ndjson_answer_ends_with_its_verdict_and_is_cut() {
-    let liar = Liar::new(vec![head(NDJSON), chunk("{\"host\":\"web1\",\"line\":\"b\"}\n{\"ho")]).await;
+    let liar = Liar::new(vec![
+        head(NDJSON),
+        chunk("{\"host\":\"web1\",\"file\":\"app.log\",\"offset\":7,\"line\":\"b\"}\n{\"ho"),
+    ])
+    .await;
     let primary = primary(configured(&[("web1", liar.url())])).await;
     for (flags, exit) in [(&[] as &[&str], 18), (&["--http1.0"], 56)] {
         let got = primary.curl(ASK, &[&["-H", "Accept: application/x-ndjson"], flags].concat()).await;

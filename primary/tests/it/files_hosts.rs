@@ -30,6 +30,48 @@ async fn a_listing_that_breaks_off_is_cut() {
 }
 
 #[tokio::test]
+async fn a_line_that_is_no_file_of_the_host_ends_its_listing() {
+    for odd in [
+        "a.log",
+        "1\ta.log",
+        "1\t2\ta.log\t",
+        "1\t2\ta.log\tb",
+        "web2\t1\t2\tb.log",
+        "1\t2\ta\u{1b}[2J",
+        "1\t2\ta\rweb2",
+        "1\t2\ta\u{7f}",
+        "1\t2\t",
+        "\t2\ta.log",
+        "",
+    ] {
+        let script = vec![head(TEXT), chunk(&format!("1\t2\ta.log\n{odd}\n1\t2\tz.log\n")), end("")];
+        let well = Liar::new(vec![head(TEXT), chunk("1\t2\t\u{fc}.log\n"), end("")]).await;
+        let liar = Liar::new(script).await;
+        let primary = primary(configured(&[("web1", liar.url()), ("web2", well.url())])).await;
+        let got = primary.curl("/files", &[]).await;
+        let expected = "web1\t1\t2\ta.log\nweb2\t1\t2\t\u{fc}.log\n";
+        assert_eq!((got.exit, got.out.as_str()), (18, expected), "{odd:?} {got:?}");
+        let got = primary.curl("/files?hostname=web1", &[]).await;
+        assert_eq!((got.exit, got.out.as_str()), (18, "1\t2\ta.log\n"), "{odd:?} {got:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_finds_no_files_to_list_has_failed() {
+    let body = "{\"status\":404,\"code\":\"not_found\",\"detail\":\"\"}";
+    let script = whole("404 Not Found", "Content-Type: application/problem+json\r\n", body);
+    let (liar, other) = (Liar::new(script.clone()).await, Liar::new(script).await);
+    let well = Liar::new(vec![head(TEXT), chunk("1\t2\ta.log\n"), end("")]).await;
+    let primary =
+        primary(configured(&[("web1", liar.url()), ("web2", well.url()), ("web3", other.url())])).await;
+    let got = primary.curl("/files", &[]).await;
+    assert_eq!((got.exit, got.out.as_str()), (18, "web2\t1\t2\ta.log\n"), "{got:?}");
+    assert!(got.log.contains("< log-hosts-failed: web1,web3"), "{got:?}");
+    let got = primary.curl("/files?hostname=web1&hostname=web3", &[]).await;
+    assert!(got.log.contains("< http/1.1 502 ") && got.log.contains("failed: web1,web3"), "{got:?}");
+}
+
+#[tokio::test]
 async fn hosts_shows_how_each_host_is() {
     let ready = "{\"ready\":true,\"hostname\":\"h\",\"version\":\"9\",\"io_engine\":\"uring\"}";
     let json = "Content-Type: application/json\r\n";

@@ -126,7 +126,8 @@ impl Liar {
     }
 }
 
-fn with_id(script: Vec<Step>, instance: Instance) -> Vec<Step> {
+/// The script of the secondary that is this one.
+pub(crate) fn with_id(script: Vec<Step>, instance: Instance) -> Vec<Step> {
     let value = format!("Backscroll-Instance: {instance}\r\n");
     let in_place = |step| match step {
         Step::Say(bytes) => match memchr::memmem::find(&bytes, ID.as_bytes()) {

@@ -39,8 +39,12 @@ async fn a_client_that_reads_trailers_gets_the_verdict_in_them() {
 
 #[tokio::test]
 async fn ndjson_ends_with_the_verdict_of_the_host() {
-    let liar =
-        Liar::new(vec![head(NDJSON), chunk("{\"host\":\"web1\",\"line\":\"b\"}\n"), end(COMPLETE)]).await;
+    let liar = Liar::new(vec![
+        head(NDJSON),
+        chunk("{\"host\":\"web1\",\"file\":\"app.log\",\"offset\":7,\"line\":\"b\"}\n"),
+        end(COMPLETE),
+    ])
+    .await;
     let primary = primary(configured(&[("web1", liar.url())])).await;
     let got = primary.curl(ASK, &["-H", "Accept: application/x-ndjson"]).await;
     assert_eq!(got.exit, 0, "{got:?}");

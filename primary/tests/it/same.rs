@@ -1,7 +1,7 @@
 //! One host at two addresses, or under two names.
 
 use crate::discovery::{LONG, file, from_file};
-use crate::liar::{COMPLETE, Liar, Step, TEXT, chunk, end, foreign, head, ready, whole};
+use crate::liar::{COMPLETE, Liar, Step, TEXT, chunk, end, foreign, head, ready, whole, with_id};
 use crate::{Primary, configured, primary};
 use backscroll_primary::fleet::file::FleetFile;
 use backscroll_shared::scan::Record;
@@ -11,7 +11,7 @@ use std::fs;
 use tempfile::TempDir;
 
 /// Frames of these lines.
-fn frames(lines: &[&str]) -> Vec<Step> {
+pub(crate) fn frames(lines: &[&str]) -> Vec<Step> {
     let (mut encoder, mut out) = (Encoder::default(), Vec::new());
     for line in lines {
         let record = Record { offset: 0, bytes: line.as_bytes(), lines: 1, truncated_lines: 0, older: &[] };
@@ -60,13 +60,13 @@ async fn a_host_of_two_sources_is_one_by_its_configured_name() {
 #[tokio::test]
 async fn two_names_of_one_host_are_each_asked_alone() {
     let liar =
-        Liar::at("127.0.0.1:0", Some(&ready("x")), vec![head(TEXT), chunk("a\n"), end(COMPLETE)]).await;
+        Liar::at("127.0.0.1:0", Some(&ready("x")), vec![head(TEXT), chunk("1\t2\ta\n"), end(COMPLETE)]).await;
     let primary = primary(configured(&[("web1", liar.url()), ("web2", liar.other_url())])).await;
     for name in ["web1", "web2", "web1", "web2"] {
         let got = primary.curl(&format!("/logs?filename=a&hostname={name}"), &[]).await;
-        assert_eq!((got.exit, got.out.as_str()), (0, "a\n"), "{got:?}");
+        assert_eq!((got.exit, got.out.as_str()), (0, "1\t2\ta\n"), "{got:?}");
         let got = primary.curl(&format!("/files?hostname={name}"), &[]).await;
-        assert_eq!((got.exit, got.out.as_str()), (0, "a\n"), "{got:?}");
+        assert_eq!((got.exit, got.out.as_str()), (0, "1\t2\ta\n"), "{got:?}");
     }
     let got = primary.curl("/hosts", &[]).await;
     assert_eq!(
@@ -122,10 +122,33 @@ async fn who_poses_as_a_configured_host_does_not_take_its_place() {
 }
 
 #[tokio::test]
+async fn an_address_that_has_moved_to_another_secondary_hides_nobody() {
+    let node1 = Liar::named("node1", frames(&["one"])).await;
+    let node2 = Liar::named("node2", frames(&["two"])).await;
+    // When it was looked at, the first node answered there; by now the second one does.
+    let active = Liar::posing(node1.instance, "active", with_id(frames(&["two"]), node2.instance)).await;
+    for name in ["active", "zz"] {
+        let hosts = [(name, active.url()), ("node1", node1.url()), ("node2", node2.url())];
+        let primary = primary(configured(&hosts)).await;
+        primary.until("/hosts", |got| got.out.contains("also at ")).await;
+        let got = primary.curl("/logs?filename=a", &[]).await;
+        let mut lines: Vec<&str> = got.out.lines().filter_map(|line| line.split('\t').nth(1)).collect();
+        lines.sort_unstable();
+        assert_eq!((got.exit, lines), (0, vec!["one", "two"]), "{got:?}");
+    }
+}
+
+#[tokio::test]
 async fn the_list_says_why_a_host_is_not_ready_and_what_it_warns_of() {
     let said = |ready: bool, reason: serde_json::Value, warnings: serde_json::Value| {
         let status = if ready { "200 OK" } else { "503 Service Unavailable" };
-        let body = serde_json::json!({ "ready": ready, "reason": reason, "warnings": warnings });
+        let body = serde_json::json!({
+            "ready": ready,
+            "version": "9\u{1b}[2J\n",
+            "io_engine": "\u{202e}gniru",
+            "reason": reason,
+            "warnings": warnings,
+        });
         whole(status, "Content-Type: application/json\r\n", &body.to_string())
     };
     let reason = "the log\tdirectory\r\n\u{1b}[31m is empty";
@@ -153,6 +176,8 @@ async fn the_list_says_why_a_host_is_not_ready_and_what_it_warns_of() {
     assert_eq!((lines[4][2], column(4)), ("not_ready", None));
     assert_eq!((lines[5][2], column(5)), ("unreachable", Some("what answers at this URL is no secondary")));
     let rows = rows(&primary).await;
+    assert_eq!(rows[0]["version"], "9 [2J ");
+    assert_eq!(rows[0]["io_engine"], " gniru");
     assert_eq!(rows[0]["reason"], "the log directory   [31m is empty");
     assert_eq!(rows[1]["warnings"], serde_json::json!(["TZ is unknown"]));
     assert!(rows[2]["reason"].is_null() && rows[2]["warnings"] == serde_json::json!([]));

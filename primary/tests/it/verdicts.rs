@@ -24,7 +24,9 @@ async fn a_verdict_that_contradicts_itself_is_a_failure() {
         failed.clone(),
         format!("{failed}Log-Error: \r\n"),
     ] {
-        for (format, line) in [(TEXT, "a"), (NDJSON, "{\"host\":\"web1\",\"line\":\"a\"}")] {
+        for (format, line) in
+            [(TEXT, "a"), (NDJSON, "{\"host\":\"web1\",\"file\":\"app.log\",\"offset\":0,\"line\":\"a\"}")]
+        {
             let liar = Liar::new(vec![head(format), chunk(&format!("{line}\n")), end(&trailers)]).await;
             let primary = primary(configured(&[("web1", liar.url())])).await;
             let accept = format!("Accept: {format}");
@@ -99,12 +101,29 @@ async fn a_host_that_fails_before_its_first_record_is_a_status() {
 
 #[tokio::test]
 async fn a_line_that_is_no_record_ends_an_ndjson_answer() {
-    let record = |host: &str| format!("{{\"host\":\"{host}\",\"line\":\"a\"}}\n");
-    let good = record("web1");
+    let of = |host: &str, file: &str, rest: &str| {
+        format!("{{\"host\":\"{host}\",\"file\":\"{file}\",\"offset\":{rest}}}\n")
+    };
+    let good = of("web1", "app.log", "7,\"line\":\"a\"");
     let end_object = "{\"end\":{\"status\":\"complete\",\"lines\":0}}\n";
-    for odd in
-        [end_object, &record("web2"), "\n", "a\n", "{}\n", "{\"host\":\"web1", "{\"host\": \"web1\"}\n"]
-    {
+    for odd in [
+        end_object,
+        &of("web2", "app.log", "7,\"line\":\"a\""),
+        &of("web1", "app.log2", "7,\"line\":\"a\""),
+        &of("web1", "app.log", "7,\"end\":{\"status\":\"complete\"}"),
+        &of("web1", "app.log", "7,\"host\":\"web2\",\"line\":\"a\""),
+        &of("web1", "app.log", "\"7\",\"line\":\"a\""),
+        &of("web1", "app.log", &format!("7,\"line\":\"a\"}}\r{}", end_object.trim_end())),
+        &of("web1", "app.log", "7,\"line\":\"\u{1b}[2J\""),
+        &of("web1", "app.log", "7,\"line\":\"\t\""),
+        "{\"host\":\"web1\",\"line\":\"a\"}\n",
+        "{\"host\":\"web1\",\"end\":{}}\n",
+        "\n",
+        "a\n",
+        "{}\n",
+        "{\"host\":\"web1",
+        "{\"host\": \"web1\"}\n",
+    ] {
         let all = format!("{good}{good}{odd}{good}");
         // Cut into two pieces at many places.
         for at in (1..all.len()).step_by(if odd == end_object { 5 } else { 29 }) {

@@ -16,10 +16,7 @@ pub struct Encoder {
 impl Encoder {
     /// An encoder for the records of `file` on `host`.
     pub fn new(host: &str, file: &[u8]) -> Encoder {
-        let mut prefix = beginning(host);
-        push_bytes("file", file, &mut prefix);
-        prefix.extend_from_slice(b",\"offset\":");
-        Encoder { prefix }
+        Encoder { prefix: beginning(host, file) }
     }
 
     /// Appends one record, and the time that it carries, as one line.
@@ -36,11 +33,30 @@ impl Encoder {
     }
 }
 
-/// How each record of `host` begins, and nothing else in an answer does.
-pub fn beginning(host: &str) -> Vec<u8> {
+/// How each record of `file` on `host` begins, and nothing else in an answer does.
+pub fn beginning(host: &str, file: &[u8]) -> Vec<u8> {
     let mut out = b"{\"host\":".to_vec();
     push_string(host, &mut out);
+    push_bytes("file", file, &mut out);
+    out.extend_from_slice(b",\"offset\":");
     out
+}
+
+/// Digits of an offset at most.
+const OFFSET_DIGITS: usize = 20;
+
+/// What may follow the offset of a record.
+const AFTER_OFFSET: [&[u8]; 3] = [b",\"time\":\"", b",\"line\":\"", b",\"line_base64\":\""];
+
+/// Bytes that follow a [`beginning`] of which [`goes_on`] takes note, at most.
+pub const GOES_ON_BYTES: usize = OFFSET_DIGITS + 16;
+
+/// Whether what follows a [`beginning`] goes on as in a record: an offset, then its time or
+/// its line.
+pub fn goes_on(rest: &[u8]) -> bool {
+    let digits = rest.iter().take_while(|b| b.is_ascii_digit()).take(OFFSET_DIGITS + 1).count();
+    let after = &rest[digits..];
+    (1..=OFFSET_DIGITS).contains(&digits) && AFTER_OFFSET.iter().any(|field| after.starts_with(field))
 }
 
 /// The last line of every NDJSON answer.
@@ -89,6 +105,29 @@ mod tests {
         assert_eq!(object["offset"], 7);
         assert_eq!(object["line"], "tab\t \"quoted\" \u{1b}[31m é\nnext");
         assert!(object.get("time").is_none() && object.get("line_base64").is_none());
+    }
+
+    #[test]
+    fn each_record_begins_and_goes_on_like_one_and_nothing_else_does() {
+        let time = LineTime { nanos: 0, offset_minutes: 0 };
+        for (host, file) in [("h", &b"a.log"[..]), ("ü\"", b"\xff/\"")] {
+            for (offset, bytes, time) in
+                [(0, &b""[..], None), (u64::MAX, b"\xff", None), (7, b"x", Some(time))]
+            {
+                let mut out = Vec::new();
+                let record = Record { offset, bytes, lines: 1, truncated_lines: 0, older: &[] };
+                Encoder::new(host, file).encode(&record, time, &mut out);
+                let rest = out.strip_prefix(&beginning(host, file)[..]).unwrap();
+                assert!(goes_on(rest) && goes_on(&rest[..rest.len().min(GOES_ON_BYTES)]));
+                assert!(!out.starts_with(&beginning("h2", file)) && !out.starts_with(&beginning(host, b"b")));
+            }
+        }
+        let long = format!("{},\"line\":\"", "1".repeat(21));
+        for rest in
+            ["", "7", ",\"line\":\"", "7,\"end\":{", "7,\"host\":\"", "-7,\"line\":\"", "7,\"line\":{", &long]
+        {
+            assert!(!goes_on(rest.as_bytes()), "{rest}");
+        }
     }
 
     #[test]

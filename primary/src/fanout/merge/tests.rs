@@ -109,3 +109,23 @@ fn those_that_hold_up_the_others_may_have_something_newer() {
     merge.over(0);
     assert_eq!(merge.pop(), Some((1, "five")));
 }
+
+#[test]
+fn a_mark_that_is_newer_than_the_one_before_it_is_nothing_new() {
+    let mut merge = Merge::new(2);
+    merge.offer(0, Some(5), "five");
+    merge.mark(1, 4);
+    merge.mark(1, 6);
+    assert_eq!(merge.pop(), Some((0, "five")));
+}
+
+#[test]
+fn no_item_comes_before_every_stream_has_begun() {
+    for key in [None, Some(i64::MIN), Some(0), Some(i64::MAX - 1), Some(i64::MAX)] {
+        let mut merge = Merge::new(2);
+        merge.offer(0, key, "a");
+        assert_eq!(merge.pop(), None, "{key:?}: the other has not begun");
+        merge.offer(1, key, "b");
+        assert_eq!(merge.pop(), Some((0, "a")), "{key:?}");
+    }
+}

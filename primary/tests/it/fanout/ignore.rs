@@ -56,8 +56,8 @@ async fn it_does_not_end_an_answer_properly_of_which_no_other_host_has_anything(
 async fn before_the_first_byte_a_host_alone_that_fails_is_a_status() {
     for (fault, status) in [
         (Fault::Down, 502),
-        (Fault::Overloaded, 502),
-        (Fault::FailsAfter(0), 502),
+        (Fault::Overloaded, 503),
+        (Fault::FailsAfter(0), 500),
         (Fault::CutAfter(0), 502),
         (Fault::Hung, 504),
     ] {

@@ -94,7 +94,7 @@ async fn check(lie: Lie) {
     let answer = ask(Question { on_error: Some("fail"), trailers: true, ..question }).await;
     let is_told = match answer.status {
         200 => answer.trailers["log-status"] == if is_failure { "failed" } else { "complete" },
-        502 | 504 => is_failure && answer.fields["log-hosts-failed"] == "h1",
+        500..=504 => is_failure && answer.fields["log-hosts-failed"] == "h1",
         _ => false,
     };
     assert!(is_told, "{name}: {answer:?}");
@@ -285,5 +285,56 @@ async fn a_failure_behind_what_was_wanted_costs_nothing() {
         let answer = get(primary.address, &target, "TE: trailers\r\n").await;
         assert_eq!((answer.status, answer.trailers["log-status"].as_str()), (200, "complete"));
         assert_eq!(answer.trailers["log-lines"], "2");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_shrank_taints_what_came_of_it_also_behind_what_was_wanted() {
+    let say = |entries: &[Entry], verdict: &Verdict| {
+        vec![frames_head(), Step::Say(body(&ended(entries, verdict))), end("")]
+    };
+    let shrunk = Verdict::failed("file_shrunk", "it was cut".to_owned());
+    let whole = Liar::new(say(&entries(0, 5), &Verdict::new(Status::Complete))).await;
+    // Its first two are among the three that are delivered, or none of them is.
+    for (theirs, is_tainted) in [(entries(1, 5), true), (entries(1, 9).split_off(6), false)] {
+        let liar = Liar::new(say(&theirs, &shrunk)).await;
+        let primary = primary(crate::configured(&[("h1", whole.url()), ("h2", liar.url())])).await;
+        for on_error in ["report", "ignore", "fail"] {
+            let target = format!("{TARGET}&n=3&on_error={on_error}");
+            let answer = get(primary.address, &target, "TE: trailers\r\n").await;
+            if is_tainted && on_error == "fail" {
+                assert_eq!((answer.status, answer.fields["log-hosts-failed"].as_str()), (502, "h2"));
+                continue;
+            }
+            let status = if is_tainted { "partial" } else { "complete" };
+            assert_eq!(answer.trailers["log-status"], status, "{on_error} {answer:?}");
+            assert_eq!(answer.trailers["log-lines"], "3");
+            let failed = answer.trailers.get("log-hosts-failed").map(String::as_str);
+            assert_eq!(failed, is_tainted.then_some("h2"));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_sends_nothing_but_marks_does_not_cost_the_others_their_records() {
+    let mut encoder = Encoder::default();
+    let [first, again] = [(); 2].map(|()| {
+        let mut mark = Vec::new();
+        encoder.mark(super::NEWEST + super::SECOND, &mut mark);
+        mark
+    });
+    let now_and_then = vec![[Step::Wait(Duration::from_millis(5)), Step::Say(body(&again))]; 1000].concat();
+    for marks in [now_and_then, vec![Step::Flood(body(&again.repeat(1000)))]] {
+        let marks = [vec![Step::Say(body(&first))], marks].concat();
+        let honest = Simulated::new("h0", entries(0, 5), Fault::None);
+        let liar = Liar::new([vec![frames_head()], marks].concat()).await;
+        let mut config = super::quick_of(&[("h0", honest.url()), ("h1", liar.url())]);
+        config.times.request = Duration::from_secs(4);
+        let primary = primary(config).await;
+        let answer = get(primary.address, TARGET, "TE: trailers\r\n").await;
+        assert_eq!(answer.text().lines().count(), 5, "{answer:?}");
+        assert_eq!(answer.trailers["log-status"], "partial");
+        assert_eq!(answer.trailers["log-hosts-failed"], "h1");
+        assert!(answer.trailers["log-error"].starts_with("upstream_timeout: "), "{answer:?}");
     }
 }

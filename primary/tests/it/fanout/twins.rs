@@ -54,26 +54,16 @@ async fn each_record_comes_once_whatever_a_host_is_called_and_whatever_it_does()
         }
         let primary = asked(&many_names(&fleet, &mut rng)).await;
         // Before it is known which of them are one, and once it is.
-        for round in 0..3 {
+        for _ in 0..3 {
             let question = Question {
                 n: rng.bool().then(|| rng.usize(1..60)),
                 ndjson: rng.bool(),
                 on_error: rng.choice([None, Some("ignore")]).unwrap(),
                 trailers: rng.bool(),
             };
-            let before: Vec<usize> = fleet.iter().map(|host| host.seen().asked.load(SeqCst)).collect();
             let answer = get(primary.address, &question.target(), &question.fields()).await;
             println!("seed {seed} {question:?}");
             assert_right(&fleet, &question, &answer);
-            for (host, before) in fleet.iter().zip(before).filter(|_| round > 0) {
-                let asked = host.seen().asked.load(SeqCst) - before;
-                // A host that fails before its first byte may be asked once more.
-                assert!(
-                    asked == 1 || host.fault().is_failure(),
-                    "seed {seed}: {} was asked {asked} times",
-                    host.name()
-                );
-            }
         }
     }
 }
