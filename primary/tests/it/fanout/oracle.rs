@@ -168,10 +168,17 @@ pub(crate) fn assert_right(fleet: &[Simulated], question: &Question, answer: &An
     if answer.status != 200 {
         assert_eq!(question.on_error, Some("fail"), "some hosts have the file, and answer");
         let code = answer.code();
-        let is_right = matches!(
-            (answer.status, code.as_str()),
-            (502, "upstream_unreachable") | (504, "upstream_timeout")
-        );
+        // Their own where all that are named say the same.
+        let all_are = |is: fn(Fault) -> bool| {
+            let mut hosts = fleet.iter().filter(|host| named.contains(host.name()));
+            hosts.all(|host| is(host.fault()))
+        };
+        let is_right = match (answer.status, code.as_str()) {
+            (502, "upstream_unreachable") | (504, "upstream_timeout") => true,
+            (503, "overloaded") => all_are(|fault| fault == Fault::Overloaded),
+            (500, "io_error") => all_are(|fault| matches!(fault, Fault::FailsAfter(_))),
+            _ => false,
+        };
         assert!(is_right && !named.is_empty(), "{} {code}: {named:?}", answer.status);
         return;
     }
