@@ -169,7 +169,7 @@ impl Relay {
                 self.ready.push_back(piece);
             }
             if !is_sound {
-                return Err("sent a line that is no record of its");
+                return Err("sent a line that is not one of its records");
             }
             piece = rest;
         }
@@ -248,7 +248,7 @@ impl Relay {
         let name = &self.wish.host;
         let given = match (broken, self.trailers.as_ref().and_then(Verdict::from_trailers)) {
             (Some(failure), _) => Err(failure),
-            (None, None) => Err(self.no_secondary("ended its stream without a verdict that holds")),
+            (None, None) => Err(self.no_secondary("ended its stream without a valid verdict")),
             (None, Some(given)) if given.status == Status::Complete && !self.held.is_empty() => {
                 Err(self.no_secondary("ended its stream in the middle of a line"))
             }

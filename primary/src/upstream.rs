@@ -229,7 +229,7 @@ impl Upstream {
                     host.health.failed();
                     "could not be reached: see that its secondary runs; GET /hosts shows its state"
                 } else {
-                    "broke off before it answered, or speaks no HTTP: see its secondary's log, and what listens at its URL (GET /hosts)"
+                    "closed the connection before it answered, or does not speak HTTP: check the log of its secondary, and check which program listens at its URL (GET /hosts shows the URL)"
                 };
                 Err(problems::unreachable(host, what))
             }

@@ -73,7 +73,7 @@ impl Catalog {
                 ),
                 Err(errno) => tracing::warn!(
                     log_dir = %given.dir().display(), %errno,
-                    "{dir} hides what may have that name in --log-dir, which cannot be looked at"
+                    "{dir} may hide an entry with the same name in --log-dir; this could not be checked: give it another name to be sure"
                 ),
             }
             catalog.extra.push(dir);

@@ -65,8 +65,8 @@ pub(crate) async fn files<E: Engine, B>(thread: &Rc<RingThread<E>>, request: &Re
         return Err(problem);
     }
     let mut found = walk(thread.engine, catalog, glob.as_ref()).await?;
-    // One that was removed meanwhile has ended the walk early, and without an error; what was
-    // replaced has left the names of two.
+    // If a directory was removed during the walk, the walk ended early and without an error. If
+    // one was replaced, the names that were found may come from two directories.
     let after = catalog.current()?;
     if !before.iter().zip(&after).all(|(before, after)| Arc::ptr_eq(before, after)) {
         return Err(Problem::new(

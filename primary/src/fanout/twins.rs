@@ -1,6 +1,6 @@
-//! One secondary that was asked at two addresses: the answers of this very request tell it, and
-//! one of them is left before any of its records has left. What an earlier answer told is not
-//! used: by now another secondary may answer at that address.
+//! One secondary that was asked at two addresses. The answers to this request show it, and one
+//! of the two is given up before any of its records is sent. What an earlier answer showed is
+//! not used, because another secondary may answer at that address now.
 //!
 //! That is early enough. No record leaves before every host has begun to answer, or was given
 //! up: it might have a newer one.

@@ -237,7 +237,7 @@ impl Discovery {
                         url = first.url,
                         other = second.name,
                         other_url = second.url,
-                        "two addresses say that they are one secondary: its records come once"
+                        "the same secondary answers at two addresses, by its own word, so its records come once: if these are two machines, check what runs there"
                     );
                 }
                 pairs.insert(pair);

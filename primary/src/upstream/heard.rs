@@ -51,11 +51,11 @@ impl Refusal {
     ) -> Result<Refusal, &'static str> {
         let content_type = fields.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         if !content_type.is_some_and(|given| essence(given).eq_ignore_ascii_case(PROBLEM)) {
-            return Err("it refuses without a problem");
+            return Err("its answer is not of the type application/problem+json");
         }
         let is_refusal = status.is_client_error() || status.is_server_error();
         if !is_refusal || status == StatusCode::BAD_GATEWAY {
-            return Err("its status is none of a secondary's");
+            return Err("its status is one that no secondary sends");
         }
         let said = if method == Method::HEAD {
             None

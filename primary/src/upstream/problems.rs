@@ -37,7 +37,7 @@ pub(super) fn not_asked(host: &Host, time: Duration) -> Problem {
             "host {name}: {reason}: it is not asked until a secondary answers; see what listens there (GET /hosts shows the URL)"
         ),
         None => format!(
-            "host {name} has not answered for {}s: it is not asked until it does; GET /hosts shows its state",
+            "host {name} has not answered for {}s, so requests are not sent to it until it answers a probe: check that its secondary runs; GET /hosts shows its state",
             time.as_secs()
         ),
     };

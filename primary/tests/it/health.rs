@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
 const ASK: &str = "/logs?hostname=web1&filename=a";
-const SKIPPED: &str = "it is not asked until it does";
+const SKIPPED: &str = "until it answers a probe";
 
 fn free_address() -> String {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()

@@ -197,7 +197,7 @@ impl LogDir {
                 "{self} has been removed or renamed: it is served again as soon as there is a directory at its path"
             ),
             Trouble::Removed => format!(
-                "{self} has been removed, and something holds on to what it was: where it is mounted into a container, make it anew and restart the container"
+                "{self} has been removed, but its path still leads to the removed directory: if it is mounted into a container, create the directory again and restart the container"
             ),
             Trouble::Forbidden => format!(
                 "{self} may not be read by the secondary's own user: give it read and search permission, as with the group adm"

@@ -177,8 +177,8 @@ impl SecondLook {
         self.compare(readahead, self.pieces.len()).await
     }
 
-    /// The same before some of what was found leaves, where it cannot be taken back. A file that
-    /// is written to all the time is looked at as often: at its old end alone.
+    /// The same before records are sent, as they cannot be taken back then. A file that is
+    /// written to all the time is checked each time, so only its old end is compared.
     pub async fn before_leaving<F: ReadAt>(&mut self, readahead: &Readahead<F>) -> Result<(), ReadFailure> {
         if !self.is_unproven {
             return Ok(());

@@ -5,9 +5,10 @@
 //! after it. Single times are odd: an access log says when a request began, a host starts
 //! without a clock, somebody quotes a date. They are too old or too new for their place.
 //!
-//! Read newest first, a time that is too new is harmless: it is capped by the line before. A
-//! time that is too old would hide all lines before it, until every other host has passed that
-//! time. Whether it is too old, the lines before it say.
+//! The lines are read newest first. A time that is too new does no harm: it is lowered to the
+//! time of the newer line that was read just before. A time that is too old would hide all
+//! older lines of the file, until every other host has passed that time. The older lines tell
+//! whether it is too old.
 //!
 //! One kind of odd lines is not recognised: a run that takes longer than its times are wrong
 //! by, such as an hour of a clock that is a minute slow. Some of the lines before it then take

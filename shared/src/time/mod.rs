@@ -83,10 +83,10 @@ impl LineTime {
 ///
 /// What a line may leave out is worked out:
 ///
-/// - no zone: the zone of the host. Of the hour that comes twice when summer time ends, the
-///   file's order says which one it is, since a line is not later than the one before it. Of
-///   a line alone nothing is known, and it is the earlier one. The hour that clocks jump over
-///   is jiff's compatible choice;
+/// - no zone: the zone of the host. One hour comes twice when summer time ends. The order of
+///   the file tells which of the two is meant, since no line is later than the newer line that
+///   was read just before. A line alone tells nothing, and then the earlier hour is taken. For
+///   the hour that clocks jump over, jiff's compatible choice is taken;
 /// - no year: of the newest line, the newest in which it is not later than the file's last
 ///   change; from then on the newest in which it is not later than the line before, so that
 ///   the year goes down at New Year. A step of months back and forth is not a year. Lines may

@@ -35,8 +35,8 @@ impl HostZone {
     /// seconds since the epoch, and the offset in force then, in minutes east of UTC. The
     /// two differ in the hour that clocks jump over.
     ///
-    /// Of the hour that comes twice, the file's own order says which one it is: lines are
-    /// asked for newest first, and a line is not later than the one before it.
+    /// For the hour that comes twice, the order of the file tells which of the two is meant:
+    /// lines are asked for newest first, so no line is later than the one asked for just before.
     #[inline]
     pub(super) fn offset(&mut self, civil: i64) -> Option<(i64, i16)> {
         let (behind, minutes) =

@@ -8,7 +8,7 @@
 //!
 //! | kind | tag | follows |
 //! | --- | --- | --- |
-//! | record | `0x10`, `+1` timed, `+2` carries a time itself, `+4` several or cut lines, `+8` that time is another one | length in bytes; offset; if timed: time in nanoseconds; if it carries one: minutes east of UTC; if `+8`: what its own time is less than that time, in nanoseconds; if `+4`: lines, cut lines; the bytes, without the last line feed |
+//! | record | `0x10`, `+1` timed, `+2` carries a time itself, `+4` several or cut lines, `+8` its own time differs from the time by which it is merged | length in bytes; offset; if timed: time in nanoseconds; if it carries one: minutes east of UTC; if `+8`: the time by which it is merged minus its own time, in nanoseconds; if `+4`: lines, cut lines; the bytes, without the last line feed |
 //! | mark | `0x20` | time: no record that follows is newer |
 //! | end | `0x30` | length in bytes; the verdict as JSON |
 
