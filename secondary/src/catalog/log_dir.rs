@@ -203,6 +203,11 @@ impl LogDir {
                 "{self} may not be read by the secondary's own user: give it read and search permission, as with the group adm"
             ),
             Trouble::Empty => format!("{self} is empty: is the volume mounted?"),
+            Trouble::Failed(errno) if meaning(errno) == Meaning::Exhausted => {
+                format!(
+                    "{self} cannot be looked at: the secondary is out of descriptors or memory: try again"
+                )
+            }
             Trouble::Failed(errno) => {
                 format!("{self} cannot be looked at: {errno}: is it a mount whose server is gone?")
             }
