@@ -94,17 +94,23 @@ pub fn own_tour(base: &str, member: &Member) -> Result<Vec<Line>> {
     Ok(tour)
 }
 
-/// The largest file of the folder itself that can be read and named: the likeliest to have
-/// something to show.
+/// Endings of compressed files, which cannot be searched.
+const COMPRESSED: [&str; 4] = ["gz", "zst", "bz2", "xz"];
+
+/// The largest file of the folder itself that can be read, searched and named: the likeliest to
+/// have something to show.
 #[expect(clippy::disallowed_methods, reason = "no ring thread comes here")]
 fn some_file(dir: &Path) -> Result<Option<PathBuf>> {
     let mut largest = None;
     for entry in std::fs::read_dir(dir)?.flatten() {
         let name = PathBuf::from(entry.file_name());
         let hidden = name.as_os_str().as_encoded_bytes().starts_with(b".");
+        let is_compressed =
+            name.extension().and_then(|end| end.to_str()).is_some_and(|end| COMPRESSED.contains(&end));
         // The entry's own metadata: a symlink is not followed, and so is no file.
         let Ok(metadata) = entry.metadata() else { continue };
-        let readable = metadata.is_file() && !hidden && std::fs::File::open(entry.path()).is_ok();
+        let readable =
+            metadata.is_file() && !hidden && !is_compressed && std::fs::File::open(entry.path()).is_ok();
         if readable && largest.as_ref().is_none_or(|(size, _)| metadata.len() > *size) {
             largest = Some((metadata.len(), name));
         }
@@ -148,9 +154,12 @@ mod tests {
     fn a_folder_of_ones_own_is_shown_with_its_largest_file_and_a_word_of_it() {
         let dir = tempfile::tempdir().unwrap();
         #[expect(clippy::disallowed_methods, reason = "a test's own thread may block")]
-        for (name, text) in
-            [("small.log", "a\n"), (".hidden", "hidden hidden hidden\n"), ("x y.log", "1 two three\n")]
-        {
+        for (name, text) in [
+            ("small.log", "a\n"),
+            (".hidden", "hidden hidden hidden\n"),
+            ("x y.log", "1 two three\n"),
+            ("x y.log.2.gz", "compressed compressed\n"),
+        ] {
             std::fs::write(dir.path().join(name), text).unwrap();
         }
         let member = Member { name: "one".to_owned(), log_dir: dir.path().to_owned(), port: 0 };
