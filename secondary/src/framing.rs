@@ -27,6 +27,8 @@ pub struct Framing {
     /// Bytes looked at since the last record or mark.
     unmarked: u64,
     marked: Instant,
+    /// Whether there was a record since the last block.
+    has_record: bool,
 }
 
 #[derive(Debug)]
@@ -47,6 +49,7 @@ impl Framing {
             newest: None,
             unmarked: 0,
             marked: Instant::now(),
+            has_record: false,
         }
     }
 
@@ -56,7 +59,7 @@ impl Framing {
         match self.stamps.of(record, is_worth_reading) {
             Known::Stamp(stamp) => {
                 self.encoder.record(record, stamp, out);
-                self.rest();
+                self.has_record = true;
             }
             Known::LookBack => {
                 let Record { offset, bytes, lines, truncated_lines, .. } = *record;
@@ -85,12 +88,16 @@ impl Framing {
         let Some(Pending { offset, bytes, lines, truncated_lines }) = self.pending.take() else { return };
         let record = Record { offset, bytes: &bytes, lines, truncated_lines, older: &[] };
         self.encoder.record(&record, self.stamps.settled(offset), out);
-        self.rest();
+        self.has_record = true;
     }
 
     /// Takes a block that the search is about to go through, all of the newer ones being
     /// done. Appends a mark where one is due: what is left is no newer than the last block.
     pub fn next_block(&mut self, block: &[u8], out: &mut Vec<u8>) {
+        // Not with each record: there are millions of them.
+        if std::mem::take(&mut self.has_record) {
+            self.rest();
+        }
         if self.unmarked >= MARK_BYTES || (self.unmarked > 0 && self.marked.elapsed() >= MARK_TIME) {
             // Where no time is known it says no more than that the search goes on.
             self.encoder.mark(self.newest.unwrap_or(i64::MAX), out);

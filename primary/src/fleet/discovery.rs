@@ -16,9 +16,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::sleep;
 
 /// News that wait to be taken. Who has more waits in its turn.
 const NEWS: usize = 64;
+
+/// How long news are gathered before the fleet is made anew.
+const GATHER_TIME: Duration = Duration::from_millis(50);
 
 /// Where the fleet is described, and what was read of it at start.
 #[derive(Debug, Clone)]
@@ -144,6 +148,8 @@ impl Discovery {
                     _ => continue,
                 },
             }
+            // A fleet that starts has something new of each host: it is made anew for many at once.
+            sleep(GATHER_TIME).await;
             while let Ok((url, name)) = calls.try_recv() {
                 self.called(&url, name);
             }
