@@ -5,6 +5,7 @@
 //! - [`threads`]: `pread` on a pool of threads, for hosts that refuse io_uring.
 //! - [`admission`]: how much at once, and who waits.
 //! - [`crew`]: ring threads that help each other with deep scans.
+//! - [`failure`]: why the bytes of a file did not come.
 //! - [`block`]: pooled, page-aligned blocks, and the bound on them.
 //! - [`head`]: whether a file is compressed.
 //! - [`open_file`]: a file, and the read flags that its file system knows.
@@ -15,6 +16,7 @@
 pub mod admission;
 pub mod block;
 pub mod crew;
+pub mod failure;
 pub mod head;
 pub mod open_file;
 pub mod probe;
@@ -32,7 +34,8 @@ use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::sync::Arc;
 
-pub use readahead::{Fed, ReadFailure, Readahead};
+pub use failure::ReadFailure;
+pub use readahead::{Fed, Readahead};
 pub use second_look::{InodeState, SecondLook};
 
 /// A read's end: how many bytes came, and the block. A failed read gives the block back to

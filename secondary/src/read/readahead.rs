@@ -5,18 +5,20 @@
 //! core's cache when it is matched. Once a read has to wait for the disk, more of them are
 //! kept under way, as many as the plan says.
 
+mod slot;
+
 use super::admission::{Admission, DEEP_FROM, Pass};
 use super::block::{Block, Pool};
 use super::crew::{Examined, Help, Lent, RUN_BLOCKS};
-use super::{CacheUse, ReadAt, ReadResult};
+use super::{CacheUse, ReadAt, ReadFailure, ReadResult};
 use backscroll_shared::scan::{Hits, ReadPlan, Span};
+use slot::{Slot, State};
 use std::collections::VecDeque;
 use std::future::{Future as _, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 /// How long a stream waits for its first block while others hold them all: then its client
@@ -41,42 +43,6 @@ pub const HELPED_FROM: u64 = 4 << 20;
 
 /// Times that one read is begun again after `EINTR` or `EAGAIN`.
 const RETRIES: u32 = 16;
-
-/// Why the bytes of a file did not come.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadFailure {
-    /// The disk, or the file system, failed.
-    #[error("reading at offset {offset} failed: {source}")]
-    Io {
-        /// Offset of the block in the file.
-        offset: u64,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The file has become shorter than it was when it was opened.
-    #[error("the file was truncated while it was read, below offset {offset}")]
-    Shrunk {
-        /// The lowest offset known to be missing.
-        offset: u64,
-    },
-    /// What was read has become something else: it was truncated, and has grown again.
-    #[error(
-        "the file was truncated while it was read, and has grown again: offset {offset} holds something else"
-    )]
-    Overwritten {
-        /// Offset of some bytes that are others now.
-        offset: u64,
-    },
-    /// The disk did not answer within [`READ_TIME`].
-    #[error("the disk has not answered for {READ_TIME:?} at offset {offset}")]
-    Hung {
-        /// Offset of the block in the file.
-        offset: u64,
-    },
-    /// All blocks of this thread were in use for too long.
-    #[error("too many requests are reading at once")]
-    Starved,
-}
 
 /// A block, and its matching lines where another thread has looked through it.
 pub type Fed = (Span, Block, Option<Hits>);
@@ -109,29 +75,6 @@ struct LastBlock {
     is_torn: bool,
     /// It had to be waited for.
     was_cold: bool,
-}
-
-#[derive(Debug)]
-struct Slot<R> {
-    span: Span,
-    cache: CacheUse,
-    state: State<R>,
-    /// Bytes that earlier, short reads have brought.
-    done: usize,
-    retries: u32,
-}
-
-#[derive(Debug)]
-enum State<R> {
-    /// Not begun, or to be begun again.
-    Planned,
-    Reading(R),
-    Read(ReadResult),
-    /// The first block of a run that another thread has.
-    Lent(oneshot::Receiver<Vec<Examined>>),
-    /// A later one.
-    LentToo,
-    Examined(Block, Hits),
 }
 
 impl<F: ReadAt> Readahead<F> {
@@ -437,28 +380,6 @@ enum Waited {
     Nothing,
     Read(ReadResult),
     Run(Vec<Examined>),
-}
-
-impl<R> Slot<R> {
-    fn planned(span: Span, cache: CacheUse) -> Slot<R> {
-        Slot { span, cache, state: State::Planned, done: 0, retries: 0 }
-    }
-
-    /// Reads, or goes on, as far as it need not wait. Gives the block back where it must.
-    fn read_cached<F: ReadAt<Read = R>>(&mut self, file: &F, mut block: Block) -> Result<(), Block> {
-        match file.read_cached(&mut block, self.span, self.done, self.cache) {
-            Some(len) => {
-                self.state = State::Read(Ok((len, block)));
-                Ok(())
-            }
-            None => Err(block),
-        }
-    }
-
-    /// Begins to read, or to go on, however long it takes.
-    fn read<F: ReadAt<Read = R>>(&mut self, file: &F, block: Block) {
-        self.state = State::Reading(file.read_at(block, self.span, self.done, self.cache));
-    }
 }
 
 fn is_transient(error: &io::Error) -> bool {
