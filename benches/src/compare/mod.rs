@@ -25,6 +25,7 @@ pub mod process;
 pub mod report;
 pub mod rows;
 pub mod simulated;
+pub mod slow_clients;
 pub mod stats;
 pub mod stop;
 pub mod throttle;

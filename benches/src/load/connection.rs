@@ -40,6 +40,15 @@ impl Request {
         let head = format!("GET {target} HTTP/1.1\r\nhost: {host}\r\n\r\n").into_bytes();
         Ok(Request { address, head })
     }
+
+    /// The same request for an answer of this type.
+    pub fn accepting(mut self, media_type: &str) -> Result<Request> {
+        ensure!(!media_type.contains(['\r', '\n']), "{media_type:?} is no media type");
+        // Before the empty line that ends the head.
+        self.head.truncate(self.head.len() - 2);
+        self.head.extend_from_slice(format!("accept: {media_type}\r\n\r\n").as_bytes());
+        Ok(self)
+    }
 }
 
 /// A connection whose last answer has been read whole.
@@ -86,6 +95,9 @@ mod tests {
         let request = Request::get("http://127.0.0.1:8001/logs?filename=a&n=20").unwrap();
         assert_eq!(request.address, "127.0.0.1:8001".parse().unwrap());
         assert_eq!(request.head, b"GET /logs?filename=a&n=20 HTTP/1.1\r\nhost: 127.0.0.1:8001\r\n\r\n");
+        let json = request.accepting("application/json").unwrap();
+        assert!(json.head.ends_with(b"host: 127.0.0.1:8001\r\naccept: application/json\r\n\r\n"));
+        assert!(json.accepting("text/plain\r\nx: y").is_err());
         assert_eq!(Request::get("http://127.0.0.1").unwrap().address.port(), 80);
         assert_eq!(Request::get("http://[::1]:81/x").unwrap().address, "[::1]:81".parse().unwrap());
     }

@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::TcpSocket;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 
@@ -21,6 +21,13 @@ pub struct Options {
     /// How many
     #[arg(long, default_value_t = 1000, value_name = "C")]
     pub clients: u32,
+    /// The format that they ask for
+    #[arg(long, default_value = "text/plain", value_name = "TYPE")]
+    pub accept: String,
+    /// Bytes that the kernel takes for each of them and that it does not read; the system's
+    /// default where absent
+    #[arg(long, value_name = "BYTES")]
+    pub receive_buffer: Option<u32>,
     /// How long, in seconds
     #[arg(long, default_value_t = 10.0, value_name = "S")]
     pub seconds: f64,
@@ -43,11 +50,11 @@ pub struct Report {
 pub fn run(options: &Options) -> Result<Report> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let request = Request::get(&options.url)?;
+        let request = Request::get(&options.url)?.accepting(&options.accept)?;
         let deadline = Instant::now() + Duration::from_secs_f64(options.seconds);
         let mut clients = JoinSet::new();
         for _ in 0..options.clients {
-            clients.spawn(client(request.clone(), deadline));
+            clients.spawn(client(request.clone(), options.receive_buffer, deadline));
         }
         let mut report = Report::default();
         while let Some(done) = clients.join_next().await {
@@ -72,10 +79,15 @@ struct End {
 /// What an answer that is one begins with.
 const OK: &[u8] = b"HTTP/1.1 200";
 
-async fn client(request: Request, deadline: Instant) -> End {
+async fn client(request: Request, receive_buffer: Option<u32>, deadline: Instant) -> End {
     let mut end = End::default();
     let connect = async {
-        let mut socket = TcpStream::connect(request.address).await?;
+        let address = request.address;
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        if let Some(bytes) = receive_buffer {
+            socket.set_recv_buffer_size(bytes)?;
+        }
+        let mut socket = socket.connect(address).await?;
         socket.write_all(&request.head).await?;
         // Looked at, not read: a refusal is no answer.
         let mut status = [0; OK.len()];

@@ -84,6 +84,9 @@ fn what_is_never_answered_counts_with_its_age() {
 #[test]
 fn slow_clients_read_a_byte_at_a_time() {
     let url = server(3, OK);
-    let report = slow::run(&slow::Options { url, clients: 3, seconds: 0.3 }).unwrap();
+    let accept = "text/plain".to_owned();
+    let receive_buffer = Some(4096);
+    let options = slow::Options { url, clients: 3, accept, receive_buffer, seconds: 0.3 };
+    let report = slow::run(&options).unwrap();
     assert_eq!(report, slow::Report { reading: 3, cut: 0, refused: 0, bytes: 3 });
 }

@@ -2,8 +2,8 @@
 
 use crate::compare::bench::{Bench, LARGE_LOG, Server, URING, secondary};
 use crate::compare::cold;
-use crate::compare::process::run_for_output;
 use crate::compare::report::{Results, Row};
+use crate::compare::slow_clients::{CLIENTS, Served, SlowClients};
 use crate::compare::stats::{Samples, Spread, Target};
 use crate::compare::stop;
 use crate::load::slow::Report;
@@ -11,13 +11,9 @@ use crate::program::Program;
 use anyhow::{Context as _, Result};
 use backscroll_samples::ABSENT;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-/// Clients that read one byte a second each.
-const CLIENTS: u32 = 1000;
-
-/// How often memory is looked at.
+/// How long the searches run before the threads are counted.
 const LOOK: Duration = Duration::from_millis(200);
 
 /// Searches at once while the threads are counted.
@@ -35,7 +31,9 @@ pub(super) fn memory(bench: &Bench, results: &mut Results) -> Result<()> {
         ),
     );
     eprintln!("{CLIENTS} clients that hardly read");
-    let (slow, resident) = slow_clients(&Server::of(URING, &fresh), &fresh, seconds)?;
+    let url = Server::of(URING, &fresh).url(&format!("logs?filename={LARGE_LOG}"));
+    let Served { report, resident } =
+        SlowClients { url: &url, accept: "text/plain", seconds }.serve(&fresh)?;
     let peak = mebibytes(fresh.peak_memory_bytes()?);
     drop(fresh);
     let mut samples = Samples::default();
@@ -48,7 +46,7 @@ pub(super) fn memory(bench: &Bench, results: &mut Results) -> Result<()> {
         Spread::of(&[peak]),
         Some(Target::AtMost(96.0)),
     );
-    let Report { reading, cut, refused, bytes } = slow;
+    let Report { reading, cut, refused, bytes } = report;
     row.note(format!(
         "of the {CLIENTS} clients {reading} still read at the end, {cut} had been cut and {refused} were refused; together they had read {bytes} bytes"
     ));
@@ -80,31 +78,8 @@ pub(super) fn memory(bench: &Bench, results: &mut Results) -> Result<()> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for people's eyes")]
-pub(super) fn mebibytes(bytes: u64) -> f64 {
+pub(crate) fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
-}
-
-/// Runs the clients in a process of their own; the server's memory meanwhile, in MiB.
-fn slow_clients(server: &Server, program: &Program, seconds: f64) -> Result<(Report, Vec<f64>)> {
-    let url = server.url(&format!("logs?filename={LARGE_LOG}"));
-    let mut command = Command::new(std::env::current_exe()?);
-    command.args(["slow-clients", "--url", &url, "--clients", &CLIENTS.to_string()]);
-    command.args(["--seconds", &seconds.to_string()]);
-    std::thread::scope(|scope| {
-        let (done, wait) = channel::<()>();
-        let looks = scope.spawn(move || {
-            let mut figures = Vec::new();
-            while wait.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
-                figures.push(mebibytes(program.memory_now_bytes()?));
-            }
-            anyhow::Ok(figures)
-        });
-        let ran = run_for_output(&mut command);
-        drop(done);
-        let figures = looks.join().map_err(|_| anyhow::anyhow!("looking at the memory panicked"))?;
-        let report = serde_json::from_str(&ran?.output).context("what the slow clients say is no report")?;
-        Ok((report, figures?))
-    })
 }
 
 /// Children that are ended, by their ids, when dropped.

@@ -3,12 +3,13 @@
 mod dump;
 mod fleet;
 mod latency;
-mod memory;
+pub(super) mod memory;
 mod mixed;
 mod page_cache;
 mod primary;
 mod requests;
 mod scan;
+mod slow_readers;
 mod sweep;
 mod throttled;
 
@@ -38,6 +39,8 @@ pub enum RowName {
     MixedCold,
     /// Resident memory, and threads
     Memory,
+    /// What clients that hardly read cost, by server, lines and format
+    SlowReaders,
     /// Through the primary
     Primary,
     /// What a primary costs with 1 to 1,000 hosts
@@ -64,6 +67,7 @@ impl RowName {
             RowName::MixedWarm => mixed::mixed(bench, results),
             RowName::MixedCold => throttled::throttled(bench, results),
             RowName::Memory => memory::memory(bench, results),
+            RowName::SlowReaders => slow_readers::slow_readers(bench, results),
             RowName::Primary => primary::primary(bench, results),
             RowName::Fleet => fleet::fleet(bench, results),
             RowName::Sweep => sweep::sweep(bench, results),
