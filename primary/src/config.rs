@@ -4,7 +4,7 @@ use crate::fleet::discovery::Sources;
 use crate::fleet::file::FleetFile;
 use crate::fleet::{dns, fixed};
 use crate::upstream::Times;
-use backscroll_shared::cli::healthcheck;
+use backscroll_shared::cli::{self, healthcheck};
 use backscroll_shared::telemetry::logs::LogArgs;
 use clap::Parser;
 use std::ffi::OsString;
@@ -43,8 +43,8 @@ const DNS_INTERVAL: Duration = Duration::from_secs(10);
     after_help = healthcheck::HELP
 )]
 pub struct Args {
-    /// Where to listen
-    #[arg(long, env = "BACKSCROLL_LISTEN", default_value = DEFAULT_LISTEN, value_name = "ADDR")]
+    /// Address and port to listen on
+    #[arg(long, env = "BACKSCROLL_LISTEN", default_value = DEFAULT_LISTEN, value_name = "ADDR", value_parser = cli::listen)]
     pub listen: SocketAddr,
     /// A host of the fleet and where its secondary listens, as in web1=http://10.0.0.1:8001;
     /// repeatable

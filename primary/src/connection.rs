@@ -1,9 +1,13 @@
 //! One connection of a client, from its first byte to its end.
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
+use axum::response::Response;
 use backscroll_shared::conn::{Answer, Watch, Watched, prepare};
 use backscroll_shared::limits;
+use backscroll_shared::wire::problem::Problem;
+use http::{HeaderValue, header};
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -23,12 +27,19 @@ pub async fn serve(stream: TcpStream, app: Router, watch: Arc<Watch>, mut stoppi
     let io = TokioIo::new(Watched::new(stream, watch.clone()));
     let routes = TowerToHyperService::new(app);
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-        watch.request_began();
+        watch.request_began(request.uri().path());
         let (version, method) = (request.version(), request.method().clone());
         let watch = watch.clone();
-        let answered = routes.call(Request::from(request));
+        let refused = watch.refused(request.uri().path());
+        let answered = refused.is_none().then(|| routes.call(Request::from(request)));
         async move {
-            let answer = answered.await?;
+            let mut answer = match (refused, answered) {
+                (None, Some(answered)) => answered.await?,
+                (refused, _) => refused.map_or_else(Response::default, Problem::into_response::<Body>),
+            };
+            if watch.ends_with_its_answer() {
+                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
             Ok::<_, std::convert::Infallible>(answer.map(|body| Answer::new(body, version, &method, watch)))
         }
     });

@@ -51,11 +51,16 @@ async fn serve(config: Config) -> Result<(), String> {
     run(listener, config, told_to_stop(terminate, interrupt)).await.map_err(|error| error.to_string())
 }
 
+/// Ready at the first signal. A second one ends the process at once.
 async fn told_to_stop(mut terminate: Signal, mut interrupt: Signal) {
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    let mut next = async move || tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} };
+    next().await;
+    tokio::spawn(async move {
+        next().await;
+        tracing::warn!("told to stop a second time: leaving at once");
+        logs::finish();
+        std::process::exit(1);
+    });
 }
 
 fn leave(status: u8, why: &str) -> ExitCode {

@@ -40,6 +40,9 @@ pub struct Wish {
     pub format: Format,
     /// Whether the client reads the verdict from trailers.
     pub trailers: bool,
+    /// Whether the client is a browser that gets text: an incomplete one ends properly, and says
+    /// so.
+    pub browser: bool,
 }
 
 /// The answer is incomplete, and the client has no other way to learn it than that the
@@ -235,9 +238,13 @@ impl Relay {
         if self.wish.format == Format::Ndjson {
             self.ready.push_back(Bytes::from(ndjson::end(&verdict)));
         }
+        let is_complete = verdict.status == Status::Complete;
+        if self.wish.browser && !is_complete {
+            self.ready.push_back(Bytes::from(verdict.last_line()));
+        }
         self.last = if self.wish.trailers {
             Last::Trailers(verdict.to_trailers())
-        } else if verdict.status == Status::Complete {
+        } else if is_complete || self.wish.browser {
             Last::End
         } else {
             Last::Cut

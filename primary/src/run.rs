@@ -6,7 +6,7 @@ use crate::fleet::EMPTY;
 use crate::fleet::discovery::Discovery;
 use crate::upstream::Upstream;
 use crate::worker::{Place, Work, Worker};
-use backscroll_shared::conn::{REFUSALS, refuse};
+use backscroll_shared::conn::{Connections, REFUSALS, refuse};
 use backscroll_shared::{VERSION, service_manager};
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,7 +53,14 @@ pub async fn run(
     let shared = Arc::new(Shared::new(fleet, room.clone()));
     let (stop, stopping) = watch::channel(false);
     let workers: Vec<Worker> = (0..threads)
-        .map(|index| Worker::start(index, App::new(Arc::clone(&shared), times)?, most, stopping.clone()))
+        .map(|index| {
+            Worker::start(
+                index,
+                App::new(Arc::clone(&shared), times)?,
+                Connections::bound(most),
+                stopping.clone(),
+            )
+        })
         .collect::<Result<_, Error>>()?;
     tracing::info!(%listen, hosts, threads, version = VERSION, "serving");
     service_manager::ready(&format!("serving on {listen}"));
@@ -84,22 +91,24 @@ pub async fn run(
 /// Ends where a worker does, which it should not.
 async fn accept(listener: &TcpListener, workers: &[Worker], most: usize) {
     let mut refused = JoinSet::new();
+    let mut connections = Connections::new(most);
+    let open = || workers.iter().map(Worker::load).sum();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             Some(_) = refused.join_next() => continue,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, client) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::error!(%error, "nothing can be accepted");
                 sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        let total: usize = workers.iter().map(Worker::load).sum();
-        let least = workers.iter().min_by_key(|worker| worker.load()).filter(|_| total < most);
-        let Some(worker) = least else {
+        let admitted = connections.admit(client, open).await;
+        let least = workers.iter().min_by_key(|worker| worker.load());
+        let Some((worker, watch)) = least.zip(admitted) else {
             if refused.len() < REFUSALS {
                 refused.spawn(refuse(stream, None));
             }
@@ -107,7 +116,7 @@ async fn accept(listener: &TcpListener, workers: &[Worker], most: usize) {
         };
         match stream.into_std() {
             Ok(stream) => {
-                if !worker.give(Work { stream, place: Place::taken(worker) }) {
+                if !worker.give(Work { stream, watch, place: Place::taken(worker) }) {
                     return tracing::error!("a thread of the server is gone: the others stop too");
                 }
             }

@@ -23,6 +23,8 @@ const SWEEP_TIME: Duration = Duration::from_secs(1);
 pub struct Work {
     /// Its socket, which no runtime has yet.
     pub stream: std::net::TcpStream,
+    /// Watches over it.
+    pub watch: Arc<Watch>,
     /// Counts it.
     pub place: Place,
 }
@@ -109,9 +111,8 @@ async fn serve(app: Arc<App>, mut work: mpsc::Receiver<Work>, mut stopping: watc
             Some(done) = open.tasks.join_next_with_id() => open.closed(done),
             _ = sweep.tick() => open.cut_overdue(),
             given = work.recv() => match given {
-                Some(Work { stream, place }) => match TcpStream::from_std(stream) {
+                Some(Work { stream, watch, place }) => match TcpStream::from_std(stream) {
                     Ok(stream) => {
-                        let watch = Watch::new();
                         let served = connection::serve(stream, router.clone(), watch.clone(), stopping.clone());
                         open.add(watch, place, served);
                     }
@@ -167,7 +168,7 @@ impl Open {
     fn cut_overdue(&self) {
         for (watch, handle) in self.watched.values() {
             if let Some(why) = watch.overdue() {
-                tracing::debug!(?why, "connection cut");
+                watch.log_cut(why, None);
                 handle.abort();
             }
         }

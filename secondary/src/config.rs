@@ -5,7 +5,7 @@ mod extra_log_dir;
 pub use extra_log_dir::ExtraLogDir;
 
 use crate::read::block;
-use backscroll_shared::cli::healthcheck;
+use backscroll_shared::cli::{self, healthcheck};
 use backscroll_shared::limits;
 use backscroll_shared::telemetry::logs::LogArgs;
 use clap::{Parser, ValueEnum};
@@ -32,8 +32,8 @@ pub enum Io {
 #[derive(Debug, Clone, Parser)]
 #[command(name = crate::PROGRAM, version, after_help = healthcheck::HELP)]
 pub struct Args {
-    /// Address to listen on
-    #[arg(long, env = "BACKSCROLL_LISTEN", default_value = DEFAULT_LISTEN, value_name = "ADDR")]
+    /// Address and port to listen on
+    #[arg(long, env = "BACKSCROLL_LISTEN", default_value = DEFAULT_LISTEN, value_name = "ADDR", value_parser = cli::listen)]
     pub listen: SocketAddr,
     /// Directory whose files are served
     #[arg(long, env = "BACKSCROLL_LOG_DIR", default_value = "/var/log", value_name = "DIR")]

@@ -51,6 +51,7 @@ pub(crate) async fn files<E: Engine, B>(thread: &Rc<RingThread<E>>, request: &Re
             return Err(Problem::new(Code::BadParameter, "glob is given twice: give it once"));
         }
     }
+    accept::check_range(request.headers())?;
     let format = accept::list_format(request.headers())?;
     let place = thread
         .admission

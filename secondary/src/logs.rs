@@ -34,6 +34,7 @@ pub(crate) async fn logs<E: Engine, B>(
     request: &Request<B>,
 ) -> Reply {
     let query = LogQuery::parse(request.uri().query().unwrap_or(""), Audience::Secondary)?;
+    accept::check_range(request.headers())?;
     // A primary calls its hosts by names of its own.
     let relay = request.headers().get(headers::RELAY).map(|name| String::from_utf8_lossy(name.as_bytes()));
     let format = match relay {
@@ -84,7 +85,8 @@ pub(crate) async fn logs<E: Engine, B>(
     } else {
         Encoding::Plain(Encoder::new(format, &host, query.filename.as_bytes(), log.opened.modified_seconds))
     };
-    let ending = Ending { format, trailers, relay: relay.is_some(), deadline };
+    let browser = format == Format::Text && accept::is_browser(request.headers());
+    let ending = Ending { format, trailers, browser, relay: relay.is_some(), deadline };
     let mut answer = LogStream::new(context, query.filename, log.opened, search, readahead, encoding, ending);
     let primed = match cold_head {
         None => timeout(FIRST_RECORD_WAIT, answer.prime()).await,

@@ -52,6 +52,7 @@ async fn stop_signal() {
     tokio::task::spawn_local(async move {
         next().await;
         tracing::warn!("told to stop a second time: leaving at once");
+        logs::finish();
         std::process::exit(1);
     });
 }

@@ -23,6 +23,9 @@ pub(crate) async fn answer<E: Engine>(
     let mut response = route(thread, connection, &request).await.unwrap_or_else(Problem::into_response);
     // What a primary takes for a secondary's answer carries it, whatever the answer is.
     response.headers_mut().insert(INSTANCE, thread.host.instance.value());
+    if connection.watch.ends_with_its_answer() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     response
 }
 
@@ -33,6 +36,9 @@ async fn route<E: Engine>(
 ) -> Reply {
     check_head(request)?;
     let path = request.uri().path();
+    if let Some(problem) = connection.watch.refused(path) {
+        return Err(problem);
+    }
     if !matches!(path, "/" | "/logs" | "/files" | "/healthz" | "/readyz") {
         return Err(Problem::new(Code::NoRoute, "no such endpoint: GET / lists them"));
     }

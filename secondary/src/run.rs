@@ -10,7 +10,7 @@ use crate::read::threads::Threads;
 use crate::read::uring::Uring;
 use crate::read::{Ended, Engine};
 use crate::serve::{Accepted, Host, Inlet, Place, Stage, serve};
-use backscroll_shared::conn::{REFUSALS, prepare, refuse};
+use backscroll_shared::conn::{Connections, REFUSALS, prepare, refuse};
 use backscroll_shared::time::zone_warning;
 use backscroll_shared::wire::instance::Instance;
 use backscroll_shared::{VERSION, service_manager};
@@ -85,7 +85,7 @@ pub fn run(
     let mut queues = Vec::new();
     let mut inlets = Vec::new();
     for (index, (admission, runs)) in admissions.into_iter().zip(runs).enumerate() {
-        let (queue, sockets) = mpsc::channel(host.config.connections);
+        let (queue, sockets) = mpsc::channel(Connections::bound(host.config.connections));
         queues.push(Queue { sockets: queue, load: Arc::default() });
         inlets.push(Inlet { index, sockets, runs, admission });
     }
@@ -256,22 +256,24 @@ async fn accept(listener: TcpListener, queues: &[Queue], connections: usize, ins
         Err(error) => return tracing::error!(%error, "the listener could not be taken over"),
     };
     let mut refused = JoinSet::new();
+    let mut connections = Connections::new(connections);
+    let open = || queues.iter().map(|queue| queue.load.load(Relaxed)).sum();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             Some(_) = refused.join_next() => continue,
         };
-        let socket = match accepted {
-            Ok((socket, _)) => socket,
+        let (socket, client) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "accepting failed");
                 tokio::time::sleep(ACCEPT_REST).await;
                 continue;
             }
         };
-        let total: usize = queues.iter().map(|queue| queue.load.load(Relaxed)).sum();
+        let admitted = connections.admit(client, open).await;
         let least = queues.iter().min_by_key(|queue| queue.load.load(Relaxed));
-        let Some(queue) = least.filter(|_| total < connections) else {
+        let Some((queue, watch)) = least.zip(admitted) else {
             if refused.len() < REFUSALS {
                 refused.spawn_local(refuse(socket, Some(instance)));
             }
@@ -286,7 +288,7 @@ async fn accept(listener: TcpListener, queues: &[Queue], connections: usize, ins
         if let Ok(socket) = socket.into_std() {
             // The queue holds as many as there may be connections, and is closed only
             // once nothing is accepted any more.
-            let _ = queue.sockets.try_send(Accepted { socket, place });
+            let _ = queue.sockets.try_send(Accepted { socket, watch, place });
         }
     }
 }

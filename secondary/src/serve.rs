@@ -13,10 +13,13 @@ use crate::routes;
 use crate::stream::{Context, Incomplete, LogStream};
 use backscroll_shared::conn::{Answer, Watch, Watched};
 use backscroll_shared::limits;
+use backscroll_shared::wire::headers;
 use backscroll_shared::wire::instance::Instance;
 use bytes::Bytes;
 use futures_util::future::{Either, select};
+use http::Request;
 use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -27,7 +30,7 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{self, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::sync::{Mutex, Notify, mpsc, watch};
 use tokio::task::JoinSet;
@@ -101,6 +104,7 @@ impl<E: Engine> RingThread<E> {
 #[derive(Debug)]
 pub(crate) struct Accepted {
     pub(crate) socket: std::net::TcpStream,
+    pub(crate) watch: Arc<Watch>,
     pub(crate) place: Place,
 }
 
@@ -140,7 +144,7 @@ pub(crate) async fn serve<E: Engine + Unpin>(engine: E, host: Arc<Host>, inlet: 
             accepted = sockets.recv(), if !sockets.is_closed() || !sockets.is_empty() => {
                 if let Some(accepted) = accepted {
                     let connection = Rc::new(Connection {
-                        watch: Watch::new(),
+                        watch: Arc::clone(&accepted.watch),
                         cut: Notify::new(),
                         stream: RefCell::default(),
                     });
@@ -177,10 +181,10 @@ pub(crate) async fn serve<E: Engine + Unpin>(engine: E, host: Arc<Host>, inlet: 
 /// Abandoned reads still hold their blocks: the runtime must outlive them.
 async fn wait_for_reads(pool: &Pool) -> Ended {
     const STEP: Duration = Duration::from_millis(2);
-    let mut waited = Duration::ZERO;
-    while pool.in_use() > 0 && waited < READS_TIME {
+    // By the clock: a step takes longer than it says.
+    let until = Instant::now() + READS_TIME;
+    while pool.in_use() > 0 && Instant::now() < until {
         tokio::time::sleep(STEP).await;
-        waited += STEP;
     }
     match pool.in_use() {
         0 => Ended::Clean,
@@ -192,7 +196,9 @@ fn look_after<E: Engine>(connections: &mut Vec<Weak<Connection<E>>>) {
     connections.retain(|connection| {
         let Some(connection) = connection.upgrade() else { return false };
         if let Some(overdue) = connection.watch.overdue() {
-            tracing::debug!(?overdue, "a connection is cut");
+            let stream = connection.stream.borrow().upgrade();
+            let stream = stream.as_ref().and_then(|stream| stream.try_lock().ok());
+            connection.watch.log_cut(overdue, stream.map(|stream| stream.name().to_string()).as_deref());
             connection.cut.notify_one();
         } else if connection.watch.stalled_for() >= SWEEP {
             let stream = connection.stream.borrow().upgrade();
@@ -209,15 +215,19 @@ async fn serve_connection<E: Engine + Unpin>(
     connection: Rc<Connection<E>>,
     accepted: Accepted,
 ) {
-    let Accepted { socket, place: _place } = accepted;
+    let Accepted { socket, place: _place, .. } = accepted;
     let socket = match TcpStream::from_std(socket) {
         Ok(socket) => socket,
         Err(error) => return tracing::warn!(%error, "a socket could not be taken over"),
     };
     let mut stage = thread.host.stage.clone();
-    let io = TokioIo::new(Watched::new(socket, Arc::clone(&connection.watch)));
-    let service = service_fn(|request| {
-        connection.watch.request_began();
+    let watched = Watched::new(socket, Arc::clone(&connection.watch)).of_instance(thread.host.instance);
+    let io = TokioIo::new(watched);
+    let service = service_fn(|request: Request<Incoming>| {
+        connection.watch.request_began(request.uri().path());
+        if request.headers().contains_key(headers::RELAY) {
+            connection.watch.peer_leaves_at_once();
+        }
         let (thread, connection) = (Rc::clone(&thread), Rc::clone(&connection));
         async move {
             let (version, method) = (request.version(), request.method().clone());

@@ -12,7 +12,7 @@ use crate::read::{Engine, Fed, InodeState, ReadFailure, Readahead, SecondLook};
 use backscroll_shared::query::FileName;
 use backscroll_shared::scan::{Search, Step};
 use backscroll_shared::wire::problem::{Code, Problem};
-use backscroll_shared::wire::verdict::Verdict;
+use backscroll_shared::wire::verdict::{Status, Verdict};
 use backscroll_shared::wire::{Encoder, Format, ndjson};
 use bytes::Bytes;
 use http_body::Frame;
@@ -174,9 +174,19 @@ impl<E: Engine> LogStream<E> {
                 self.phase = Phase::Closing(verdict);
                 Some(Ok(Frame::data(Bytes::from(object))))
             }
+            Phase::Ended(verdict) if self.ending.browser && verdict.status != Status::Complete => {
+                let line = verdict.last_line();
+                self.phase = Phase::Closing(verdict);
+                Some(Ok(Frame::data(Bytes::from(line))))
+            }
             Phase::Ended(verdict) | Phase::Closing(verdict) => self.close(&verdict),
             Phase::Searching | Phase::Over => None,
         }
+    }
+
+    /// The file that it is about.
+    pub fn name(&self) -> &FileName {
+        &self.name
     }
 
     /// Gives back every block, because the client does not read. They are read again once

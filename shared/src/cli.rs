@@ -4,9 +4,37 @@ pub mod healthcheck;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use std::io::Write as _;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 /// Exit status for bad configuration (`EX_USAGE` of `sysexits.h`).
 pub const EXIT_USAGE: u8 = 64;
+
+/// What `--listen` takes.
+pub fn listen(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        let advice = |meant: String| format!("write ADDR:PORT; did you mean {meant}?");
+        if text.parse::<u16>().is_ok() {
+            return advice(format!("127.0.0.1:{text}"));
+        }
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return advice(SocketAddr::new(address, EXAMPLE_PORT).to_string());
+        }
+        match text.rsplit_once(':') {
+            Some(("", port)) if port.parse::<u16>().is_ok() => {
+                advice(format!("0.0.0.0:{port} for every address of this host, or 127.0.0.1:{port}"))
+            }
+            Some(("localhost", port)) if port.parse::<u16>().is_ok() => advice(format!("127.0.0.1:{port}")),
+            _ => "write ADDR:PORT, with an address and not a name, as in 127.0.0.1:8001 or [::1]:8001"
+                .to_owned(),
+        }
+    })
+}
+
+/// The port of examples.
+const EXAMPLE_PORT: u16 = 8001;
 
 /// Parses the command line and the environment. Bad configuration is one clear line.
 ///
@@ -31,7 +59,45 @@ fn taken<A>(program: &str, parsed: Result<A, clap::Error>) -> Result<A, u8> {
     })
 }
 
-/// Says why the program leaves, in one line on standard error.
+/// How long a complaint waits for whoever reads it.
+const COMPLAINT_TIME: Duration = Duration::from_secs(1);
+
+/// Says why the program leaves, in one line on standard error. Where nobody reads it, the program
+/// leaves all the same.
 pub fn complain(program: &str, why: &str) {
-    eprintln!("{program}: {why}");
+    let line = format!("{program}: {why}\n");
+    let (written, wait) = channel::<()>();
+    let thread = std::thread::Builder::new().name("complaint".to_owned()).spawn(move || {
+        // There is nobody else to tell.
+        let _ = std::io::stderr().write_all(line.as_bytes());
+        drop(written);
+    });
+    if thread.is_ok() {
+        // An error says that it has been written.
+        let _ = wait.recv_timeout(COMPLAINT_TIME);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_is_none_is_answered_with_one_that_is() {
+        assert_eq!(listen("[::1]:8001"), Ok("[::1]:8001".parse().unwrap()));
+        for (given, meant) in [
+            ("8001", "did you mean 127.0.0.1:8001?"),
+            ("10.0.0.1", "did you mean 10.0.0.1:8001?"),
+            ("::1", "did you mean [::1]:8001?"),
+            (":8001", "did you mean 0.0.0.0:8001"),
+            ("localhost:80", "did you mean 127.0.0.1:80?"),
+            ("web1:8001", "an address and not a name"),
+            ("nowhere", "ADDR:PORT"),
+            ("", "ADDR:PORT"),
+            ("127.0.0.1:99999", "ADDR:PORT"),
+        ] {
+            let why = listen(given).unwrap_err();
+            assert!(why.contains(meant), "{given}: {why}");
+        }
+    }
 }

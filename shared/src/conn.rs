@@ -3,23 +3,29 @@
 //! where a timer for each read and write would be the costlier part of a small request.
 
 mod answer;
+mod connections;
+mod half_closed;
+mod heads;
 mod refusal;
+mod unsound;
+mod watched;
 
 pub use answer::Answer;
+pub use connections::{Connections, HEALTH_RESERVE};
 pub use refusal::{REFUSALS, refuse};
+pub use watched::{Socket, Watched};
 
+use crate::wire::problem::{Code, Problem};
 use futures_util::task::AtomicWaker;
 use socket2::SockRef;
 use std::io;
-use std::pin::Pin;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{
     AtomicBool, AtomicU8, AtomicU64,
-    Ordering::{Acquire, Relaxed, Release},
+    Ordering::{Acquire, Relaxed, Release, SeqCst},
 };
-use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::limits;
@@ -28,6 +34,10 @@ use crate::limits;
 #[derive(Debug)]
 pub struct Watch {
     born: Instant,
+    /// Who is at the other end, where that is known.
+    client: Option<SocketAddr>,
+    /// Whether it is one of the few that are kept for health checks.
+    is_reserved: bool,
     phase: AtomicU8,
     /// Milliseconds after `born`.
     phase_since: AtomicU64,
@@ -39,7 +49,20 @@ pub struct Watch {
     flushed: AtomicWaker,
     /// Whether an answer is on its way whose end is the connection's end.
     ends_by_closing: AtomicBool,
+    /// Requests so far.
+    requests: AtomicU64,
+    /// Which endpoint the last one asked.
+    endpoint: AtomicU8,
+    /// Whether a peer that ends its sending has gone.
+    leaves_at_once: AtomicBool,
+    /// Whether the connection is to make room for another one, as soon as it is idle.
+    is_evicted: AtomicBool,
+    /// What waits for the next request.
+    reader: AtomicWaker,
 }
+
+/// What the log says of a request. No more: the rest of its target is the client's business.
+const ENDPOINTS: [&str; 6] = ["/logs", "/files", "/hosts", "/healthz", "/readyz", "/"];
 
 /// Nothing is asked for.
 const IDLE: u8 = 0;
@@ -52,6 +75,9 @@ const LEAVING_WHOLE: u8 = 3;
 /// The same of an answer that was broken off.
 const LEAVING_BROKEN: u8 = 4;
 const TAKING: u64 = u64::MAX;
+
+/// How long the rest of a request's head is waited for where others need the connection's place.
+const HEAD_GRACE: Duration = Duration::from_secs(1);
 
 /// Why a connection is to be cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,14 +93,25 @@ pub enum Overdue {
 impl Watch {
     /// A connection that has just been accepted.
     pub fn new() -> Arc<Watch> {
+        Watch::of(None, false)
+    }
+
+    fn of(client: Option<SocketAddr>, is_reserved: bool) -> Arc<Watch> {
         Arc::new(Watch {
             born: Instant::now(),
+            client,
+            is_reserved,
             phase: AtomicU8::new(IDLE),
             phase_since: AtomicU64::new(0),
             stalled_since: AtomicU64::new(TAKING),
             flushes: AtomicU64::new(0),
             flushed: AtomicWaker::new(),
             ends_by_closing: AtomicBool::new(false),
+            requests: AtomicU64::new(0),
+            endpoint: AtomicU8::new(0),
+            leaves_at_once: AtomicBool::new(false),
+            is_evicted: AtomicBool::new(false),
+            reader: AtomicWaker::new(),
         })
     }
 
@@ -88,9 +125,50 @@ impl Watch {
         self.phase.store(phase, Release);
     }
 
-    /// A request's head is whole: what follows is the server's time.
-    pub fn request_began(&self) {
+    /// The head of a request for this path is whole: what follows is the server's time.
+    pub fn request_began(&self, path: &str) {
+        let known = ENDPOINTS.iter().position(|endpoint| *endpoint == path).unwrap_or(ENDPOINTS.len());
+        self.endpoint.store(u8::try_from(known).unwrap_or(u8::MAX), Relaxed);
+        // One task counts them.
+        self.requests.store(self.requests.load(Relaxed) + 1, Relaxed);
         self.enter(BUSY);
+    }
+
+    /// The peer is a primary: where it ends its sending it wants nothing any more. Any other
+    /// client may have ended only that, and wait for its answer.
+    pub fn peer_leaves_at_once(&self) {
+        self.leaves_at_once.store(true, Relaxed);
+    }
+
+    /// What is answered to a request for this path instead, where the connection is one of those
+    /// that are kept for health checks.
+    pub fn refused(&self, path: &str) -> Option<Problem> {
+        let is_for_others = self.is_reserved && !matches!(path, "/healthz" | "/readyz");
+        is_for_others.then(|| Problem::new(Code::Overloaded, refusal::TOO_MANY))
+    }
+
+    /// Whether the connection is to end with its first answer.
+    pub fn ends_with_its_answer(&self) -> bool {
+        self.is_reserved
+    }
+
+    /// Since when it has been idle, or has not sent the rest of a head; nothing where it is of
+    /// use. Which of the two comes first in the order of those that make room.
+    fn evictable(&self) -> Option<(u8, Instant)> {
+        let phase = self.phase.load(Acquire);
+        let since = self.born + Duration::from_millis(self.phase_since.load(Relaxed));
+        let is_evictable = match phase {
+            IDLE => true,
+            HEAD => since.elapsed() >= HEAD_GRACE,
+            _ => false,
+        };
+        (is_evictable && !self.is_evicted.load(Relaxed)).then_some((phase, since))
+    }
+
+    /// Makes it end, unless a request comes first that is on its way already.
+    fn evict(&self) {
+        self.is_evicted.store(true, SeqCst);
+        self.reader.wake();
     }
 
     /// All that was produced has been written: an answer that was leaving is gone.
@@ -127,19 +205,24 @@ impl Watch {
             _ => None,
         }
     }
-}
 
-/// A socket that can be closed in a way that its peer takes for an error.
-pub trait Reset {
-    /// Makes the socket end in a reset instead of an orderly close, however it is closed:
-    /// also by the kernel, where the process is killed. Or takes that back.
-    fn reset_on_close(&self, reset: bool);
-}
-
-impl Reset for TcpStream {
-    fn reset_on_close(&self, reset: bool) {
-        // Where it fails the connection is gone already.
-        let _ = SockRef::from(self).set_linger(reset.then_some(Duration::ZERO));
+    /// Says in the log that the connection is cut, and which answer is lost. `file` is the one
+    /// that was asked for, where that is known.
+    pub fn log_cut(&self, overdue: Overdue, file: Option<&str>) {
+        let client = self.client.map(tracing::field::display);
+        match overdue {
+            Overdue::Stalled => {
+                let endpoint = ENDPOINTS.get(usize::from(self.endpoint.load(Relaxed))).unwrap_or(&"other");
+                tracing::warn!(
+                    client,
+                    endpoint,
+                    file,
+                    "an answer was cut: it was not read for {} s",
+                    limits::STALL_TIME.as_secs()
+                );
+            }
+            Overdue::Head | Overdue::Idle => tracing::debug!(client, ?overdue, "a connection is cut"),
+        }
     }
 }
 
@@ -148,107 +231,6 @@ impl Reset for TcpStream {
 pub fn prepare(socket: &TcpStream) -> io::Result<()> {
     socket.set_nodelay(true)?;
     SockRef::from(socket).set_tcp_notsent_lowat(limits::UNSENT_BYTES)
-}
-
-/// A stream that notes what its peer does.
-#[derive(Debug)]
-pub struct Watched<S: Reset> {
-    stream: S,
-    watch: Arc<Watch>,
-    /// What the stream was told last.
-    resets: bool,
-}
-
-impl<S: Reset> Watched<S> {
-    /// Watches `stream`.
-    pub fn new(stream: S, watch: Arc<Watch>) -> Watched<S> {
-        Watched { stream, watch, resets: false }
-    }
-
-    /// Before the first byte of an answer that ends by closing, and after its last one.
-    fn agree_on_the_end(&mut self) {
-        let resets = self.watch.ends_by_closing.load(Relaxed);
-        if resets != self.resets {
-            self.stream.reset_on_close(resets);
-            self.resets = resets;
-        }
-    }
-}
-
-/// A client that takes nothing would leave all that waits for it in the kernel, where
-/// nothing counts it any more.
-impl<S: Reset> Drop for Watched<S> {
-    fn drop(&mut self) {
-        if self.watch.stalled_for() >= limits::STALL_TIME {
-            self.stream.reset_on_close(true);
-        }
-    }
-}
-
-impl<S: AsyncRead + Reset + Unpin> AsyncRead for Watched<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-        if buf.filled().len() > before && self.watch.phase.load(Relaxed) == IDLE {
-            self.watch.enter(HEAD);
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Reset + Unpin> Watched<S> {
-    fn note_write<T>(&self, result: &Poll<io::Result<T>>) {
-        if result.is_pending() {
-            if self.watch.stalled_since.load(Relaxed) == TAKING {
-                self.watch.stalled_since.store(self.watch.now(), Relaxed);
-            }
-        } else {
-            self.watch.stalled_since.store(TAKING, Relaxed);
-        }
-    }
-}
-
-impl<S: AsyncWrite + Reset + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.agree_on_the_end();
-        let result = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.note_write(&result);
-        result
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.agree_on_the_end();
-        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.note_write(&result);
-        result
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    /// hyper calls it once its own buffer is empty, and only then.
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-        self.watch.written();
-        self.agree_on_the_end();
-        Poll::Ready(Ok(()))
-    }
-
-    /// The same.
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.watch.written();
-        self.agree_on_the_end();
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! How many descriptors the process may have, and so how many connections.
 
+use crate::conn::HEALTH_RESERVE;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Descriptors for everything but connections: the log, the listener, rings, directories.
-const RESERVE: u64 = 64;
+/// Descriptors for everything but these connections: the log, the listener, rings, directories,
+/// and the connections that are kept for health checks.
+const RESERVE: u64 = 64 + HEALTH_RESERVE as u64;
 
 /// Makes room for `wanted` connections of `each` descriptors: takes the limit as far up as
 /// the process may. Returns how many connections there is room for, with a warning where
@@ -41,7 +43,7 @@ mod tests {
 
     #[test]
     fn each_connection_has_its_descriptors() {
-        assert_eq!(room(Some(1024), 2), 480);
+        assert_eq!(room(Some(1024), 2), 464);
         assert_eq!(room(Some(10), 2), 1);
         assert_eq!(room(None, 2), usize::MAX / 2);
     }

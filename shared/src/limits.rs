@@ -50,8 +50,9 @@ pub const STALL_TIME: Duration = Duration::from_mins(2);
 /// gigabyte.
 pub const UNSENT_BYTES: u32 = 128 << 10;
 
-/// How long answers in flight may take to end once the server was told to stop. Container
-/// engines kill ten seconds after they ask.
+/// How long answers in flight may take to end once the server was told to stop. Reads that hang
+/// in the kernel may add two seconds, and lines of the log one and a half: container engines, which
+/// kill after ten seconds unless told otherwise, are told.
 pub const DRAIN_TIME: Duration = Duration::from_secs(8);
 
 /// Bytes of an encoded record between primary and secondary: the longest record, each of

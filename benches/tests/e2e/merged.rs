@@ -222,7 +222,10 @@ fn one_odd_time_hides_no_host() {
     let (end, records) = objects.split_last().unwrap();
     let order: String = records.iter().map(|record| &record["host"].as_str().unwrap()[5..]).collect();
     assert_eq!(order, "010111000101");
-    assert_eq!(records[6]["time"], "1970-01-01T00:00:12Z", "a record tells the time that it carries");
+    assert_eq!(
+        records[6]["time"], "1970-01-01T00:00:12.000000000Z",
+        "a record tells the time that it carries"
+    );
     // From the last line before the start to the first line after it.
     assert_eq!(end["end"]["disorder_ms"], 1_795_600_793_000_u64 + 10_000 - 10_000, "{end}");
 }
@@ -259,7 +262,7 @@ fn records_of_several_lines_and_of_any_bytes_are_merged_too() {
         .collect();
     assert_eq!(objects[0]["line"], "1700000005 y\r");
     assert_eq!((&objects[1]["host"], &objects[1]["offset"]), (&"host-1".into(), &19.into()));
-    assert_eq!(objects[1]["time"], "2023-11-14T22:13:24Z");
+    assert_eq!(objects[1]["time"], "2023-11-14T22:13:24.000000000Z");
     assert_eq!(objects[2]["line"], "\tat z");
     assert!(objects[2].get("time").is_none(), "it has an older line's");
     let end = &objects[3]["end"];

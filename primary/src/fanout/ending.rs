@@ -7,7 +7,7 @@
 //! | some failed, and no other one delivered | cut | cut | cut |
 //!
 //! Where a client reads trailers, the stream ends properly in each case, and the verdict is in
-//! them. To have delivered is to have ended as complete. For a text without trailers that is
+//! them. For a browser it does too, and the last line says that the answer is incomplete. To have delivered is to have ended as complete. For a text without trailers that is
 //! not enough where there is nothing to see of it: an empty answer whose head names nobody
 //! looks as if nothing matched anywhere, so it is cut.
 
@@ -70,6 +70,8 @@ impl Fanout {
             self.delivered.iter().map(|of| of.truncated_lines).fold(0, u64::saturating_add);
         if self.wish.format == Format::Ndjson {
             self.out.extend_from_slice(&ndjson::end(&verdict));
+        } else if self.wish.browser && verdict.status != Status::Complete {
+            self.out.extend_from_slice(&verdict.last_line());
         }
         self.state = State::Ended(verdict);
     }
@@ -120,7 +122,7 @@ impl Fanout {
 
     /// Whether an answer without trailers is cut.
     fn is_cut(&self, verdict: &Verdict) -> bool {
-        if verdict.status == Status::Complete {
+        if verdict.status == Status::Complete || self.wish.browser {
             return false;
         }
         if verdict.status == Status::Failed || self.wish.on_error != OnError::Ignore {

@@ -47,11 +47,20 @@ struct Entry {
     size: u64,
 }
 
+/// How the listing ends for a client of this kind, where it is incomplete.
+#[derive(Debug, Clone, Copy)]
+pub struct Ends {
+    /// Whether it reads the verdict from trailers.
+    pub trailers: bool,
+    /// Whether it is a browser that gets text.
+    pub browser: bool,
+}
+
 /// The listing on its way.
 #[derive(Debug)]
 pub struct Listing {
     format: ListFormat,
-    trailers: bool,
+    ends: Ends,
     parts: VecDeque<Part>,
     /// An entry whose end has not come.
     held: BytesMut,
@@ -66,6 +75,8 @@ pub struct Listing {
 enum Phase {
     Entries,
     Closing,
+    /// The last line has said that it is incomplete.
+    Told,
     Over,
 }
 
@@ -74,7 +85,7 @@ impl Listing {
     /// not be asked. A problem where none of them has one.
     pub fn new(
         format: ListFormat,
-        trailers: bool,
+        ends: Ends,
         is_bare: bool,
         answers: Vec<(Arc<Host>, Answered)>,
         missing: &BTreeMap<String, String>,
@@ -112,7 +123,7 @@ impl Listing {
         }
         Ok(Listing {
             format,
-            trailers,
+            ends,
             parts,
             held: BytesMut::new(),
             is_closed: false,
@@ -192,10 +203,16 @@ impl Listing {
             self.leave(ended);
         }
         let verdict = super::verdict::overall(self.verdicts.clone(), self.verdicts.len(), OnError::default());
+        let is_complete = verdict.status == Status::Complete;
         match std::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Over => None,
-            _ if self.trailers => Some(Ok(Frame::trailers(verdict.to_trailers()))),
-            _ => (verdict.status != Status::Complete).then_some(Err(Incomplete)),
+            Phase::Entries | Phase::Closing if self.ends.browser && !is_complete => {
+                self.phase = Phase::Told;
+                Some(Ok(Frame::data(verdict.last_line().into())))
+            }
+            _ if self.ends.trailers => Some(Ok(Frame::trailers(verdict.to_trailers()))),
+            Phase::Told => None,
+            _ => (!is_complete).then_some(Err(Incomplete)),
         }
     }
 

@@ -67,6 +67,8 @@ pub struct Wish {
     pub on_error: OnError,
     /// Whether the client reads the verdict from trailers.
     pub trailers: bool,
+    /// Whether the client is a browser that gets text.
+    pub browser: bool,
     /// Records at most.
     pub n: Option<u64>,
     /// When the answer is to have ended.

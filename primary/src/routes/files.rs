@@ -3,7 +3,7 @@
 use super::{JSON, TEXT, headless, told};
 use crate::app::App;
 use crate::fanout::ASKED_AT_ONCE;
-use crate::fanout::listing::Listing;
+use crate::fanout::listing::{Ends, Listing};
 use crate::fleet;
 use crate::upstream::Answer;
 use axum::extract::State;
@@ -27,7 +27,9 @@ pub async fn files(State(app): State<Arc<App>>, request: Parts) -> Response {
 
 async fn answer(app: &App, request: &Parts) -> Result<Response, Problem> {
     let query = FileQuery::parse(request.uri.query().unwrap_or_default())?;
+    accept::check_range(&request.headers)?;
     let format = accept::list_format(&request.headers)?;
+    let browser = format == ListFormat::Text && accept::is_browser(&request.headers);
     let content_type = match format {
         ListFormat::Text => TEXT,
         ListFormat::Json => JSON,
@@ -58,7 +60,7 @@ async fn answer(app: &App, request: &Parts) -> Result<Response, Problem> {
     }
     let none = BTreeMap::new();
     let missing = if fleet::is_open(&query.hostnames) { fleet.missing() } else { &none };
-    let listing = Listing::new(format, trailers, is_bare, answers, missing)?;
+    let listing = Listing::new(format, Ends { trailers, browser }, is_bare, answers, missing)?;
     let failed = listing.failed_so_far();
     let body = if method == Method::HEAD { headless() } else { listing.into_body() };
     let mut response = Response::new(body);

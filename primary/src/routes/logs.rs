@@ -29,12 +29,14 @@ pub async fn logs(State(app): State<Arc<App>>, request: Parts) -> Response {
 
 async fn answer(app: &App, request: &Parts) -> Result<Response, Problem> {
     let query = LogQuery::parse(request.uri.query().unwrap_or_default(), Audience::Primary)?;
+    accept::check_range(&request.headers)?;
     let format = accept::log_format(&request.headers)?;
+    let browser = format == Format::Text && accept::is_browser(&request.headers);
     let fleet = app.shared.fleet();
     let hosts = fleet.select(&query.hostnames)?;
     let deadline = Instant::now() + app.upstream.times().request;
     let trailers = headers::wants_trailers(request.version, &request.headers);
-    let asked = Asked { query, format, trailers, deadline };
+    let asked = Asked { query, format, trailers, browser, deadline };
     // Bare lines are for who asks one host by its whole name.
     let mut response = match (hosts.first(), &asked.query.hostnames[..]) {
         (Some(host), [name]) if *name == host.name => one(app, request, host, &asked).await?,
@@ -50,11 +52,12 @@ struct Asked {
     query: LogQuery,
     format: Format,
     trailers: bool,
+    browser: bool,
     deadline: Instant,
 }
 
 async fn one(app: &App, request: &Parts, host: &Host, asked: &Asked) -> Result<Response, Problem> {
-    let Asked { query, format, trailers, deadline } = asked;
+    let Asked { query, format, trailers, browser, deadline } = asked;
     let target = format!("/logs?{}", query.for_secondary());
     let asked = app.upstream.ask(host, &request.method, &target, format.content_type(), *deadline).await?;
     let pieces = match asked {
@@ -65,7 +68,7 @@ async fn one(app: &App, request: &Parts, host: &Host, asked: &Asked) -> Result<R
         headless()
     } else {
         let (host, file) = (host.name.clone(), query.filename.as_bytes().to_vec());
-        let wish = relay::Wish { host, file, format: *format, trailers: *trailers };
+        let wish = relay::Wish { host, file, format: *format, trailers: *trailers, browser: *browser };
         let mut relay = Relay::new(wish, pieces);
         // Where the host's head came before its first record, the client gets it now.
         if timeout(BEGIN_TIME, relay.begin()).await.is_ok() {
@@ -86,11 +89,12 @@ async fn several(
     hosts: Vec<Arc<Host>>,
     asked: &Asked,
 ) -> Result<Response, Problem> {
-    let Asked { query, format, trailers, deadline } = asked;
+    let Asked { query, format, trailers, browser, deadline } = asked;
     let wish = fanout::Wish {
         format: *format,
         on_error: query.on_error,
         trailers: *trailers,
+        browser: *browser,
         n: query.n,
         deadline: *deadline,
     };

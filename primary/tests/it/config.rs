@@ -80,6 +80,54 @@ fn a_port_in_use_is_status_1() {
 }
 
 #[test]
+fn what_is_written_wrongly_is_answered_with_what_to_write() {
+    for (flags, words) in [
+        (["--listen", "8000"], "did you mean 127.0.0.1:8000"),
+        (["--log-file", "/dev/null"], "it is a file, and a new one is begun each day: name a directory"),
+    ] {
+        let output = program(&flags);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), text.lines().count()), (Some(64), 1), "{text}");
+        assert!(text.contains(words), "{text}");
+    }
+    let help = String::from_utf8(program(&["--help"]).stdout).unwrap();
+    assert!(!help.contains("backscroll_secondary"), "{help}");
+}
+
+#[test]
+fn a_log_that_nobody_reads_holds_up_no_answer_and_no_end() {
+    // Each request that is no sound HTTP is a line of the log.
+    let mut child = Command::new(env!("CARGO_BIN_EXE_backscroll-primary"))
+        .args(["--listen", "127.0.0.1:0", "--log-level", "debug"])
+        .env_clear()
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = std::io::BufReader::with_capacity(1, child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("serving") {
+        line.clear();
+        std::io::BufRead::read_line(&mut log, &mut line).unwrap();
+    }
+    let address = line.split("listen=").nth(1).unwrap().split(' ').next().unwrap();
+    let ask = |request: &[u8], words: &str| {
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(std::time::Duration::from_mins(1))).unwrap();
+        std::io::Write::write_all(&mut stream, request).unwrap();
+        let mut answer = String::new();
+        std::io::Read::read_to_string(&mut stream, &mut answer).unwrap();
+        assert!(answer.contains(words), "{answer}");
+    };
+    for _ in 0..3000 {
+        ask(b"GET /a b HTTP/1.1\r\nhost: x\r\n\r\n", "bad_request");
+    }
+    ask(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", "200 OK");
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    assert!(child.wait().unwrap().success());
+    drop(log);
+}
+
+#[test]
 fn a_signal_stops_it() {
     for signal in ["-TERM", "-INT"] {
         let mut child = Command::new(env!("CARGO_BIN_EXE_backscroll-primary"))

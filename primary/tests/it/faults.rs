@@ -156,20 +156,6 @@ async fn answers_in_flight_end_when_the_server_is_told_to_stop() {
 }
 
 #[tokio::test]
-async fn connections_above_the_limit_are_told_to_come_back() {
-    let mut config = configured(&[]);
-    config.connections = 1;
-    let primary = primary(config).await;
-    let first = TcpStream::connect(primary.address).await.unwrap();
-    let got = primary.curl("/healthz", &[]).await;
-    assert!(got.log.contains("< http/1.1 503 ") && got.out.contains("\"overloaded\""), "{got:?}");
-    assert!(got.log.contains("< retry-after: ") && got.exit == 0, "{got:?}");
-    drop(first);
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    assert_eq!(primary.curl("/healthz", &[]).await.out, "ok\n");
-}
-
-#[tokio::test]
 async fn a_line_longer_than_any_record_is_given_up() {
     let liar = Liar::new(vec![head(TEXT), chunk("a\n"), Step::Flood(chunk_of(1 << 20))]).await;
     let primary = primary(configured(&[("web1", liar.url())])).await;

@@ -85,6 +85,8 @@ async fn what_is_asked_wrongly_is_refused_before_a_host_is_asked() {
         ("/logs?hostname=web1&filename=a&regex=x", &[], "400", "unknown_parameter"),
         ("/logs?hostname=web1&filename=../a", &[], "400", "bad_parameter"),
         (ASK, &["-H", "Accept: image/png"], "406", "not_acceptable"),
+        (ASK, &["-H", "Range: bytes=7-"], "400", "bad_request"),
+        ("/files", &["-H", "Range: bytes=7-"], "400", "bad_request"),
         (ASK, &["-X", "POST"], "405", "method_not_allowed"),
         (&long, &[], "414", "uri_too_long"),
         (ASK, &["-H", &large], "431", "headers_too_large"),

@@ -4,6 +4,8 @@
 #![expect(clippy::disallowed_methods, reason = "a test's own thread may block")]
 
 mod answers;
+mod browser;
+mod clients;
 mod config;
 mod discovery;
 mod fanout;

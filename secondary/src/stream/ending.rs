@@ -16,6 +16,8 @@ pub struct Ending {
     pub format: Format,
     /// The client reads trailers.
     pub trailers: bool,
+    /// The client is a browser that gets text: an incomplete one ends properly, and says so.
+    pub browser: bool,
     /// The client is a primary, which writes the last NDJSON object itself.
     pub relay: bool,
     /// When it ends as an incomplete one, if it has not ended by then.
@@ -34,6 +36,10 @@ impl<E: Engine> LogStream<E> {
         }
         if let Encoding::Framed(_) = self.encoding {
             // The last frame has said it.
+            return None;
+        }
+        if self.ending.browser {
+            // The last line has said it.
             return None;
         }
         let failure = verdict.error.as_ref()?;

@@ -159,28 +159,6 @@ fn an_answer_that_is_cut_at_the_end_of_the_drain_says_so_where_it_can() {
 }
 
 #[test]
-fn connections_past_the_limit_are_told_to_come_back() {
-    let server = Server::with(|config| {
-        config.io = Io::Uring;
-        config.connections = 2;
-    });
-    let held: Vec<TcpStream> = (0..2)
-        .map(|_| {
-            let mut socket = server.connect();
-            socket.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
-            socket.read_exact(&mut [0; 1]).unwrap();
-            socket
-        })
-        .collect();
-    let refused = server.raw(b"");
-    assert_eq!((refused.status, refused.code().as_str()), (503, "overloaded"));
-    assert!(refused.header("retry-after").is_some());
-    assert!(refused.header("backscroll-instance").is_some(), "a primary knows whose answer it is");
-    drop(held);
-    until("there is room again", || server.get("/healthz").status == 200);
-}
-
-#[test]
 fn answers_in_flight_end_when_it_is_told_to_stop() {
     let mut server = Server::start(Io::Uring);
     let file = big();

@@ -84,7 +84,8 @@ fn ndjson_is_an_object_a_record_and_the_verdict_last() {
         assert_eq!(objects[0]["host"], "here");
         assert_eq!(objects[0]["file"], "app.log");
         assert_eq!(objects[4]["offset"], 0);
-        assert!(objects[4]["time"].as_str().unwrap().starts_with("2024-11-05T10:11:12"));
+        let time = objects[4]["time"].as_str().unwrap();
+        assert!(time.len() == 30 && time.ends_with(":11:12.000000000Z"), "{time}");
         assert!(objects[4]["line_base64"].is_string());
         assert_eq!(objects[5]["end"]["status"], "complete");
         assert_eq!(objects[5]["end"]["lines"], 5);
@@ -97,6 +98,44 @@ fn ndjson_is_an_object_a_record_and_the_verdict_last() {
         assert!(relayed.text().starts_with("{\"host\":\"web1\","), "{}", relayed.text());
         assert_eq!(relayed.text().lines().count(), 5);
         assert_eq!(relayed.trailer("log-lines"), Some("5"));
+    });
+}
+
+#[test]
+fn types_are_taken_as_clients_write_them() {
+    both(|server| {
+        for (accept, log, listing) in [
+            (
+                "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2",
+                "text/plain; charset=utf-8",
+                "text/plain; charset=utf-8",
+            ),
+            ("*/*, nonsense", "text/plain; charset=utf-8", "text/plain; charset=utf-8"),
+            ("text/plain;format=flowed", "text/plain; charset=utf-8", "text/plain; charset=utf-8"),
+            ("application/json", "application/x-ndjson", "application/json"),
+            ("application/x-ndjson", "application/x-ndjson", "application/json"),
+            ("text/plain;q=0.1, application/json;q=0.2", "application/x-ndjson", "application/json"),
+            ("image/png", "application/problem+json", "application/problem+json"),
+        ] {
+            for (target, expected) in [("/logs?filename=app.log", log), ("/files", listing)] {
+                let answer = server.request("GET", target, &format!("accept: {accept}\r\n"));
+                assert_eq!(answer.header("content-type"), Some(expected), "{target} {accept}");
+                assert_eq!(answer.status == 406, accept == "image/png");
+            }
+        }
+    });
+}
+
+#[test]
+fn nobody_gets_a_part_of_an_answer() {
+    both(|server| {
+        for target in ["/logs?filename=app.log", "/files"] {
+            assert_eq!(server.request("GET", target, "range: bytes=0-\r\n").status, 200, "{target}");
+            for range in ["bytes=1-", "bytes=0-5", "bytes=-5", "bytes=0-\r\nrange: bytes=1-"] {
+                let answer = server.request("GET", target, &format!("range: {range}\r\n"));
+                assert_eq!((answer.status, answer.code().as_str()), (400, "bad_request"), "{target} {range}");
+            }
+        }
     });
 }
 

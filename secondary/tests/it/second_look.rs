@@ -136,7 +136,8 @@ fn stream<E: Engine>(engine: E, log: &Log, format: Format, keyword: &str, n: Opt
         Format::Frames => Encoding::Framed(Box::new(Framing::new(0))),
         _ => Encoding::Plain(Encoder::new(format, "here", b"app.log", 0)),
     };
-    let ending = Ending { format, trailers: format == Format::Text, relay: false, deadline: None };
+    let ending =
+        Ending { format, trailers: format == Format::Text, browser: false, relay: false, deadline: None };
     let context =
         Context { engine, admission: Arc::default(), frames: Frames::default(), giving_up: Rc::default() };
     let name = FileName::parse(b"app.log".to_vec()).unwrap();

@@ -90,6 +90,10 @@ struct Outcome {
 }
 
 fn answer(bad: u64, errno: i32, format: Format, trailers: bool) -> Outcome {
+    answer_to(false, bad, errno, format, trailers)
+}
+
+fn answer_to(browser: bool, bad: u64, errno: i32, format: Format, trailers: bool) -> Outcome {
     let engine = Faulty { bad, errno };
     let mut outcome = Outcome { problem: None, body: Vec::new(), trailers: None, cut: false };
     engine
@@ -99,7 +103,7 @@ fn answer(bad: u64, errno: i32, format: Format, trailers: bool) -> Outcome {
             let search = Search::new(Vec::new(), None, SIZE, Limits::default());
             let name = FileName::parse(b"app.log".to_vec()).unwrap();
             let encoding = Encoding::Plain(Encoder::new(format, "here", name.as_bytes(), 0));
-            let ending = Ending { format, trailers, relay: false, deadline: None };
+            let ending = Ending { format, trailers, browser, relay: false, deadline: None };
             let context = Context {
                 engine,
                 admission: Arc::default(),
@@ -144,6 +148,20 @@ fn a_failure_before_the_first_byte_is_a_status() {
         for trailers in [false, true] {
             assert_eq!(answer(SIZE, EIO, format, trailers).problem, Some(500));
         }
+    }
+}
+
+#[test]
+fn a_failure_after_it_is_the_last_line_for_a_browser() {
+    for trailers in [false, true] {
+        let told = answer_to(true, SIZE / 2, EIO, Format::Text, trailers);
+        assert!(!told.cut && told.trailers.is_some() == trailers);
+        let text = String::from_utf8(told.body).unwrap();
+        let last = text.lines().last().unwrap();
+        assert!(last.starts_with("-- incomplete: io_error: ") && text.ends_with('\n'), "{last}");
+        assert!(text.lines().filter(|line| line.starts_with("-- ")).count() == 1);
+        let whole = answer_to(true, 0, EIO, Format::Text, trailers);
+        assert!(!whole.cut && !whole.body.windows(3).any(|bytes| bytes == b"-- "));
     }
 }
 

@@ -123,6 +123,13 @@ pub(crate) fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
+/// Descriptors of this process that are open on a file.
+#[expect(clippy::disallowed_methods, reason = "a test's own thread may block")]
+pub(crate) fn descriptors_of(file: &Path) -> usize {
+    let open = std::fs::read_dir("/proc/self/fd").unwrap();
+    open.filter(|fd| std::fs::read_link(fd.as_ref().unwrap().path()).is_ok_and(|to| to == file)).count()
+}
+
 #[expect(clippy::disallowed_methods, reason = "a test's own thread may block")]
 pub(crate) fn sleep(time: Duration) {
     std::thread::sleep(time);

@@ -35,7 +35,7 @@ const BODY_BYTES: usize = 64 << 10;
 #[command(name = NAME, version)]
 struct Args {
     /// Where the program listens; an unspecified address means loopback
-    #[arg(long, env = "BACKSCROLL_LISTEN", value_name = "ADDR")]
+    #[arg(long, env = "BACKSCROLL_LISTEN", value_name = "ADDR", value_parser = super::listen)]
     listen: SocketAddr,
 }
 

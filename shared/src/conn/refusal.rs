@@ -1,8 +1,8 @@
 //! What a client is told for whom there is no room.
 
-use crate::wire::instance::{INSTANCE, Instance};
+use super::unsound::encode;
+use crate::wire::instance::Instance;
 use crate::wire::problem::{Code, Problem};
-use bytes::Bytes;
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -14,11 +14,15 @@ pub const REFUSALS: usize = 256;
 /// How long a client that is refused may take to read why.
 const REFUSAL_TIME: Duration = Duration::from_secs(2);
 
+/// What those are told for whom there is no room.
+pub(super) const TOO_MANY: &str = "too many connections at once: try again in a moment";
+
 /// Tells a client that there are too many, and closes. A secondary says which one it is, as on
 /// every answer.
 pub async fn refuse(mut stream: impl AsyncRead + AsyncWrite + Unpin, instance: Option<Instance>) {
     let told = async {
-        stream.write_all(&refusal(instance)).await?;
+        let problem = Problem::new(Code::Overloaded, TOO_MANY);
+        stream.write_all(&encode(problem, false, instance)).await?;
         stream.shutdown().await?;
         // Until the client has closed: closing on what it sent would reset the connection,
         // and take the answer away.
@@ -28,19 +32,4 @@ pub async fn refuse(mut stream: impl AsyncRead + AsyncWrite + Unpin, instance: O
     };
     // It was told, or it was not: either way it is gone.
     let _ = timeout(REFUSAL_TIME, told).await;
-}
-
-fn refusal(instance: Option<Instance>) -> Vec<u8> {
-    let problem = Problem::new(Code::Overloaded, "too many connections at once: try again in a moment");
-    let (mut head, body) = problem.into_response::<Bytes>().into_parts();
-    head.headers.extend(instance.map(|instance| (INSTANCE, instance.value())));
-    let mut out =
-        format!("HTTP/1.1 {}\r\nconnection: close\r\ncontent-length: {}\r\n", head.status, body.len())
-            .into_bytes();
-    for (name, value) in &head.headers {
-        out.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
-    }
-    out.extend_from_slice(b"\r\n");
-    out.extend_from_slice(&body);
-    out
 }

@@ -5,14 +5,20 @@ use bytes::Bytes;
 use http::{Method, Version};
 use http_body::{Body as _, Frame};
 use std::convert::Infallible;
-use std::sync::atomic::Ordering::SeqCst;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A stream that takes everything, and says whether it was reset.
 struct Fake(Arc<AtomicBool>);
 
-impl Reset for Fake {
+impl Socket for Fake {
     fn reset_on_close(&self, reset: bool) {
         self.0.store(reset, SeqCst);
+    }
+
+    fn error(&self) -> Option<io::Error> {
+        None
     }
 }
 
@@ -57,7 +63,7 @@ fn was_reset(version: Version, ended: bool, flushed: bool) -> bool {
     let reset = Arc::new(AtomicBool::new(false));
     let watch = Watch::new();
     let mut stream = Watched::new(Fake(Arc::clone(&reset)), Arc::clone(&watch));
-    watch.request_began();
+    watch.request_began("/logs");
     let mut answer = Answer::new(OnePiece(Some(Bytes::from_static(b"line\n"))), version, &Method::GET, watch);
     let cx = &mut Context::from_waker(std::task::Waker::noop());
     assert!(Pin::new(&mut answer).poll_frame(cx).is_ready());
@@ -87,7 +93,7 @@ fn a_process_that_is_killed_while_it_answers_looks_like_one_that_failed() {
     let reset = Arc::new(AtomicBool::new(false));
     let watch = Watch::new();
     let mut stream = Watched::new(Fake(Arc::clone(&reset)), Arc::clone(&watch));
-    watch.request_began();
+    watch.request_began("/logs");
     let _answer = Answer::new(OnePiece(None), Version::HTTP_10, &Method::GET, watch);
     let cx = &mut Context::from_waker(std::task::Waker::noop());
     assert!(Pin::new(&mut stream).poll_write(cx, b"HTTP/1.0 200 OK").is_ready());
@@ -97,7 +103,7 @@ fn a_process_that_is_killed_while_it_answers_looks_like_one_that_failed() {
 #[test]
 fn a_connection_is_idle_only_once_its_answer_has_left() {
     let watch = Watch::new();
-    watch.request_began();
+    watch.request_began("/logs");
     let answer = Answer::new(OnePiece(None), Version::HTTP_11, &Method::GET, Arc::clone(&watch));
     drop(answer);
     assert_eq!(watch.phase.load(Relaxed), LEAVING_BROKEN);
@@ -105,7 +111,7 @@ fn a_connection_is_idle_only_once_its_answer_has_left() {
     assert_eq!(watch.phase.load(Relaxed), IDLE);
     // The next request of a pipeline has begun before the answer to the last one has left.
     watch.enter(LEAVING_WHOLE);
-    watch.request_began();
+    watch.request_began("/logs");
     watch.written();
     assert_eq!(watch.phase.load(Relaxed), BUSY);
 }

@@ -1,8 +1,10 @@
 //! The programs' own log: to standard error, or to rolling files.
 
+use super::writer;
 use clap::{Args, ValueEnum};
-use std::path::PathBuf;
-use tracing_appender::non_blocking::WorkerGuard;
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::panic::PanicHookInfo;
+use std::path::{Path, PathBuf};
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -11,8 +13,8 @@ use tracing_subscriber::fmt::MakeWriter;
 /// The flags of a program's own log.
 #[derive(Debug, Clone, Args)]
 pub struct LogArgs {
-    /// What is logged: off, error, warn, info, debug, trace, or a filter as in
-    /// `info,backscroll_secondary=debug`
+    /// What is logged: off, error, warn, info, debug, trace, or a filter by module as in
+    /// `warn,hyper=debug`
     #[arg(long, env = "BACKSCROLL_LOG_LEVEL", default_value = "info", value_name = "LEVEL")]
     pub log_level: String,
     /// How it is written
@@ -36,32 +38,64 @@ pub enum LogFormat {
 /// Days of rolling files that are kept.
 const FILES_KEPT: usize = 7;
 
-/// Starts logging for the whole process. The guard writes out what is queued when it is
-/// dropped: hold it to the end of `main`.
-pub fn init(args: &LogArgs, program: &str) -> Result<Option<WorkerGuard>, String> {
+/// Writes out what is queued when it is dropped: hold it to the end of `main`.
+#[derive(Debug)]
+#[must_use]
+pub struct Guard(());
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        finish();
+    }
+}
+
+/// Writes out what is queued, for a program that ends without coming to the end of `main`.
+pub fn finish() {
+    writer::finish();
+}
+
+/// Starts logging for the whole process.
+pub fn init(args: &LogArgs, program: &str) -> Result<Guard, String> {
     let filter = filter(&args.log_level)
         .map_err(|e| format!("--log-level {}: {e}: use error, warn, info, debug or trace", args.log_level))?;
-    let Some(dir) = &args.log_file else {
-        // Written where it arises: a thread of its own for a few lines a day would be one
-        // more that reads nothing.
-        start(filter, args.log_format, std::io::stderr);
-        return Ok(None);
+    let queue = match &args.log_file {
+        None => writer::start(std::io::stderr(), args.log_format, None),
+        Some(dir) => {
+            let complaint = format!("{program}: --log-file {}", dir.display());
+            writer::start(files(dir, program)?, args.log_format, Some(complaint))
+        }
     };
+    start(filter, args.log_format, queue);
+    std::panic::set_hook(Box::new(panicked));
+    Ok(Guard(()))
+}
+
+/// A new file each day.
+fn files(dir: &Path, program: &str) -> Result<RollingFileAppender, String> {
     let refuse = |e: &dyn std::fmt::Display| {
         format!("--log-file {}: {e}: name a directory that this user may write to", dir.display())
     };
+    if dir.exists() && !dir.is_dir() {
+        return Err(refuse(&"it is a file, and a new one is begun each day"));
+    }
     // Before the appender, which complains on standard error about one that is not there yet.
     std::fs::create_dir_all(dir).map_err(|e| refuse(&e))?;
-    let files = RollingFileAppender::builder()
+    RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix(program)
         .filename_suffix("log")
         .max_log_files(FILES_KEPT)
         .build(dir)
-        .map_err(|e| refuse(&e))?;
-    let (writer, guard) = tracing_appender::non_blocking(files);
-    start(filter, args.log_format, writer);
-    Ok(Some(guard))
+        .map_err(|e| refuse(&e))
+}
+
+/// A panic is told in the log: standard error would make the thread wait for its reader.
+fn panicked(panic: &PanicHookInfo<'_>) {
+    let backtrace = Backtrace::capture();
+    let backtrace =
+        (backtrace.status() == BacktraceStatus::Captured).then(|| tracing::field::display(&backtrace));
+    let what = panic.to_string().replace('\n', " ");
+    tracing::error!(backtrace, "{what}");
 }
 
 /// A bare word is a level. To the filter it may also be the name of a module, of which

@@ -1,3 +1,4 @@
 //! What the programs say of themselves.
 
 pub mod logs;
+mod writer;

@@ -72,8 +72,8 @@ pub struct LineTime {
 }
 
 impl LineTime {
-    /// Appends the time as RFC 3339 has it, with the shortest fraction that is exact:
-    /// `2024-11-05T10:11:12.5+02:00`, and `Z` for an offset of 0.
+    /// Appends the time as RFC 3339 has it, in UTC and with nine digits of the second, so that
+    /// times can be sorted as text: `2024-11-05T08:11:12.500000000Z`.
     pub fn push_rfc3339(&self, out: &mut Vec<u8>) {
         rfc3339::push(*self, out);
     }

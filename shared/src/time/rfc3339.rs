@@ -2,37 +2,21 @@
 
 use super::{LineTime, NANOS, civil};
 
-/// Where the fraction's digits begin in the template below.
-const FRACTION: usize = 20;
-
-/// Appends a time. The years that nanoseconds in 64 bits can tell, 1677 to 2262, have four
+/// Appends a time in UTC. The years that nanoseconds in 64 bits can tell, 1677 to 2262, have four
 /// digits.
 pub(super) fn push(time: LineTime, out: &mut Vec<u8>) {
-    let seconds = time.nanos.div_euclid(NANOS) + i64::from(time.offset_minutes) * 60;
-    let nanos = time.nanos.rem_euclid(NANOS);
+    let (seconds, nanos) = (time.nanos.div_euclid(NANOS), time.nanos.rem_euclid(NANOS));
     let (year, month, day) = civil::date(seconds);
     let of_day = seconds.rem_euclid(civil::DAY);
-    let mut text = *b"0000-00-00T00:00:00.000000000";
+    let mut text = *b"0000-00-00T00:00:00.000000000Z";
     write(&mut text[..4], year);
     write(&mut text[5..7], month);
     write(&mut text[8..10], day);
     write(&mut text[11..13], of_day / 3600);
     write(&mut text[14..16], of_day / 60 % 60);
     write(&mut text[17..19], of_day % 60);
-    write(&mut text[FRACTION..], nanos);
-    let zeros = text[FRACTION..].iter().rev().take_while(|b| **b == b'0').count();
-    // Without a digit of the fraction its dot goes as well.
-    let end = text.len() - zeros - usize::from(nanos == 0);
-    out.extend_from_slice(&text[..end]);
-    if time.offset_minutes == 0 {
-        out.push(b'Z');
-        return;
-    }
-    let mut offset = if time.offset_minutes < 0 { *b"-00:00" } else { *b"+00:00" };
-    let minutes = i64::from(time.offset_minutes);
-    write(&mut offset[1..3], minutes / 60);
-    write(&mut offset[4..], minutes % 60);
-    out.extend_from_slice(&offset);
+    write(&mut text[20..29], nanos);
+    out.extend_from_slice(&text);
 }
 
 /// Writes the last digits of a number, as many as `field` is long.

@@ -9,7 +9,7 @@ mod windows;
 
 use super::{LineTime, LineTimes};
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 
 /// 2024-12-01T00:00:00Z: when the file of the tables was last written.
 const MODIFIED: i64 = 1_733_011_200;
@@ -19,10 +19,20 @@ fn berlin() -> TimeZone {
     TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap()
 }
 
+/// A time with its offset, as the tables write it.
 fn rfc3339(time: LineTime) -> String {
     let mut out = Vec::new();
     time.push_rfc3339(&mut out);
-    String::from_utf8(out).unwrap()
+    // In UTC it is what is told.
+    let told: Timestamp = std::str::from_utf8(&out).unwrap().parse().unwrap();
+    assert_eq!(i128::from(time.nanos), told.as_nanosecond());
+    match time.offset_minutes {
+        0 => told.to_string(),
+        minutes => {
+            let offset = Offset::from_seconds(i32::from(minutes) * 60).unwrap();
+            told.display_with_offset(offset).to_string()
+        }
+    }
 }
 
 /// The time of a line of a file in Berlin.

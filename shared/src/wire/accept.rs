@@ -1,15 +1,35 @@
-//! Which format a client takes (RFC 9110, section 12.5.1).
+//! Which format a client takes (RFC 9110, section 12.5.1), as clients really ask.
 
 use super::problem::{Code, Problem};
 use super::{Format, frames};
-use headers_accept::Accept;
 use http::{HeaderMap, header};
-use mediatype::MediaTypeBuf;
-use std::str::FromStr as _;
+
+/// A format, the name of its type, and other names that are taken for it.
+struct Offer<T: 'static> {
+    format: T,
+    name: &'static str,
+    aliases: &'static [&'static str],
+}
+
+/// Who writes `application/json` by habit is helped more by objects than by a refusal, and a
+/// browser shows text.
+const LOG_FORMATS: [Offer<Format>; 2] = [
+    Offer { format: Format::Text, name: "text/plain", aliases: &[HTML] },
+    Offer { format: Format::Ndjson, name: NDJSON, aliases: &[JSON] },
+];
+
+const LIST_FORMATS: [Offer<ListFormat>; 2] = [
+    Offer { format: ListFormat::Text, name: "text/plain", aliases: &[HTML] },
+    Offer { format: ListFormat::Json, name: JSON, aliases: &[NDJSON] },
+];
+
+const HTML: &str = "text/html";
+const JSON: &str = "application/json";
+const NDJSON: &str = "application/x-ndjson";
 
 /// The format of `/logs`; text where the client does not care.
 pub fn log_format(map: &HeaderMap) -> Result<Format, Problem> {
-    negotiate(map, &[("text/plain", Format::Text), ("application/x-ndjson", Format::Ndjson)])
+    negotiate(map, &LOG_FORMATS)
 }
 
 /// The format of `/logs` for a primary, which may ask for frames by their name.
@@ -29,37 +49,122 @@ pub enum ListFormat {
 
 /// The format of `/files` and `/hosts`; text where the client does not care.
 pub fn list_format(map: &HeaderMap) -> Result<ListFormat, Problem> {
-    negotiate(map, &[("text/plain", ListFormat::Text), ("application/json", ListFormat::Json)])
+    negotiate(map, &LIST_FORMATS)
 }
 
-fn negotiate<T: Copy>(map: &HeaderMap, offered: &[(&str, T)]) -> Result<T, Problem> {
-    let asked: Vec<&str> = map.get_all(header::ACCEPT).iter().map(|v| v.to_str().unwrap_or("?")).collect();
-    if asked.iter().all(|value| value.trim().is_empty()) {
-        return Ok(offered[0].1);
+/// Whether the client is a browser, which shows nothing at all of an answer that is cut.
+pub fn is_browser(map: &HeaderMap) -> bool {
+    ranges(map).any(|range| range.is(HTML) && range.weight > 0)
+}
+
+/// Refuses a request for a part of an answer. Who continues one that was cut, as wget does by
+/// itself, would join pieces of two answers: there is something newer in the next one.
+pub fn check_range(map: &HeaderMap) -> Result<(), Problem> {
+    let is_all = |value: &http::HeaderValue| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"bytes=0-");
+    if map.get_all(header::RANGE).iter().all(is_all) {
+        return Ok(());
     }
-    // Empty elements are to be ignored (RFC 9110, section 5.6.1), names and charsets differ
-    // in no letter's case, and there is one charset here: bytes as they stand.
-    let asked: Vec<String> = asked
-        .iter()
-        .flat_map(|value| value.split(','))
-        .map(|element| {
-            let mut parts = element.split(';').map(str::trim);
-            let range = parts.next().unwrap_or_default().to_ascii_lowercase();
-            let kept = parts.map(str::to_ascii_lowercase).filter(|part| !part.starts_with("charset="));
-            kept.fold(range, |all, part| format!("{all};{part}"))
+    Err(Problem::new(
+        Code::BadRequest,
+        "the request has a Range: an answer cannot be continued, because the next one is another; ask without it, for all",
+    ))
+}
+
+/// One of the types that a client takes, as far as it can be read.
+#[derive(Debug, Clone, Copy)]
+struct Range<'v> {
+    kind: &'v str,
+    subtype: &'v str,
+    /// In thousandths.
+    weight: u16,
+}
+
+impl<'v> Range<'v> {
+    /// Nothing where it is no type.
+    fn parse(element: &'v str) -> Option<Range<'v>> {
+        let mut parts = element.split(';').map(str::trim);
+        let (kind, subtype) = match parts.next()? {
+            // Java's default.
+            "*" => ("*", "*"),
+            name => name.split_once('/')?,
+        };
+        let is_name = |name: &str| {
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+*".contains(&b))
+        };
+        // Other parameters make no difference: there is one text here, and one JSON.
+        let weight = parts.find_map(|part| {
+            let (name, value) = part.split_once('=')?;
+            if name.trim().eq_ignore_ascii_case("q") { weight(value.trim()) } else { None }
+        });
+        let is_range = is_name(kind) && is_name(subtype);
+        is_range.then_some(Range { kind, subtype, weight: weight.unwrap_or(1000) })
+    }
+
+    fn is(&self, name: &str) -> bool {
+        name.split_once('/').is_some_and(|(kind, subtype)| {
+            self.kind.eq_ignore_ascii_case(kind) && self.subtype.eq_ignore_ascii_case(subtype)
         })
-        .filter(|element| !element.is_empty())
-        .collect();
-    let asked = asked.join(", ");
-    let types: Vec<MediaTypeBuf> =
-        offered.iter().map(|(name, _)| MediaTypeBuf::from_str(name).expect("written out above")).collect();
-    let refs: Vec<_> = types.iter().map(MediaTypeBuf::to_ref).collect();
-    Accept::from_str(&asked)
-        .ok()
-        .and_then(|accept| accept.negotiate(&refs).and_then(|best| refs.iter().position(|r| r == best)))
-        .map(|index| offered[index].1)
+    }
+
+    /// How closely it names an offer, if it does.
+    fn names<T>(&self, offer: &Offer<T>) -> Option<Closeness> {
+        let kind = offer.name.split('/').next().unwrap_or_default();
+        if self.is(offer.name) {
+            Some(Closeness::Name)
+        } else if self.weight > 0 && offer.aliases.iter().any(|alias| self.is(alias)) {
+            Some(Closeness::Alias)
+        } else if self.kind.eq_ignore_ascii_case(kind) && self.subtype == "*" {
+            Some(Closeness::Kind)
+        } else {
+            (self.kind == "*" && self.subtype == "*").then_some(Closeness::Any)
+        }
+    }
+}
+
+/// The closest one counts, whatever else a client takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Closeness {
+    Any,
+    Kind,
+    Alias,
+    Name,
+}
+
+/// A weight in thousandths, where it is one: `.2`, as Java writes it, is.
+fn weight(text: &str) -> Option<u16> {
+    let weight: f32 = text.parse().ok().filter(|weight| (0.0..=1.0).contains(weight))?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 1000")]
+    Some((weight * 1000.0).round() as u16)
+}
+
+fn ranges(map: &HeaderMap) -> impl Iterator<Item = Range<'_>> {
+    let values = map.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).filter_map(|element| Range::parse(element.trim()))
+}
+
+/// The offer that weighs most; of several, the one that is named more closely, then the one that
+/// is named first.
+fn negotiate<T: Copy>(map: &HeaderMap, offers: &[Offer<T>]) -> Result<T, Problem> {
+    let mut asked = map.get_all(header::ACCEPT).iter();
+    if asked.all(|value| matches!(value.as_bytes().trim_ascii(), b"" | b"*/*")) {
+        return Ok(offers[0].format);
+    }
+    let rank = |offer: &Offer<T>| {
+        let named = ranges(map)
+            .enumerate()
+            .filter_map(|(at, range)| Some((range.names(offer)?, range.weight, std::cmp::Reverse(at))));
+        let (closeness, weight, at) = named.max()?;
+        // Where none is named, it is the order of the offers that counts.
+        let at = (closeness >= Closeness::Alias).then_some(at);
+        (weight > 0).then_some((weight, closeness, at))
+    };
+    let ranked = offers.iter().filter_map(|offer| Some((rank(offer)?, offer.format)));
+    // The first of those that are equal.
+    ranked
+        .reduce(|best, next| if next.0 > best.0 { next } else { best })
+        .map(|(_, format)| format)
         .ok_or_else(|| {
-            let names: Vec<&str> = offered.iter().map(|(name, _)| *name).collect();
+            let names: Vec<&str> = offers.iter().map(|offer| offer.name).collect();
             Problem::new(
                 Code::NotAcceptable,
                 format!("nothing here is of that type: accept {}", names.join(" or ")),
@@ -72,24 +177,25 @@ mod tests {
     use super::*;
     use http::HeaderValue;
 
+    fn accepting(accept: &str) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        map.insert(header::ACCEPT, HeaderValue::from_str(accept).unwrap());
+        map
+    }
+
     #[test]
     fn a_listing_is_text_or_json() {
         for (accept, expected) in [
             ("text/plain; charset=utf-8", Some(ListFormat::Text)),
             ("application/json; charset=utf-8", Some(ListFormat::Json)),
+            ("application/x-ndjson", Some(ListFormat::Json)),
             ("application/*", Some(ListFormat::Json)),
-            ("text/html", None),
+            ("application/json, text/plain, */*", Some(ListFormat::Json)),
+            ("text/html", Some(ListFormat::Text)),
+            ("image/png", None),
         ] {
-            let mut map = HeaderMap::new();
-            map.insert(header::ACCEPT, HeaderValue::from_static(accept));
-            assert_eq!(list_format(&map).ok(), expected, "{accept:?}");
+            assert_eq!(list_format(&accepting(accept)).ok(), expected, "{accept:?}");
         }
-    }
-
-    fn format(accept: &str) -> Option<Format> {
-        let mut map = HeaderMap::new();
-        map.insert(header::ACCEPT, HeaderValue::from_str(accept).unwrap());
-        log_format(&map).ok()
     }
 
     #[test]
@@ -98,22 +204,68 @@ mod tests {
         for (accept, expected) in [
             ("", Some(Format::Text)),
             ("*/*", Some(Format::Text)),
+            ("*", Some(Format::Text)),
+            ("*;q=0.1", Some(Format::Text)),
             ("text/plain", Some(Format::Text)),
             ("text/*", Some(Format::Text)),
+            ("application/*", Some(Format::Ndjson)),
             ("text/plain; charset=utf-8", Some(Format::Text)),
             ("text/plain;charset=UTF-8", Some(Format::Text)),
+            ("text/plain;format=flowed", Some(Format::Text)),
+            ("application/x-ndjson;profile=\"x\"", Some(Format::Ndjson)),
             ("application/x-ndjson; charset=utf-8;q=0.9, text/plain;q=0.1", Some(Format::Ndjson)),
             (", text/plain,", Some(Format::Text)),
             (",", None),
             ("application/x-ndjson", Some(Format::Ndjson)),
             ("APPLICATION/X-NDJSON", Some(Format::Ndjson)),
+            ("application/json", Some(Format::Ndjson)),
+            ("application/json, */*;q=0.5", Some(Format::Ndjson)),
+            ("application/json, */*", Some(Format::Ndjson)),
+            ("application/json, text/plain, */*", Some(Format::Text)),
+            ("application/x-ndjson, text/plain", Some(Format::Ndjson)),
+            ("text/plain, application/x-ndjson", Some(Format::Text)),
             ("text/plain;q=0.5, application/x-ndjson", Some(Format::Ndjson)),
+            ("text/plain;q=0.5, application/json;q=.6", Some(Format::Ndjson)),
             ("text/plain;q=0, */*;q=0.1", Some(Format::Ndjson)),
+            ("text/plain;q=0, application/x-ndjson;q=0", None),
+            ("application/x-ndjson;q=0, application/json", None),
+            ("text/html;q=0, */*", Some(Format::Text)),
+            ("*/*;q=0", None),
             ("text/html,application/xhtml+xml,*/*;q=0.8", Some(Format::Text)),
+            ("text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", Some(Format::Text)),
+            ("*/*, nonsense", Some(Format::Text)),
+            ("nonsense, application/x-ndjson;q=nonsense, ;;, /, a/b/c", Some(Format::Ndjson)),
             ("image/png", None),
             ("nonsense", None),
         ] {
-            assert_eq!(format(accept), expected, "{accept:?}");
+            assert_eq!(log_format(&accepting(accept)).ok(), expected, "{accept:?}");
+        }
+    }
+
+    #[test]
+    fn several_fields_are_one_list() {
+        let mut map = accepting("image/png");
+        map.append(header::ACCEPT, HeaderValue::from_static("application/json;q=0.1"));
+        map.append(header::ACCEPT, HeaderValue::from_bytes(b"\xff").unwrap());
+        assert_eq!(log_format(&map).unwrap(), Format::Ndjson);
+    }
+
+    #[test]
+    fn a_browser_is_who_names_html() {
+        assert!(is_browser(&accepting("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")));
+        for other in ["*/*", "text/*", "text/plain", "text/html;q=0", "text/htm"] {
+            assert!(!is_browser(&accepting(other)), "{other}");
+        }
+    }
+
+    #[test]
+    fn nobody_gets_a_part() {
+        let ranged =
+            |range: &'static str| HeaderMap::from_iter([(header::RANGE, HeaderValue::from_static(range))]);
+        assert!(check_range(&HeaderMap::new()).is_ok());
+        assert!(check_range(&ranged("bytes=0-")).is_ok());
+        for part in ["bytes=1-", "bytes=0-99", "bytes=-5", "bytes=0-,5-", "lines=0-", ""] {
+            assert!(check_range(&ranged(part)).is_err(), "{part}");
         }
     }
 }

@@ -117,6 +117,23 @@ impl Verdict {
         map
     }
 
+    /// The last line of a text that ends properly although it is incomplete: for a browser, which
+    /// shows neither trailers nor anything of an answer that is cut.
+    pub fn last_line(&self) -> Vec<u8> {
+        let mut line = "-- incomplete: ".to_owned();
+        match &self.error {
+            Some(Failure { code, detail }) => line.extend([code, ": ", detail]),
+            None => line.push_str(self.status.as_str()),
+        }
+        let failed = hosts_failed(&self.hosts);
+        if !failed.is_empty() {
+            line.extend([" (hosts: ", &failed, ")"]);
+        }
+        let mut line = line.replace(char::is_control, " ");
+        line.push('\n');
+        line.into_bytes()
+    }
+
     /// Reads a secondary's trailer fields; nothing where they hold no verdict, or one that
     /// contradicts itself.
     pub fn from_trailers(map: &HeaderMap) -> Option<Verdict> {
@@ -234,6 +251,18 @@ mod tests {
             map.insert(&name, HeaderValue::from_static(value));
             assert_eq!(Verdict::from_trailers(&map), None, "{name} {value:?}");
         }
+    }
+
+    #[test]
+    fn the_last_line_for_a_browser_names_code_and_hosts_on_one_line() {
+        let mut verdict = Verdict::failed("io_error", "bad\r\ndisk".to_owned());
+        assert_eq!(verdict.last_line(), b"-- incomplete: io_error: bad  disk\n");
+        verdict.hosts.insert("web2".to_owned(), Verdict::new(Status::Timeout));
+        verdict.hosts.insert("web3".to_owned(), Verdict::new(Status::Failed));
+        verdict.hosts.insert("web4".to_owned(), Verdict::new(Status::Complete));
+        assert_eq!(verdict.last_line(), b"-- incomplete: io_error: bad  disk (hosts: web2,web3)\n");
+        let partial = Verdict { hosts: verdict.hosts, ..Verdict::new(Status::Partial) };
+        assert_eq!(partial.last_line(), b"-- incomplete: partial (hosts: web2,web3)\n");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The verdicts on answers of several hosts, against secondaries that fail and lie.
 
+mod browser;
 mod client;
 mod fault;
 mod faults;

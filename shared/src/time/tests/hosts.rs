@@ -17,16 +17,19 @@ fn where_clocks_are_set_the_choice_is_jiffs() {
 }
 
 #[test]
-fn an_offset_is_written_to_the_minute() {
-    for (offset_minutes, expected) in [
-        (0, "1970-01-01T00:00:00.00000005Z"),
-        (-1, "1969-12-31T23:59:00.00000005-00:01"),
-        (845, "1970-01-01T14:05:00.00000005+14:05"),
+fn a_time_is_told_in_utc_with_nine_digits_so_that_it_sorts_as_text() {
+    for (nanos, offset_minutes, expected) in [
+        (0, 0, "1970-01-01T00:00:00.000000000Z"),
+        (50, -1, "1970-01-01T00:00:00.000000050Z"),
+        (500_000_000, 845, "1970-01-01T00:00:00.500000000Z"),
+        (-1, 0, "1969-12-31T23:59:59.999999999Z"),
+        (i64::MIN, 0, "1677-09-21T00:12:43.145224192Z"),
+        (i64::MAX, 0, "2262-04-11T23:47:16.854775807Z"),
     ] {
-        assert_eq!(rfc3339(LineTime { nanos: 50, offset_minutes }), expected);
+        let mut out = Vec::new();
+        LineTime { nanos, offset_minutes }.push_rfc3339(&mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
-    assert_eq!(rfc3339(LineTime { nanos: i64::MIN, offset_minutes: 0 }), "1677-09-21T00:12:43.145224192Z");
-    assert_eq!(rfc3339(LineTime { nanos: i64::MAX, offset_minutes: 0 }), "2262-04-11T23:47:16.854775807Z");
 }
 
 /// The years of lines, newest first, of a file last written at `modified`.

@@ -1,0 +1,121 @@
+//! A client that ends its sending after its request, and one that is gone.
+
+use crate::support::{Response, Server, naive, sleep};
+use backscroll_secondary::Io;
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+use std::time::{Duration, Instant};
+
+fn big() -> Vec<u8> {
+    (0..200_000u32)
+        .flat_map(|i| format!("{i:06} a line of a log that is long enough to fill it\n").into_bytes())
+        .collect()
+}
+
+/// So sparse that a search for nothing takes longer than any test.
+fn endless(server: &Server) {
+    std::fs::File::create(server.dir.path().join("endless.log")).unwrap().set_len(1 << 42).unwrap();
+}
+
+fn ask(server: &Server, request: &str) -> TcpStream {
+    let mut socket = server.connect_with_window(16 << 10);
+    socket.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+    socket.write_all(request.as_bytes()).unwrap();
+    socket
+}
+
+fn rest(socket: &mut TcpStream) -> Response {
+    let mut bytes = Vec::new();
+    let ended = socket.read_to_end(&mut bytes).is_ok();
+    Response::parse(&bytes, ended)
+}
+
+#[test]
+fn who_ends_his_sending_after_the_request_gets_the_whole_answer() {
+    let server = Server::start(Io::Uring);
+    let file = big();
+    server.write("big.log", &file);
+    for fields in ["", "connection: close\r\n"] {
+        for (target, body) in
+            [("/healthz", b"ok\n".to_vec()), ("/logs?filename=big.log", naive(&file, b"", usize::MAX))]
+        {
+            for wait in [0, 300] {
+                let mut socket = ask(&server, &format!("GET {target} HTTP/1.1\r\nhost: x\r\n{fields}\r\n"));
+                sleep(Duration::from_millis(wait));
+                socket.shutdown(Shutdown::Write).unwrap();
+                // It reads slowly, and the server closes once it has all.
+                sleep(Duration::from_millis(1500));
+                let answer = rest(&mut socket);
+                assert!(answer.complete && answer.body == body, "{target} {fields:?} {wait}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_requests_of_a_pipeline_are_all_answered() {
+    let server = Server::start(Io::Uring);
+    let request = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n".repeat(40);
+    let mut socket = ask(&server, &request);
+    socket.shutdown(Shutdown::Write).unwrap();
+    let mut bytes = String::new();
+    socket.read_to_string(&mut bytes).unwrap();
+    assert_eq!(bytes.matches("HTTP/1.1 200 OK").count(), 40);
+}
+
+#[test]
+fn an_answer_that_takes_long_is_waited_for() {
+    let server = Server::with(|config| {
+        config.io = Io::Uring;
+        config.drain_time = Duration::from_secs(4);
+    });
+    endless(&server);
+    let mut socket = ask(
+        &server,
+        "GET /logs?filename=endless.log&keyword=absent HTTP/1.1\r\nhost: x\r\naccept: application/x-ndjson\r\n\r\n",
+    );
+    socket.shutdown(Shutdown::Write).unwrap();
+    socket.read_exact(&mut [0; 15]).unwrap();
+    // Longer than one that is gone is waited for.
+    sleep(Duration::from_secs(3));
+    drop(server);
+    let mut text = String::new();
+    let _ = socket.read_to_string(&mut text);
+    assert!(text.contains("\"code\":\"draining\""), "it was still searched for: {text}");
+}
+
+#[test]
+fn the_work_for_a_client_that_is_gone_stops() {
+    // Each of them would search for ever, and there are two blocks.
+    let server = Server::with(|config| {
+        config.io = Io::Uring;
+        config.blocks = 2;
+    });
+    endless(&server);
+    server.write("small.log", b"line\n");
+    let request = "GET /logs?filename=endless.log&keyword=absent HTTP/1.1\r\nhost: x\r\n\r\n";
+    let begun = |socket: &mut TcpStream| socket.read_exact(&mut [0; 15]).unwrap();
+    // At once, and in the middle; in good order, and with something unread; and a primary.
+    for _ in 0..4 {
+        drop(ask(&server, request));
+        let mut socket = ask(&server, request);
+        begun(&mut socket);
+        socket.set_nonblocking(true).unwrap();
+        while socket.read(&mut [0; 4096]).is_ok() {}
+        drop(socket);
+        let mut socket = ask(&server, request);
+        begun(&mut socket);
+        drop(socket);
+        let socket = ask(&server, request);
+        socket.shutdown(Shutdown::Write).unwrap();
+        drop(socket);
+        let relayed = request.replace("\r\n\r\n", "\r\nbackscroll-relay: x\r\n\r\n");
+        ask(&server, &relayed).shutdown(Shutdown::Write).unwrap();
+    }
+    let began = Instant::now();
+    while crate::support::descriptors_of(&server.dir.path().join("endless.log")) > 0 {
+        assert!(began.elapsed() < Duration::from_secs(30), "somebody is still searched for");
+        sleep(Duration::from_millis(20));
+    }
+    assert_eq!(server.get("/logs?filename=small.log").body, b"line\n");
+}

@@ -1,0 +1,122 @@
+//! Connections up to the limit: who is idle makes room, and health checks have some of their own.
+
+use crate::support::{Server, sleep};
+use backscroll_secondary::Io;
+use backscroll_shared::conn::HEALTH_RESERVE;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+const LIMIT: usize = 8;
+const HEALTHZ: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+
+fn server() -> Server {
+    let server = Server::with(|config| {
+        config.io = Io::Uring;
+        config.threads = 2;
+        config.connections = LIMIT;
+    });
+    server.write("app.log", b"line\n");
+    std::fs::File::create(server.dir.path().join("endless.log")).unwrap().set_len(1 << 42).unwrap();
+    server
+}
+
+/// One that has been served, and is idle since.
+fn idle(server: &Server) -> TcpStream {
+    let mut socket = server.connect();
+    ask(&mut socket).unwrap();
+    socket
+}
+
+fn ask(socket: &mut TcpStream) -> std::io::Result<()> {
+    socket.write_all(HEALTHZ)?;
+    let mut answer = [0; 15];
+    socket.read_exact(&mut answer)?;
+    assert_eq!(&answer, b"HTTP/1.1 200 OK");
+    let mut rest = [0; 4096];
+    while !rest.windows(7).any(|window| window == b"\r\n\r\nok\n") {
+        assert!(socket.read(&mut rest)? > 0);
+    }
+    Ok(())
+}
+
+/// One whose answer never ends.
+fn busy(server: &Server) -> TcpStream {
+    let mut socket = server.connect();
+    let request = b"GET /logs?filename=endless.log&keyword=absent HTTP/1.1\r\nhost: x\r\n\r\n";
+    socket.write_all(request).unwrap();
+    socket.read_exact(&mut [0; 15]).unwrap();
+    socket
+}
+
+fn is_closed(socket: &mut TcpStream) -> bool {
+    !matches!(socket.read(&mut [0; 1]), Ok(1))
+}
+
+#[test]
+fn the_connection_that_has_been_idle_the_longest_makes_room() {
+    let server = server();
+    let mut old = idle(&server);
+    sleep(Duration::from_millis(20));
+    let mut idle: Vec<TcpStream> = (1..LIMIT).map(|_| idle(&server)).collect();
+    for _ in 0..3 {
+        assert_eq!(server.get("/logs?filename=app.log").body, b"line\n");
+    }
+    assert!(is_closed(&mut old));
+    // Others are still there.
+    let served = idle.iter_mut().filter_map(|socket| ask(socket).ok()).count();
+    assert!(served >= LIMIT - 4, "{served}");
+}
+
+#[test]
+fn connections_that_never_ask_keep_nobody_away() {
+    let server = server();
+    // Some say nothing, some never end what they begin.
+    let held: Vec<TcpStream> = (0..20 * LIMIT)
+        .map(|number| {
+            let mut socket = server.connect();
+            if number % 2 == 0 {
+                let _ = socket.write_all(b"GET /");
+            }
+            socket
+        })
+        .collect();
+    let began = Instant::now();
+    while server.get("/logs?filename=app.log").status != 200 || server.get("/readyz").status != 200 {
+        assert!(began.elapsed() < Duration::from_secs(30), "they do");
+        sleep(Duration::from_millis(50));
+    }
+    drop(held);
+}
+
+#[test]
+fn a_server_that_is_busy_still_says_how_it_is() {
+    let server = server();
+    let mut held: Vec<TcpStream> = (0..LIMIT).map(|_| busy(&server)).collect();
+    for _ in 0..3 {
+        for path in ["/healthz", "/readyz"] {
+            let answer = server.get(path);
+            assert_eq!((answer.status, answer.header("connection")), (200, Some("close")), "{path}");
+        }
+        let refused = server.get("/logs?filename=app.log");
+        assert_eq!((refused.status, refused.code().as_str()), (503, "overloaded"));
+        assert!(refused.header("retry-after").is_some());
+        assert!(refused.header("backscroll-instance").is_some(), "a primary knows whose answer it is");
+    }
+    // None of those that are busy was cut for it.
+    for socket in &mut held {
+        socket.set_nonblocking(true).unwrap();
+        let mut buf = [0; 4096];
+        let last = loop {
+            match socket.read(&mut buf) {
+                Ok(len) if len > 0 => {}
+                other => break other,
+            }
+        };
+        assert!(last.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock));
+    }
+    // Past those that are kept for health checks, whoever comes is told so too.
+    let idle: Vec<TcpStream> = (0..HEALTH_RESERVE + 4).map(|_| server.connect()).collect();
+    assert!([200, 503].contains(&server.get("/healthz").status));
+    drop((idle, held));
+}

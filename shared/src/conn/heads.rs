@@ -1,0 +1,315 @@
+//! The heads of requests, as they come in and before hyper sees them.
+//!
+//! curl, Java, Go and Node send `"`, `<` and `>` in a URL as they stand, and hyper refuses them.
+//! [`Heads`] follows the bytes of a connection and percent-encodes them. What it changes is the
+//! target of a request line, and nothing else: where a request has a body, or only says that it
+//! has one, nothing is changed on that connection any more, so that there cannot be two opinions
+//! on where the next request begins. It also notes what is wrong with a head, because hyper says
+//! no more than 400.
+
+use super::unsound::Unsound;
+use crate::limits;
+use memchr::memchr;
+use std::mem::take;
+
+/// Bytes of a target from which on it is too long for whatever asks: percent-encoded by a
+/// primary, it may have three times as many as a client may write.
+const TARGET_BYTES: usize = 3 * limits::URI_BYTES;
+
+/// A byte that a target may not hold, by which hyper refuses a request.
+const REFUSED: u8 = 0x7f;
+
+/// A byte that a head may not hold, wherever it stands.
+pub(super) const REFUSED_ANYWHERE: u8 = 0;
+
+/// Follows the heads of one connection's requests.
+#[derive(Debug)]
+pub(super) struct Heads {
+    at: At,
+    /// The beginning of the method, of the version, or of a header line.
+    kept: Kept,
+    /// Bytes of the target so far.
+    target: usize,
+    has_body: bool,
+    /// Whether nothing follows the head of an answer to it.
+    pub(super) is_head: bool,
+    /// Whether one of the requests was one of HTTP/1.0.
+    pub(super) has_seen_http_1_0: bool,
+    /// What is wrong with this head.
+    pub(super) unsound: Option<Unsound>,
+}
+
+/// Where the next byte stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// Before a request line, or in the empty lines that may come before it.
+    Start,
+    Method,
+    Target,
+    Version,
+    /// In the header lines.
+    Lines,
+    /// Behind the head of a request with a body, or in one that hyper refuses. For good.
+    Rest,
+}
+
+/// The first bytes of something.
+#[derive(Debug, Default)]
+struct Kept {
+    bytes: [u8; Kept::BYTES],
+    len: usize,
+}
+
+impl Kept {
+    /// The longest name that is looked for, and some more.
+    const BYTES: usize = 20;
+
+    fn extend(&mut self, bytes: &[u8]) {
+        let room = bytes.len().min(Kept::BYTES - self.len);
+        self.bytes[self.len..self.len + room].copy_from_slice(&bytes[..room]);
+        self.len += room;
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+impl Heads {
+    pub(super) fn new() -> Heads {
+        Heads {
+            at: At::Start,
+            kept: Kept::default(),
+            target: 0,
+            has_body: false,
+            is_head: false,
+            has_seen_http_1_0: false,
+            unsound: None,
+        }
+    }
+
+    /// Nothing more comes. Returns whether a head has begun and not ended.
+    pub(super) fn has_ended_in_a_head(&mut self) -> bool {
+        let is_cut_off = !matches!(self.at, At::Start | At::Rest);
+        if is_cut_off {
+            self.is_unsound(Unsound::Ended);
+            self.at = At::Start;
+        }
+        is_cut_off
+    }
+
+    /// Whether there may be bytes under way that are never read, such as a body.
+    pub(super) fn leaves_a_rest(&self) -> bool {
+        self.at == At::Rest
+    }
+
+    /// Whether the target has not come to its end.
+    pub(super) fn is_in_the_target(&self) -> bool {
+        self.at == At::Target
+    }
+
+    /// Takes what has come. Returns what hyper is to get instead, where that is something else.
+    pub(super) fn take(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let mut rest = self.skip_plain(bytes);
+        if rest.is_empty() {
+            return None;
+        }
+        let mut out = Vec::with_capacity(bytes.len() + 64);
+        out.extend_from_slice(&bytes[..bytes.len() - rest.len()]);
+        while let Some((first, others)) = rest.split_first() {
+            self.byte(*first, &mut out);
+            let after = self.skip_plain(others);
+            out.extend_from_slice(&others[..others.len() - after.len()]);
+            rest = after;
+        }
+        Some(out)
+    }
+
+    /// Goes on over what needs no look at each byte. Returns the rest.
+    fn skip_plain<'b>(&mut self, mut rest: &'b [u8]) -> &'b [u8] {
+        loop {
+            match self.at {
+                At::Rest => return &[],
+                At::Lines if !rest.is_empty() => rest = self.lines(rest),
+                At::Start => {
+                    let Some(line) = PlainLine::at(rest) else { return rest };
+                    self.begin();
+                    self.is_head = line.is_head;
+                    self.has_seen_http_1_0 |= line.is_http_1_0;
+                    self.at = At::Lines;
+                    rest = &rest[line.len..];
+                }
+                _ => return rest,
+            }
+        }
+    }
+
+    fn begin(&mut self) {
+        self.kept.len = 0;
+        self.target = 0;
+        self.has_body = false;
+        self.unsound = None;
+    }
+
+    /// Takes header lines. Returns what follows the head.
+    fn lines<'b>(&mut self, mut rest: &'b [u8]) -> &'b [u8] {
+        while let Some(feed) = memchr(b'\n', rest) {
+            let line = &rest[..feed];
+            rest = &rest[feed + 1..];
+            if self.kept.len == 0 {
+                self.line(line);
+            } else {
+                self.kept.extend(line);
+                let kept = take(&mut self.kept);
+                self.line(kept.as_slice());
+            }
+            if self.at != At::Lines {
+                return rest;
+            }
+        }
+        self.kept.extend(rest);
+        &[]
+    }
+
+    fn line(&mut self, line: &[u8]) {
+        if matches!(line, b"" | b"\r") {
+            self.at = if self.has_body { At::Rest } else { At::Start };
+        } else if matches!(line[0], b'c' | b'C' | b't' | b'T') {
+            self.has_body |= begins_with(line, b"content-length") || begins_with(line, b"transfer-encoding");
+        }
+    }
+
+    /// Takes a byte of a request line that is not plain.
+    fn byte(&mut self, byte: u8, out: &mut Vec<u8>) {
+        if self.at == At::Start && !matches!(byte, b'\r' | b'\n') {
+            self.begin();
+            self.at = At::Method;
+        }
+        match (self.at, byte) {
+            (At::Method | At::Target | At::Version, b'\n') => self.end_of_request_line(),
+            (At::Method, b' ') => {
+                self.is_head = self.kept.as_slice() == b"HEAD";
+                self.at = At::Target;
+            }
+            (At::Method, _) => {
+                if self.kept.len == 0 && byte == TLS_HANDSHAKE {
+                    self.is_unsound(Unsound::Tls);
+                } else if !(byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)) {
+                    self.is_unsound(Unsound::Method);
+                }
+                self.kept.extend(&[byte]);
+            }
+            (At::Target, _) => return self.target_byte(byte, out),
+            (At::Version, _) => self.kept.extend(&[byte]),
+            (At::Start | At::Lines | At::Rest, _) => {}
+        }
+        out.push(byte);
+    }
+
+    fn target_byte(&mut self, byte: u8, out: &mut Vec<u8>) {
+        if self.target > TARGET_BYTES {
+            self.is_unsound(Unsound::TooLong);
+            return out.push(REFUSED);
+        }
+        self.target += 1;
+        match byte {
+            b' ' => {
+                self.kept.len = 0;
+                self.at = At::Version;
+            }
+            // The beginning of HTTP/2, on which hyper says nothing at all.
+            b'*' if self.kept.as_slice() == b"PRI" => {
+                self.is_unsound(Unsound::Http2);
+                return out.push(REFUSED);
+            }
+            // A fragment, or a byte of a keyword? hyper would leave it out, and what follows.
+            b'#' => {
+                self.is_unsound(Unsound::Fragment);
+                return out.push(REFUSED);
+            }
+            // Some take white space for the end of the target, and some a NUL.
+            0 | b'\t' | 0x0b | 0x0c | b'\r' => self.is_unsound(Unsound::Byte(byte)),
+            b'"' | b'<' | b'>' | b'`' | 0..b' ' | 0x7f.. => {
+                self.target += 2;
+                let digit = |nibble: u8| b"0123456789ABCDEF"[usize::from(nibble)];
+                return out.extend_from_slice(&[b'%', digit(byte >> 4), digit(byte & 15)]);
+            }
+            _ => {}
+        }
+        out.push(byte);
+    }
+
+    fn end_of_request_line(&mut self) {
+        let kept = self.kept.as_slice();
+        match self.at {
+            At::Version => match kept.strip_suffix(b"\r").unwrap_or(kept) {
+                b"HTTP/1.1" => {}
+                b"HTTP/1.0" => self.has_seen_http_1_0 = true,
+                version if version.contains(&b' ') => self.is_unsound(Unsound::Space),
+                _ => self.is_unsound(Unsound::Version),
+            },
+            At::Target => {
+                // Its carriage return has been taken for a byte of the target.
+                self.unsound = self.unsound.filter(|unsound| *unsound != Unsound::Byte(b'\r'));
+                self.is_unsound(Unsound::Version);
+            }
+            _ => self.is_unsound(Unsound::Method),
+        }
+        self.kept.len = 0;
+        self.at = if self.unsound.is_some() { At::Rest } else { At::Lines };
+    }
+
+    /// The first thing that is wrong is the one that hyper refuses.
+    fn is_unsound(&mut self, unsound: Unsound) {
+        self.unsound.get_or_insert(unsound);
+    }
+}
+
+/// The first byte of a TLS connection.
+const TLS_HANDSHAKE: u8 = 0x16;
+
+/// A whole request line in which everything is as it should be.
+struct PlainLine {
+    /// Its end included.
+    len: usize,
+    is_head: bool,
+    is_http_1_0: bool,
+}
+
+impl PlainLine {
+    fn at(bytes: &[u8]) -> Option<PlainLine> {
+        let feed = memchr(b'\n', bytes)?;
+        let line = bytes[..feed].strip_suffix(b"\r")?;
+        let is_http_1_0 = line.ends_with(b"HTTP/1.0");
+        let line = line.strip_suffix(b" HTTP/1.1").or_else(|| line.strip_suffix(b" HTTP/1.0"))?;
+        let (method, target) = line.split_at(memchr(b' ', line)?);
+        let target = &target[1..];
+        let is_plain = !method.is_empty()
+            && method.iter().all(u8::is_ascii_uppercase)
+            && (1..=TARGET_BYTES).contains(&target.len())
+            && !has_odd(target);
+        is_plain.then(|| PlainLine { len: feed + 1, is_head: method == b"HEAD", is_http_1_0 })
+    }
+}
+
+/// Whether a target holds a byte that needs a closer look. All of it is looked at, without a
+/// branch: that is faster than to stop at the first.
+fn has_odd(target: &[u8]) -> bool {
+    target.iter().fold(false, |has, byte| {
+        let odd = (*byte <= b' ')
+            | (*byte >= 0x7f)
+            | (*byte == b'"')
+            | (*byte == b'#')
+            | (*byte == b'<')
+            | (*byte == b'>')
+            | (*byte == b'`');
+        has | odd
+    })
+}
+
+fn begins_with(line: &[u8], name: &[u8]) -> bool {
+    line.get(..name.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(name))
+}
+
+#[cfg(test)]
+mod tests;

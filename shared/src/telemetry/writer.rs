@@ -1,0 +1,186 @@
+//! The thread that writes the log. Whoever logs puts a line in a queue and goes on: a pipe that
+//! nobody reads, or a disk that hangs, holds up no answer. Lines for which there is no room in
+//! the queue are lost, and so are those that cannot be written. Once that is over, the log says
+//! how many were lost, and why.
+
+use super::logs::LogFormat;
+use crate::cli::complain;
+use std::io::{self, Write};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
+
+/// Lines that wait to be written: at most some MiB.
+const QUEUED_LINES: usize = 4096;
+
+/// How long the end of the program waits for lines that are still queued.
+const FINISH_TIME: Duration = Duration::from_millis(1500);
+
+/// The writer of the process, until it has finished.
+static WRITER: Mutex<Option<WorkerGuard>> = Mutex::new(None);
+
+/// Starts the thread, which writes to `out`. What is wrong with it is told on standard error where
+/// `to_stderr` does not say that it is that itself.
+pub(super) fn start(
+    out: impl Write + Send + 'static,
+    format: LogFormat,
+    complaint: Option<String>,
+) -> NonBlocking {
+    let (queue, guard) = queue(out, format, complaint, QUEUED_LINES);
+    *WRITER.lock().unwrap_or_else(PoisonError::into_inner) = Some(guard);
+    queue
+}
+
+fn queue(
+    out: impl Write + Send + 'static,
+    format: LogFormat,
+    complaint: Option<String>,
+    lines: usize,
+) -> (NonBlocking, WorkerGuard) {
+    let dropped = Arc::new(OnceLock::new());
+    let writer = Writer {
+        out,
+        format,
+        complaint,
+        dropped: Arc::clone(&dropped),
+        dropped_before: 0,
+        unwritten: 0,
+        why: None,
+        is_in_a_line: false,
+    };
+    let builder = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(lines);
+    let (queue, guard) = builder.thread_name("log-writer").finish(writer);
+    // It is the first one.
+    let _ = dropped.set(queue.error_counter());
+    (queue, guard)
+}
+
+/// Writes what is queued, if that does not take too long. To be called when the program ends.
+pub(super) fn finish() {
+    let Some(guard) = WRITER.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+    // Where nobody reads, it would wait on.
+    let (ended, wait) = channel::<()>();
+    let thread = std::thread::Builder::new().name("log-end".to_owned()).spawn(move || {
+        drop(guard);
+        drop(ended);
+    });
+    if thread.is_ok() {
+        // An error says that it has ended.
+        let _ = wait.recv_timeout(FINISH_TIME);
+    }
+}
+
+/// Writes lines, and says which were lost.
+struct Writer<W> {
+    out: W,
+    format: LogFormat,
+    /// What is told on standard error once it cannot be written to.
+    complaint: Option<String>,
+    /// Lines for which there was no room.
+    dropped: Arc<OnceLock<ErrorCounter>>,
+    /// How many of these the log has told.
+    dropped_before: usize,
+    /// Lines that could not be written, and have not been told.
+    unwritten: usize,
+    why: Option<io::Error>,
+    /// Whether a line was written in part.
+    is_in_a_line: bool,
+}
+
+impl<W: Write> Writer<W> {
+    fn line(&mut self, line: &[u8]) {
+        self.tell_losses();
+        if let Err(error) = self.put(line) {
+            if self.unwritten == 0
+                && let Some(complaint) = &self.complaint
+            {
+                complain(
+                    complaint,
+                    &format!("{error}: the lines of the log are lost until it can be written"),
+                );
+            }
+            self.unwritten += 1;
+            self.why = Some(error);
+        }
+    }
+
+    fn tell_losses(&mut self) {
+        let dropped = self.dropped.get().map_or(0, ErrorCounter::dropped_lines);
+        if self.unwritten > 0 {
+            let why = self.why.as_ref().map_or_else(String::new, ToString::to_string);
+            if self.put(&loss(self.format, self.unwritten, &why)).is_err() {
+                return;
+            }
+            self.unwritten = 0;
+        }
+        if dropped > self.dropped_before {
+            let why = "more came than could be written";
+            if self.put(&loss(self.format, dropped - self.dropped_before, why)).is_ok() {
+                self.dropped_before = dropped;
+            }
+        }
+    }
+
+    fn put(&mut self, mut line: &[u8]) -> io::Result<()> {
+        while self.is_in_a_line {
+            self.is_in_a_line = self.out.write(b"\n")? == 0;
+        }
+        while !line.is_empty() {
+            match self.out.write(line) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(len) => {
+                    line = &line[len..];
+                    self.is_in_a_line = !line.is_empty();
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<W: Write> Write for Writer<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.line(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        // What cannot be flushed is found out with the next line.
+        let _ = self.out.flush();
+        Ok(())
+    }
+}
+
+/// The line that tells of lost ones, as the log writes its lines.
+fn loss(format: LogFormat, lines: usize, why: &str) -> Vec<u8> {
+    #[derive(Clone, Default)]
+    struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Buffer {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let buffer = Buffer::default();
+    let into = buffer.clone();
+    let builder = tracing_subscriber::fmt().with_writer(move || into.clone()).with_ansi(false);
+    let tell = || tracing::warn!(lines, why, "lines of this log were lost");
+    match format {
+        LogFormat::Text => tracing::subscriber::with_default(builder.finish(), tell),
+        LogFormat::Json => tracing::subscriber::with_default(builder.json().finish(), tell),
+    }
+    let mut line = buffer.0.lock().unwrap_or_else(PoisonError::into_inner);
+    std::mem::take(&mut line)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+use super::*;
+use std::sync::Condvar;
+
+/// A pipe whose reader may rest, or a disk that may be full.
+#[derive(Clone, Default)]
+struct Out(Arc<(Mutex<State>, Condvar)>);
+
+#[derive(Default)]
+struct State {
+    written: Vec<u8>,
+    rests: bool,
+    /// Bytes that there is room for, where it is limited.
+    room: Option<usize>,
+    /// How often there was none.
+    refused: usize,
+}
+
+impl Out {
+    fn set(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.0.0.lock().unwrap());
+        self.0.1.notify_all();
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.0.lock().unwrap().written.clone()).unwrap()
+    }
+}
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut state = self.0.0.lock().unwrap();
+        while state.rests {
+            state = self.0.1.wait(state).unwrap();
+        }
+        let len = state.room.map_or(bytes.len(), |room| room.min(bytes.len()));
+        if len == 0 {
+            state.refused += 1;
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        state.room = state.room.map(|room| room - len);
+        state.written.extend_from_slice(&bytes[..len]);
+        Ok(len)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn until(out: &Out, words: &str) {
+    let began = std::time::Instant::now();
+    while !out.text().contains(words) {
+        assert!(began.elapsed() < Duration::from_secs(30), "no {words:?} in {:?}", out.text());
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_reader_that_rests_holds_up_nobody_and_is_told_what_it_has_missed() {
+    for format in [LogFormat::Text, LogFormat::Json] {
+        let out = Out::default();
+        out.set(|state| state.rests = true);
+        let (mut queue, guard) = queue(out.clone(), format, None, 10);
+        for number in 0..100 {
+            queue.write_all(format!("line {number}\n").as_bytes()).unwrap();
+        }
+        out.set(|state| state.rests = false);
+        until(&out, "line 9\n");
+        queue.write_all(b"afterwards\n").unwrap();
+        until(&out, "afterwards\n");
+        drop(guard);
+        let text = out.text();
+        let lines: Vec<&str> = text.lines().collect();
+        let told: Vec<&&str> = lines.iter().filter(|line| line.contains("were lost")).collect();
+        let written = lines.iter().filter(|line| line.starts_with("line ")).count();
+        assert!(!told.is_empty() && (10..=12).contains(&written), "{text}");
+        let lost = 100 - written;
+        match format {
+            // They may be told in two parts, where the queue was full when it was told.
+            LogFormat::Text => assert!(told[0].contains(" WARN ") && told[0].contains("lines="), "{text}"),
+            LogFormat::Json => {
+                let count = told.iter().map(|line| {
+                    let object: serde_json::Value = serde_json::from_str(line).unwrap();
+                    object["fields"]["lines"].as_u64().unwrap()
+                });
+                assert_eq!(count.sum::<u64>(), lost as u64, "{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_loses_lines_and_says_how_many_once_there_is_room() {
+    let out = Out::default();
+    let (mut queue, guard) = queue(out.clone(), LogFormat::Text, None, 100);
+    queue.write_all(b"first\n").unwrap();
+    until(&out, "first\n");
+    out.set(|state| state.room = Some(3));
+    for _ in 0..5 {
+        queue.write_all(b"lost\n").unwrap();
+    }
+    // The first of them once, each of the others with what tells of those before it.
+    while out.0.0.lock().unwrap().refused < 9 {
+        std::thread::yield_now();
+    }
+    out.set(|state| state.room = None);
+    queue.write_all(b"last\n").unwrap();
+    until(&out, "last\n");
+    drop(guard);
+    let text = out.text();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!((lines[0], lines[1], lines[lines.len() - 1]), ("first", "los", "last"), "{text}");
+    assert!(lines[2].contains("lines of this log were lost"), "{text}");
+    let told = lines.iter().find(|line| line.contains("lines=5"));
+    assert!(told.is_some_and(|line| line.contains("why=")), "{text}");
+}
+
+#[test]
+fn what_is_queued_is_written_at_the_end() {
+    let out = Out::default();
+    let (mut queue, guard) = queue(out.clone(), LogFormat::Text, None, 2000);
+    for number in 0..1000 {
+        queue.write_all(format!("line {number}\n").as_bytes()).unwrap();
+    }
+    drop(guard);
+    assert_eq!(out.text().lines().count(), 1000);
+}
