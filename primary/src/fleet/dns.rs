@@ -135,8 +135,8 @@ mod tests {
 
     #[test]
     fn more_addresses_than_a_fleet_holds_are_all_told() {
-        let addresses =
-            (0..HOSTS as u32 + 5).map(|n| SocketAddr::from(((0x0a00_0000 + n).to_be_bytes(), 81)));
+        let addresses = (0..u32::try_from(HOSTS).unwrap() + 5)
+            .map(|n| SocketAddr::from(((0x0a00_0000 + n).to_be_bytes(), 81)));
         assert_eq!(members(addresses).len(), HOSTS + 5);
     }
 

@@ -194,10 +194,7 @@ mod tests {
     fn there_is_an_end_to_a_fleet_and_who_is_in_it_stays() {
         let name = |n: usize| format!("h{n:05}:1");
         for given in [0, 10, HOSTS + 2] {
-            let one = |n: usize| match n < given {
-                true => member(&format!("g{n:05}={}", name(n))),
-                false => member(&name(n)),
-            };
+            let one = |n: usize| member(&if n < given { format!("g{n:05}={}", name(n)) } else { name(n) });
             let members: Vec<Member> = (0..HOSTS + 2).map(one).collect();
             let first = merged(&members[2..], |_| None, &BTreeMap::new());
             assert_eq!((first.urls.len(), first.left_out), (HOSTS, 0), "{given}");

@@ -98,7 +98,7 @@ pub(super) fn changed(old: &Fleet, new: &Fleet) {
         }
     }
     for host in old.hosts().filter(|host| !new.lists(host)) {
-        if !after.get(&host.url).is_some_and(|now| !old.lists(now)) {
+        if after.get(&host.url).is_none_or(|now| old.lists(now)) {
             left.push(host);
         }
     }

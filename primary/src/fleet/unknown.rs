@@ -50,7 +50,10 @@ pub(super) fn pattern(fleet: &Fleet, pattern: &str) -> Problem {
 
 /// It may be one of those that are missing.
 fn problem(fleet: &Fleet, what: &str) -> Problem {
-    let missing: Vec<&str> = fleet.missing().values().map(String::as_str).collect();
-    let missing = missing.iter().map(|why| format!("; {why}")).collect::<String>();
-    Problem::new(Code::UnknownHost, format!("{what}{missing}"))
+    let mut detail = what.to_owned();
+    for why in fleet.missing().values() {
+        detail.push_str("; ");
+        detail.push_str(why);
+    }
+    Problem::new(Code::UnknownHost, detail)
 }

@@ -131,7 +131,8 @@ async fn hosts_past_the_end_of_a_fleet_make_its_answers_partial_whatever_the_sou
     let (more, all) = (3, HOSTS + 3);
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("fleet.json");
-    let address = |n: usize| SocketAddr::from(([127, 1, u8::try_from(n / 250).unwrap(), (n % 250) as u8], 1));
+    let byte = |n: usize| u8::try_from(n).unwrap();
+    let address = |n: usize| SocketAddr::from(([127, 1, byte(n / 250), byte(n % 250)], 1));
     let named = |name: bool| {
         let hosts: Vec<(String, SocketAddr)> =
             (0..all).map(|n| (if name { format!("h{n}") } else { String::new() }, address(n))).collect();
