@@ -16,10 +16,13 @@ pub struct Pattern {
     wanted: usize,
     /// Bit `i`: a `*` stands in front of the `i`th of them, or at the end.
     stars: Vec<u64>,
-    /// Bit `i`: the `i`th is `?`.
-    any: Vec<u64>,
-    /// For each character of the pattern, bit `i`: the `i`th is it, or `?`.
-    places: HashMap<char, Vec<u64>>,
+    /// Rows of as many words, one for each character of the pattern. Bit `i`: the `i`th that is
+    /// wanted is this one, or `?`. The first row is that of any other character.
+    rows: Vec<u64>,
+    /// Where the row of a character of ASCII begins.
+    ascii: [usize; 128],
+    /// The same of the others.
+    others: HashMap<char, usize>,
 }
 
 impl Pattern {
@@ -31,21 +34,40 @@ impl Pattern {
     /// Makes it ready.
     pub fn new(text: &str) -> Pattern {
         let wanted = text.chars().filter(|c| *c != '*').count();
-        let none = vec![0; wanted / WORD_BITS + 1];
-        let mut pattern = Pattern { wanted, stars: none.clone(), any: none.clone(), places: HashMap::new() };
+        let words = wanted / WORD_BITS + 1;
+        let (stars, rows) = (vec![0; words], vec![0; words]);
+        let mut pattern = Pattern { wanted, stars, rows, ascii: [0; 128], others: HashMap::new() };
         let mut index = 0;
         for c in text.chars() {
             match c {
                 '*' => set(&mut pattern.stars, index),
-                '?' => set(&mut pattern.any, index),
-                c => set(pattern.places.entry(c).or_insert_with(|| none.clone()), index),
+                '?' => set(&mut pattern.rows, index),
+                c => {
+                    let row = pattern.row_for(c);
+                    set(&mut pattern.rows[row..], index);
+                }
             }
             index += usize::from(c != '*');
         }
-        for places in pattern.places.values_mut() {
-            places.iter_mut().zip(&pattern.any).for_each(|(place, any)| *place |= any);
+        let (any, rows) = pattern.rows.split_at_mut(words);
+        for row in rows.chunks_mut(words) {
+            row.iter_mut().zip(&*any).for_each(|(row, any)| *row |= any);
         }
         pattern
+    }
+
+    /// Where the row of `c` begins, which is made where there is none.
+    fn row_for(&mut self, c: char) -> usize {
+        let end = self.rows.len();
+        let row = match self.ascii.get_mut(c as usize) {
+            Some(row) => row,
+            None => self.others.entry(c).or_insert(0),
+        };
+        if *row == 0 {
+            *row = end;
+            self.rows.resize(end + self.stars.len(), 0);
+        }
+        *row
     }
 
     /// Whether all of `name` is as the pattern says.
@@ -58,10 +80,11 @@ impl Pattern {
         let mut reached = vec![0; self.stars.len()];
         reached[0] = 1;
         for c in name.chars() {
-            let places = self.places.get(&c).unwrap_or(&self.any);
+            let known = self.ascii.get(c as usize).or_else(|| self.others.get(&c));
+            let row = &self.rows[known.copied().unwrap_or(0)..];
             let mut carry = 0;
             let mut alive = 0;
-            for ((reached, place), star) in reached.iter_mut().zip(places).zip(&self.stars) {
+            for ((reached, place), star) in reached.iter_mut().zip(row).zip(&self.stars) {
                 let gone_on = *reached & place;
                 *reached = (gone_on << 1) | carry | (*reached & star);
                 carry = gone_on >> (WORD_BITS - 1);
@@ -71,12 +94,16 @@ impl Pattern {
                 return false;
             }
         }
-        reached[self.wanted / WORD_BITS] >> (self.wanted % WORD_BITS) & 1 == 1
+        is_set(&reached, self.wanted)
     }
 }
 
 fn set(bits: &mut [u64], index: usize) {
     bits[index / WORD_BITS] |= 1 << (index % WORD_BITS);
+}
+
+fn is_set(bits: &[u64], index: usize) -> bool {
+    bits[index / WORD_BITS] >> (index % WORD_BITS) & 1 == 1
 }
 
 #[cfg(test)]
