@@ -1,6 +1,7 @@
 //! The endpoints, and what all of them have in common.
 
 use crate::fleet::Fleet;
+use crate::health::rounds::Rounds;
 use crate::routes::{files, health, hosts, index, logs};
 use crate::upstream::{Times, Upstream};
 use axum::Router;
@@ -24,6 +25,8 @@ pub struct Shared {
     pub hostname: String,
     /// What all requests together may hold of the hosts' answers.
     pub room: Room,
+    /// Fresh probes, for those who ask how the hosts are.
+    pub rounds: Rounds,
 }
 
 /// What all requests together may hold of the hosts' answers.
@@ -49,7 +52,7 @@ impl Shared {
     /// The state of a server of this fleet.
     pub fn new(fleet: watch::Receiver<Arc<Fleet>>, room: Room) -> Shared {
         let hostname = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        Shared { fleet, hostname, room }
+        Shared { fleet, hostname, room, rounds: Rounds::default() }
     }
 
     /// The fleet as it is now. It does not change under a request that holds it.

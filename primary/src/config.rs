@@ -23,10 +23,6 @@ pub const CONNECTIONS: usize = 4096;
 /// together: one asks a single host, another the whole fleet.
 pub const STREAMS_EACH: usize = 3;
 
-/// Threads at most, of which there is one a core: each has connections of its own to every
-/// host.
-const THREADS: NonZero<usize> = NonZero::new(8).expect("8 is not 0");
-
 /// How often the fleet's file is read where nothing is seen to happen in its folder, as on
 /// network file systems.
 const FILE_INTERVAL: Duration = Duration::from_secs(30);
@@ -53,9 +49,9 @@ pub struct Args {
     /// Seconds that a request may take, all that the hosts do for it included
     #[arg(long, env = "BACKSCROLL_REQUEST_TIMEOUT", default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub request_timeout: u64,
-    /// A file that lists hosts, as Prometheus' `file_sd` does in JSON:
-    /// `[{"targets": ["10.0.0.1:8001"], "labels": {"hostname": "web1"}}]`; read again when it
-    /// changes
+    /// A file that lists hosts, as Prometheus' `file_sd` does:
+    /// `[{"targets": ["10.0.0.1:8001"], "labels": {"hostname": "web1"}}]`; JSON, or YAML where
+    /// its name ends in .yml or .yaml; read again when it changes
     #[arg(long, env = "BACKSCROLL_FLEET_FILE", value_name = "PATH")]
     pub fleet_file: Option<OsString>,
     /// A name whose addresses (A and AAAA) are hosts that have their secondary at this port,
@@ -80,7 +76,7 @@ pub struct Config {
     pub times: Times,
     /// Connections at once.
     pub connections: usize,
-    /// Threads that serve them.
+    /// Threads that serve them: one for each core that the process may use.
     pub threads: NonZero<usize>,
 }
 
@@ -92,9 +88,10 @@ impl TryFrom<Args> for Config {
         // An empty variable, as compose files leave it, says nothing.
         let file = args.fleet_file.filter(|path| !path.is_empty());
         let dns = args.fleet_dns.filter(|text| !text.trim().is_empty());
+        let fixed = fixed::members(&args.secondary)?;
         let fleet = Sources {
-            fixed: fixed::members(&args.secondary)?,
-            file: file.map(|path| FleetFile::read(path.into())).transpose()?,
+            file: file.map(|path| FleetFile::read_beside(path.into(), &fixed)).transpose()?,
+            fixed,
             dns: dns.map(|text| dns::name(text.trim())).transpose()?,
             file_interval: FILE_INTERVAL,
             dns_interval: DNS_INTERVAL,
@@ -106,7 +103,7 @@ impl TryFrom<Args> for Config {
             log: args.log,
             times: Times { request: Duration::from_secs(args.request_timeout), ..Times::default() },
             connections: CONNECTIONS,
-            threads: std::thread::available_parallelism().map_or(NonZero::<usize>::MIN, |n| n.min(THREADS)),
+            threads: std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN),
         })
     }
 }

@@ -1,12 +1,26 @@
 //! How each host is: asked for `/readyz` at an interval, and told by the requests.
 //!
-//! A host is *down* after [`FAILURES`] failures in a row, of probes or of requests that could
-//! not connect, until a probe succeeds. One that is down is not asked by requests: each would
-//! wait as long as the one before it to learn the same.
+//! ```text
+//! prober ──► probe at an interval, soon after a failure, ──► Health ◄── requests that failed
+//!            or for a round that `/hosts` asks for            │
+//!                                                             └──► requests: ask, ask and wait
+//!                                                                  less, or fail at once
+//! ```
+//!
+//! A host is *suspect* once a request has waited for it in vain: from then on a request waits
+//! for it only [`PATIENCE`], and it is probed at once. A host is *down* after [`FAILURES`]
+//! failures in a row, until a probe succeeds. One that is down is not asked by requests.
+//!
+//! Failures that overlap in time are one: a hundred requests that wait through the same stall
+//! saw one stall. A stall fails a probe after 2 s, so that it has to last 6 s to put a host
+//! down, however many requests and lists there are meanwhile.
 
+pub mod cause;
 mod probe;
+pub mod rounds;
 
-pub use probe::{PROBES, Watching, probe};
+pub use cause::Cause;
+pub use probe::{Heard, PROBES, Places, Watching};
 
 use crate::upstream::heard::{TEXT_BYTES, line};
 use backscroll_shared::wire::instance::Instance;
@@ -20,6 +34,10 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 /// Failures in a row after which a host is down: one may be a restart, two a packet lost twice.
 pub const FAILURES: u32 = 3;
 
+/// How long a request waits for a suspect host to begin its answer. Those that hang cost each
+/// request no more than this; one that has only stalled answers within it once it goes on.
+pub const PATIENCE: Duration = Duration::from_millis(500);
+
 /// Bytes of what a host says of itself that are kept. A version has a dozen.
 const SAID_BYTES: usize = 255;
 
@@ -30,7 +48,8 @@ const WARNINGS: usize = 8;
 /// of slow readers last, and are not to keep the others out before the secondary would.
 pub const REQUESTS: usize = 1024;
 
-/// Failures within this time are one: many requests see the same restart at once.
+/// What fails this soon after the failure before it is the same one: many requests see the
+/// same restart at once.
 const BURST: Duration = Duration::from_millis(100);
 
 /// How the last probe, or a request since, found a host.
@@ -68,22 +87,31 @@ pub struct Seen {
     pub version: Option<String>,
     /// Its read engine, as it last said.
     pub io_engine: Option<String>,
-    /// Why it is not ready, or no secondary; none where it is ready, or says nothing.
+    /// Why it is not ready, or not reached; none where it is ready, or says nothing.
     pub reason: Option<String>,
     /// What it warns of, as it last said.
     pub warnings: Vec<String>,
+    /// Since when nothing has been heard of it: when the first request or probe began that
+    /// failed with none after it that did not.
+    pub failing_since: Option<Timestamp>,
+    /// When the last probe ended.
+    pub last_probe: Option<Timestamp>,
+    /// When the last probe began.
+    probe_began: Option<Instant>,
+    /// When the last probe began that was answered.
+    answered_probe_began: Option<Instant>,
     failures: u32,
-    failing_since: Option<Instant>,
+    first_failure: Option<Instant>,
     last_failure: Option<Instant>,
 }
 
 /// How one host is. Requests of all threads look at it.
 #[derive(Debug)]
 pub struct Health {
-    /// For the log: a URL may have several names.
-    url: String,
     /// Whether there is a failure that nothing has followed yet.
     failing: AtomicBool,
+    /// Whether a request has waited for it in vain, and nothing has been heard of it since.
+    suspect: AtomicBool,
     down: AtomicBool,
     /// When it last answered, in milliseconds since 1970; 0 where it never did.
     contact_ms: AtomicI64,
@@ -91,26 +119,30 @@ pub struct Health {
     /// Which secondary answered there last.
     instance: Mutex<Option<Instance>>,
     /// Asks for a probe before its time.
-    suspected: Notify,
+    wanted: Notify,
+    /// A probe has ended.
+    looked: Notify,
     /// Who may be asked something there now.
     places: Arc<Semaphore>,
 }
 
-impl Health {
-    /// Of a host that has not been asked.
-    pub fn new(url: &str) -> Health {
+impl Default for Health {
+    fn default() -> Health {
         Health {
-            url: url.to_owned(),
             failing: AtomicBool::new(false),
+            suspect: AtomicBool::new(false),
             down: AtomicBool::new(false),
             contact_ms: AtomicI64::new(0),
             seen: Mutex::default(),
             instance: Mutex::default(),
-            suspected: Notify::new(),
+            wanted: Notify::new(),
+            looked: Notify::new(),
             places: Arc::new(Semaphore::new(REQUESTS)),
         }
     }
+}
 
+impl Health {
     /// A place among the requests that are under way there, once there is one.
     pub async fn place(&self) -> OwnedSemaphorePermit {
         Arc::clone(&self.places).acquire_owned().await.expect("it is never closed")
@@ -123,8 +155,14 @@ impl Health {
 
     /// For how long it has not answered, where it is down.
     pub fn down_for(&self) -> Option<Duration> {
-        let since = || locked(&self.seen).failing_since.map(|since| since.elapsed());
+        let since = || locked(&self.seen).first_failure.map(|since| since.elapsed());
         self.is_down().then(since).flatten()
+    }
+
+    /// How long a request waits for it to begin its answer: the `usual` time, unless another
+    /// one has waited in vain before.
+    pub fn patience(&self, usual: Duration) -> Duration {
+        if self.suspect.load(Relaxed) { usual.min(PATIENCE) } else { usual }
     }
 
     /// Which secondary answers there; none where that is not known, or where it is down: by now
@@ -148,13 +186,36 @@ impl Health {
 
     /// A request could not connect.
     pub fn failed(&self) {
-        self.failed_at(Instant::now());
+        self.failed_by(Cause::Unreached, Instant::now());
     }
 
-    fn failed_at(&self, now: Instant) {
-        if self.one_more_failure(now) {
+    /// A request that began then failed by this.
+    pub fn failed_by(&self, cause: Cause, began: Instant) {
+        self.request_failed(cause, began, Instant::now());
+    }
+
+    /// A request that began then was not answered in the time that it had.
+    pub fn hung(&self, began: Instant) {
+        self.failed_by(Cause::Silent, began);
+    }
+
+    fn request_failed(&self, cause: Cause, began: Instant, now: Instant) {
+        {
+            let seen = locked(&self.seen);
+            if seen.answered_probe_began.is_some_and(|probe| began <= probe) {
+                // It has answered since: it is well, whatever became of that one request.
+                return;
+            }
+            if cause.takes_time() && self.suspect.load(Relaxed) {
+                // This one did not wait long enough to say anything new. Probes do.
+                return;
+            }
+        }
+        let is_down = self.one_more_failure(cause, began, now);
+        let is_suspect = cause.takes_time() && !self.suspect.swap(true, Relaxed);
+        if is_down || is_suspect {
             // It may be back already: whoever asks next need not wait for the interval.
-            self.suspected.notify_one();
+            self.wanted.notify_one();
         }
     }
 
@@ -166,67 +227,96 @@ impl Health {
             let mut seen = locked(&self.seen);
             if self.is_down() {
                 // The request began before that. A probe has the last word, but soon.
-                self.suspected.notify_one();
+                self.wanted.notify_one();
             } else {
                 self.forget_failures(&mut seen);
             }
         }
     }
 
-    /// Returns whether it is down by this one.
-    fn one_more_failure(&self, now: Instant) -> bool {
+    /// Asks for a probe, unless one began since `then`.
+    fn want_probe(&self, then: Instant) {
+        if locked(&self.seen).probe_began.is_none_or(|began| began < then) {
+            self.wanted.notify_one();
+        }
+    }
+
+    /// Waits until a probe has ended that began since `then`.
+    async fn probed_since(&self, then: Instant) {
+        loop {
+            let looked = self.looked.notified();
+            if locked(&self.seen).probe_began.is_some_and(|began| began >= then) {
+                return;
+            }
+            looked.await;
+        }
+    }
+
+    /// Returns whether it is down by this one, which began then.
+    fn one_more_failure(&self, cause: Cause, began: Instant, now: Instant) -> bool {
+        if cause == Cause::Ours {
+            return false;
+        }
         let mut seen = locked(&self.seen);
         seen.state = State::Unreachable;
-        seen.reason = None;
-        if seen.last_failure.is_some_and(|last| now.saturating_duration_since(last) < BURST) {
+        seen.reason = Some(cause.to_string());
+        if seen.last_failure.is_some_and(|last| began < last || now < last + BURST) {
             return false;
         }
         seen.last_failure = Some(now);
         seen.failures = seen.failures.saturating_add(1);
-        seen.failing_since.get_or_insert(now);
-        self.failing.store(true, Relaxed);
-        let down = seen.failures >= FAILURES && !self.down.swap(true, Relaxed);
-        if down {
-            tracing::warn!(
-                url = self.url,
-                failures = seen.failures,
-                "host is down: not asked until it answers"
-            );
+        seen.first_failure.get_or_insert(began);
+        if seen.failing_since.is_none() {
+            seen.failing_since = Timestamp::now().checked_sub(now.saturating_duration_since(began)).ok();
         }
-        down
+        self.failing.store(true, Relaxed);
+        seen.failures >= FAILURES && !self.down.swap(true, Relaxed)
     }
 
     fn forget_failures(&self, seen: &mut Seen) {
         seen.failures = 0;
         seen.failing_since = None;
+        seen.first_failure = None;
         seen.last_failure = None;
         self.failing.store(false, Relaxed);
+        self.suspect.store(false, Relaxed);
     }
 
-    /// A probe was answered by what is no secondary.
-    fn is_foreign(&self, now: Instant) {
-        self.one_more_failure(now);
-        locked(&self.seen).reason = Some("what answers at this URL is no secondary".to_owned());
+    /// A probe that began then failed by this.
+    fn probe_failed(&self, cause: Cause, began: Instant, now: Instant) {
+        self.one_more_failure(cause, began, now);
+        self.probe_ended(began);
     }
 
-    /// A probe was answered by this secondary.
-    fn probed(&self, state: State, instance: Instance, readiness: &Readiness) {
+    /// A probe that began then was answered by this secondary.
+    fn probed(&self, began: Instant, state: State, instance: Instance, readiness: &Readiness) {
         self.contact_ms.store(Timestamp::now().as_millisecond(), Relaxed);
         let said = |text: &Option<String>| {
             text.as_deref().filter(|text| text.len() <= SAID_BYTES).map(|text| line(text, SAID_BYTES))
         };
         *locked(&self.instance) = Some(instance);
-        let mut seen = locked(&self.seen);
-        seen.state = state;
-        seen.version = said(&readiness.version);
-        seen.io_engine = said(&readiness.io_engine);
-        let told = |text: &str| Some(line(text, TEXT_BYTES)).filter(|text| !text.trim().is_empty());
-        seen.reason = readiness.reason().filter(|_| state != State::Ready).and_then(told);
-        seen.warnings = readiness.warnings().filter_map(told).take(WARNINGS).collect();
-        self.forget_failures(&mut seen);
-        if self.down.swap(false, Relaxed) {
-            tracing::info!(url = self.url, "host answers again");
+        {
+            let mut seen = locked(&self.seen);
+            seen.state = state;
+            seen.version = said(&readiness.version);
+            seen.io_engine = said(&readiness.io_engine);
+            let told = |text: &str| Some(line(text, TEXT_BYTES)).filter(|text| !text.trim().is_empty());
+            seen.reason = readiness.reason().filter(|_| state != State::Ready).and_then(told);
+            seen.warnings = readiness.warnings().filter_map(told).take(WARNINGS).collect();
+            seen.answered_probe_began = Some(began);
+            self.forget_failures(&mut seen);
+            self.down.store(false, Relaxed);
         }
+        self.probe_ended(began);
+    }
+
+    fn probe_ended(&self, began: Instant) {
+        {
+            let mut seen = locked(&self.seen);
+            seen.probe_began = Some(began);
+            seen.last_probe = Some(Timestamp::now());
+        }
+        self.looked.notify_waiters();
     }
 }
 

@@ -26,6 +26,7 @@ pub mod relay;
 pub mod retries;
 pub mod routes;
 pub mod run;
+pub mod turn;
 pub mod upstream;
 pub mod worker;
 

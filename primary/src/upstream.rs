@@ -8,6 +8,7 @@ pub use pieces::{Broken, Pieces};
 
 use crate::app::Room;
 use crate::fleet::Host;
+use crate::health::Cause;
 use crate::retries::Retries;
 use backscroll_shared::wire::instance::Instance;
 use backscroll_shared::wire::problem::Problem;
@@ -170,8 +171,8 @@ impl Upstream {
         Ok((instance, Answer::Refused(refusal)))
     }
 
-    /// What `/readyz` answers; nothing where the host cannot be reached.
-    pub async fn probe(&self, host: &Host) -> Option<Probed> {
+    /// What `/readyz` answers, or why nothing does.
+    pub async fn probe(&self, host: &Host) -> Result<Probed, Cause> {
         let probed = async {
             let response = self
                 .client
@@ -181,15 +182,18 @@ impl Upstream {
                 .send()
                 .await
                 // Health logs when a host is down, not each time that it still is.
-                .inspect_err(
-                    |error| tracing::debug!(host = host.name, error = %Causes(error), "probe failed"),
-                )
-                .ok()?;
+                .map_err(|error| {
+                    tracing::debug!(host = host.name, error = %Causes(&error), "probe failed");
+                    // Of the client's own times there is only the one to connect.
+                    if error.is_timeout() { Cause::NoConnection } else { Cause::of(&error) }
+                })?;
             let (status, instance) = (response.status(), Instance::of(response.headers()));
-            let body = small(Pieces::new(response, self.times.idle, None)).await?;
-            Some(Probed { status, instance, body })
+            let body = small(Pieces::new(response, self.times.idle, None)).await;
+            let body =
+                body.ok_or(if instance.is_some() { Cause::Broken } else { Cause::Foreign(status.as_u16()) })?;
+            Ok(Probed { status, instance, body })
         };
-        timeout(self.times.probe, probed).await.ok().flatten()
+        timeout(self.times.probe, probed).await.unwrap_or(Err(Cause::Silent))
     }
 
     async fn send(
@@ -200,6 +204,8 @@ impl Upstream {
         fields: HeaderMap,
         head: Duration,
     ) -> Result<reqwest::Response, Problem> {
+        let began = Instant::now().into_std();
+        let head = host.health.patience(head);
         let url = format!("{}{target}", host.url);
         let ask = || self.client.request(method.clone(), &url).headers(fields.clone()).send();
         self.retries.earn();
@@ -216,7 +222,7 @@ impl Upstream {
         match timeout(head, sent).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) if error.is_timeout() => {
-                host.health.failed();
+                host.health.failed_by(Cause::NoConnection, began);
                 tracing::warn!(host = host.name, error = %Causes(&error), "host did not accept in time");
                 Err(timed_out(host, &format!("accept a connection within {:?}", self.times.connect)))
             }
@@ -226,7 +232,7 @@ impl Upstream {
                     return Err(problems::out_of_descriptors(host));
                 }
                 let what = if error.is_connect() {
-                    host.health.failed();
+                    host.health.failed_by(Cause::of(&error), began);
                     "could not be reached: see that its secondary runs; GET /hosts shows its state"
                 } else {
                     "closed the connection before it answered, or does not speak HTTP: check the log of its secondary, and check which program listens at its URL (GET /hosts shows the URL)"
@@ -234,6 +240,10 @@ impl Upstream {
                 Err(problems::unreachable(host, what))
             }
             Err(_) => {
+                // Not where it is the request that had little time left.
+                if began.elapsed() >= self.times.head {
+                    host.health.hung(began);
+                }
                 tracing::warn!(host = host.name, "host did not answer in time");
                 Err(timed_out(host, &format!("answer within {head:?}")))
             }

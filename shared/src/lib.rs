@@ -17,6 +17,7 @@
 //! - [`conn`]: how long a peer may take over a connection.
 //! - [`cli`], [`telemetry`], [`descriptors`], [`service_manager`]: flags, logs, limits and the
 //!   way to start and to end that both programs share.
+//! - [`nearest`]: which of the known words somebody may have meant.
 //! - [`limits`]: every bound that both servers keep, with its reason.
 
 #![forbid(unsafe_code)]
@@ -25,6 +26,7 @@ pub mod cli;
 pub mod conn;
 pub mod descriptors;
 pub mod limits;
+pub mod nearest;
 pub mod query;
 pub mod scan;
 pub mod service_manager;

@@ -52,7 +52,11 @@ pub fn problem(
     file: &str,
 ) -> Option<Problem> {
     if hosts.values().all(|host| host.status == Status::NotFound) {
-        let detail = format!("none of {asked} hosts has a log file {file}: GET /files lists what there is");
+        let whose = match hosts.keys().next() {
+            Some(host) if hosts.len() == 1 => format!("host {host} has no"),
+            _ => format!("none of {asked} hosts has a"),
+        };
+        let detail = format!("{whose} log file {file}: GET /files lists what there is");
         return Some(Problem::new(Code::NotFound, detail));
     }
     let failure = failure(hosts, asked)?;
@@ -130,7 +134,12 @@ mod tests {
         assert!(problem(&all, 2, OnError::Fail, "f").is_none());
         assert_eq!(overall(all, 2, OnError::Fail).status, Status::Complete);
         let none = hosts(&[("a", Status::NotFound), ("b", Status::NotFound)]);
-        assert_eq!(problem(&none, 2, OnError::Ignore, "f").unwrap().code(), Code::NotFound);
+        let told = problem(&none, 2, OnError::Ignore, "f").unwrap();
+        assert_eq!(told.code(), Code::NotFound);
+        assert!(told.detail().starts_with("none of 2 hosts has a log file f: "), "{}", told.detail());
+        let one = hosts(&[("a", Status::NotFound)]);
+        let told = problem(&one, 1, OnError::Ignore, "f").unwrap();
+        assert!(told.detail().starts_with("host a has no log file f: "), "{}", told.detail());
     }
 
     #[test]

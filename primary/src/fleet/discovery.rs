@@ -7,22 +7,30 @@
 use super::file::{self, FleetFile};
 use super::member::{self, Member};
 use super::merge::{self, Merged};
-use super::{Fleet, Host, dns, same};
-use crate::health::{self, Health, Watching};
+use super::reports::{self, Reports};
+use super::{Fleet, HOSTS, Host, dns, same};
+use crate::health::{Health, Heard, Places, Watching};
 use crate::upstream::Upstream;
 use backscroll_shared::query::quoted;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
 /// News that wait to be taken. Who has more waits in its turn.
 const NEWS: usize = 64;
 
 /// How long news are gathered before the fleet is made anew.
 const GATHER_TIME: Duration = Duration::from_millis(50);
+
+/// How long news of the hosts' health are gathered before the log tells them in one line.
+const REPORT_TIME: Duration = Duration::from_secs(1);
+
+/// Intervals of probes after which a host that has not answered yet is told to be down: what
+/// starts together has answered by then.
+const START_INTERVALS: u32 = 2;
 
 /// Where the fleet is described, and what was read of it at start.
 #[derive(Debug, Clone)]
@@ -42,12 +50,9 @@ pub struct Sources {
 impl Sources {
     /// Checks that they agree. The error is one line for the one who configured them.
     pub fn check(&self) -> Result<(), String> {
-        self.agree(self.file.as_ref().map_or(&[], |file| &file.members))
-    }
-
-    fn agree(&self, file: &[Member]) -> Result<(), String> {
+        let file = self.file.iter().flat_map(|file| &file.members);
         let fixed = self.fixed.iter().map(|member| ("--secondary", member));
-        merge::check(fixed.chain(file.iter().map(|member| ("--fleet-file", member))))
+        merge::check(fixed.chain(file.map(|member| ("--fleet-file", member))))
     }
 }
 
@@ -73,6 +78,8 @@ pub struct Discovery {
     /// All that is in the fleet, by its URL.
     known: BTreeMap<String, Known>,
     clashes: BTreeSet<String>,
+    /// What the log has told of the hosts' health.
+    reports: Reports,
     /// Pairs of URLs at which one secondary answers, of which the log has told.
     pairs: BTreeSet<(String, String)>,
     left_out: usize,
@@ -110,6 +117,7 @@ impl Discovery {
             dns_name: None,
             known: BTreeMap::new(),
             clashes: BTreeSet::new(),
+            reports: Reports::default(),
             pairs: BTreeSet::new(),
             left_out: 0,
             fleet,
@@ -126,23 +134,32 @@ impl Discovery {
         let mut tasks = JoinSet::new();
         let (tell, mut news) = mpsc::channel(NEWS);
         let (call, mut calls) = mpsc::channel(NEWS);
+        // What starts together is not yet down because it came second.
+        let started = Instant::now() + health_interval * START_INTERVALS;
+        let mut report_at = Some(started);
         if let Some(file) = self.sources.file.take() {
             tasks.spawn(file::follow(file, self.sources.file_interval, tell.clone()));
         }
         if let Some(name) = self.sources.dns.take() {
             tasks.spawn(dns::follow(name, self.sources.dns_interval, tell.clone()));
         }
-        let watching = Watching {
-            upstream,
-            interval: health_interval,
-            places: Arc::new(Semaphore::new(health::PROBES)),
-            call,
-        };
+        let watching =
+            Watching { upstream, interval: health_interval, places: Places::default(), tell: call };
         self.watch(&mut tasks, &watching);
         loop {
+            let due = report_at.unwrap_or(started);
             tokio::select! {
                 Some(change) = news.recv() => self.take(change),
-                Some((url, name)) = calls.recv() => self.called(&url, name),
+                Some(heard) = calls.recv() => {
+                    report_at.get_or_insert_with(|| Instant::now() + REPORT_TIME);
+                    self.called(heard);
+                }
+                () = sleep_until(due), if report_at.is_some() => {
+                    report_at = None;
+                    let fleet = Arc::clone(&self.fleet.borrow());
+                    self.reports.tell(&fleet);
+                    continue;
+                }
                 Some(done) = tasks.join_next() => match done {
                     Err(error) if error.is_panic() => return tracing::error!(%error, "a task of the fleet's panicked"),
                     _ => continue,
@@ -150,8 +167,8 @@ impl Discovery {
             }
             // A fleet that starts has something new of each host: it is made anew for many at once.
             sleep(GATHER_TIME).await;
-            while let Ok((url, name)) = calls.try_recv() {
-                self.called(&url, name);
+            while let Ok(heard) = calls.try_recv() {
+                self.called(heard);
             }
             self.renew();
             self.tell_pairs();
@@ -161,18 +178,14 @@ impl Discovery {
 
     fn take(&mut self, change: Change) {
         match change {
-            Change::File(members) => match self.sources.agree(&members) {
-                Ok(()) => self.file = members,
-                Err(why) => tracing::warn!("{why}; the fleet stays as it was"),
-            },
+            Change::File(members) => self.file = members,
             Change::Dns(members) => self.dns = members,
         }
     }
 
-    /// The secondary at `url` says that this is its name. Whoever listens there may say
-    /// anything.
-    fn called(&mut self, url: &str, name: Option<String>) {
-        let (Some(known), Some(name)) = (self.known.get_mut(url), name) else { return };
+    /// A secondary says that this is its name. Whoever listens there may say anything.
+    fn called(&mut self, Heard { url, name }: Heard) {
+        let (Some(known), Some(name)) = (self.known.get_mut(&url), name) else { return };
         known.name = match member::flaw(&name) {
             None => Some(name),
             Some(flaw) => {
@@ -193,7 +206,9 @@ impl Discovery {
         let members = self.sources.fixed.iter().chain(&self.file).chain(&self.dns);
         let given: BTreeSet<String> = members.clone().filter_map(|member| member.name.clone()).collect();
         let called = |url: &str| self.known.get(url)?.name.as_deref();
-        let Merged { urls, clashes, left_out } = merge::merged(members, called);
+        let fleet = Arc::clone(&self.fleet.borrow());
+        let before = fleet.hosts().map(|host| (host.name.clone(), host.url.clone())).collect();
+        let Merged { urls, clashes, left_out } = merge::merged(members, called, &before);
         for name in clashes.difference(&self.clashes).filter(|name| !self.is_own_name(name, &urls)) {
             tracing::warn!(
                 name,
@@ -209,13 +224,15 @@ impl Discovery {
             missing.insert(name.clone(), format!("{name} (--fleet-dns) has had no address yet"));
         }
         if left_out > 0 {
-            let why = format!("the fleet is full: {left_out} hosts are left out");
+            let why = format!(
+                "the fleet is full: it takes {HOSTS} hosts, and {left_out} are left out: give each part of the fleet a primary of its own"
+            );
             missing.insert(format!("+{left_out}"), why);
         }
         let in_fleet: BTreeSet<&String> = urls.values().collect();
         self.known.retain(|url, _| in_fleet.contains(url));
         let hosts = urls.into_iter().map(|(name, url)| {
-            let known = self.known.entry(url.clone()).or_insert_with(|| Known::new(&url));
+            let known = self.known.entry(url.clone()).or_insert_with(Known::new);
             Host { is_given: given.contains(&name), name, url, health: Arc::clone(&known.health) }
         });
         hosts.collect::<Fleet>().with_missing(missing)
@@ -256,17 +273,11 @@ impl Discovery {
     fn renew(&mut self) {
         let new = self.renewed();
         let old = Arc::clone(&self.fleet.borrow());
-        let joined = || new.hosts().filter(|host| !old.lists(host));
-        let left = || old.hosts().filter(|host| !new.lists(host));
-        if joined().next().is_none() && left().next().is_none() && old.missing() == new.missing() {
+        let is_same = old.missing() == new.missing() && old.len() == new.len();
+        if is_same && new.hosts().all(|host| old.lists(host)) {
             return;
         }
-        for host in left() {
-            tracing::info!(host = host.name, url = host.url, "left the fleet");
-        }
-        for host in joined() {
-            tracing::info!(host = host.name, url = host.url, "joined the fleet");
-        }
+        reports::changed(&old, &new);
         self.fleet.send_replace(Arc::new(new));
     }
 
@@ -283,7 +294,7 @@ impl Discovery {
 }
 
 impl Known {
-    fn new(url: &str) -> Known {
-        Known { health: Arc::new(Health::new(url)), name: None, watch: None }
+    fn new() -> Known {
+        Known { health: Arc::default(), name: None, watch: None }
     }
 }

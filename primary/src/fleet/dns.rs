@@ -19,6 +19,10 @@ use tokio::time::sleep;
 /// is found within seconds, whoever comes first.
 const RETRY_TIME: Duration = Duration::from_secs(1);
 
+/// Addresses of one name that are taken: more than a fleet holds, so that an answer says how
+/// many are left out, and no fewer than DNS can tell in one answer.
+const ADDRESSES: usize = 4 * HOSTS;
+
 /// The `NAME:PORT` of `--fleet-dns`. The error is one line for the one who configured it.
 pub fn name(text: &str) -> Result<String, String> {
     match member::of_address(text) {
@@ -75,7 +79,7 @@ async fn follow_answers<F: Future<Output = io::Result<Vec<Member>>>>(
 fn members(addresses: impl Iterator<Item = SocketAddr>) -> Vec<Member> {
     let addresses: BTreeSet<SocketAddr> = addresses
         .map(|address| SocketAddr::new(address.ip().to_canonical(), address.port()))
-        .take(HOSTS)
+        .take(ADDRESSES)
         .collect();
     addresses.iter().map(|address| Member { name: None, url: member::url(&address.to_string()) }).collect()
 }
@@ -127,6 +131,13 @@ mod tests {
             members(given.iter().map(|text| text.parse().unwrap())).into_iter().map(|m| m.url).collect();
         assert_eq!(urls, ["http://10.0.0.1:81", "http://[fd00::1]:81"]);
         assert!(urls.iter().all(|url| member::base(url).as_ref() == Ok(url)));
+    }
+
+    #[test]
+    fn more_addresses_than_a_fleet_holds_are_all_told() {
+        let addresses = (0..u32::try_from(HOSTS).unwrap() + 5)
+            .map(|n| SocketAddr::from(((0x0a00_0000 + n).to_be_bytes(), 81)));
+        assert_eq!(members(addresses).len(), HOSTS + 5);
     }
 
     #[test]

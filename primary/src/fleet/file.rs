@@ -6,18 +6,20 @@
 //! interval, for file systems that tell nothing. A file that cannot be read or understood
 //! leaves the fleet as it was.
 
+mod watch;
+
 use super::HOSTS;
 use super::discovery::Change;
-use super::file_sd::parse;
+use super::file_sd::{Syntax, parse};
 use super::member::Member;
-use notify::event::{AccessKind, AccessMode};
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use std::collections::BTreeMap;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::sleep;
+use watch::Watched;
 
 /// Bytes of the file: 1 KiB for each host that there may be.
 const FILE_BYTES: u64 = HOSTS as u64 * 1024;
@@ -33,37 +35,48 @@ pub struct FleetFile {
     pub path: PathBuf,
     /// Its hosts.
     pub members: Vec<Member>,
+    /// The URL of each name that a flag gives: the file may not give it another one.
+    taken: BTreeMap<String, String>,
 }
 
 impl FleetFile {
     /// Reads the file. Blocks; the error is one line that names the file and the place in it.
     pub fn read(path: PathBuf) -> Result<FleetFile, String> {
-        match bytes(&path).map_err(|error| format!("{error}: name a file that this user may read")) {
-            Ok(bytes) => parse(&bytes),
-            Err(why) => Err(why),
-        }
-        .map_err(|why| format!("--fleet-file {}: {why}", path.display()))
-        .map(|members| FleetFile { path, members })
+        FleetFile::read_beside(path, &[])
+    }
+
+    /// Reads the file, whose names may not contradict those of `fixed`.
+    pub fn read_beside(path: PathBuf, fixed: &[Member]) -> Result<FleetFile, String> {
+        let named = |member: &Member| Some((member.name.clone()?, member.url.clone()));
+        let taken = fixed.iter().filter_map(named).collect();
+        FleetFile { path, members: Vec::new(), taken }.again()
+    }
+
+    /// What it says now.
+    fn again(self) -> Result<FleetFile, String> {
+        let members = match bytes(&self.path) {
+            Ok(bytes) => parse(&bytes, Syntax::of(&self.path), &self.taken),
+            Err(error) => Err(format!("{error}: name a file that this user may read")),
+        };
+        members
+            .map_err(|why| format!("--fleet-file {}: {why}", self.path.display()))
+            .map(|members| FleetFile { members, ..self })
     }
 }
 
 /// Tells what the file says, each time that this changes.
 pub(super) async fn follow(file: FleetFile, interval: Duration, tell: mpsc::Sender<Change>) {
-    let FleetFile { path, members } = file;
     let touched = Arc::new(Notify::new());
-    // Before the first look, so that nothing happens in between. It watches until it is dropped.
-    let _watcher = watcher(&path, Arc::clone(&touched))
-        .inspect_err(|error| {
-            tracing::warn!(path = %path.display(), %error, "the fleet's file is not watched, only read at an interval");
-        })
-        .ok();
-    let mut last = Ok(members);
+    let mut watched = Watched::new(&file.path, Arc::clone(&touched));
+    let mut last = Ok(file.members.clone());
     loop {
-        let now = read(path.clone()).await;
+        // Before the look, so that nothing happens in between.
+        watched = watched.renewed().await;
+        let now = read(file.clone()).await;
         if now != last {
             match &now {
                 Ok(members) => {
-                    tracing::info!(path = %path.display(), hosts = members.len(), "the fleet's file was read");
+                    tracing::info!(path = %file.path.display(), hosts = members.len(), "the fleet's file was read");
                     if tell.send(Change::File(members.clone())).await.is_err() {
                         return;
                     }
@@ -80,34 +93,15 @@ pub(super) async fn follow(file: FleetFile, interval: Duration, tell: mpsc::Send
 }
 
 /// Away from the thread that accepts connections: a file system may be slow.
-async fn read(path: PathBuf) -> Result<Vec<Member>, String> {
+async fn read(file: FleetFile) -> Result<Vec<Member>, String> {
     #[expect(
         clippy::disallowed_methods,
         reason = "the primary has no ring thread, and this is one read at a time"
     )]
-    let read = tokio::task::spawn_blocking(move || FleetFile::read(path));
+    let read = tokio::task::spawn_blocking(move || file.again());
     match read.await {
         Ok(file) => file.map(|file| file.members),
         Err(error) => Err(format!("--fleet-file: {error}")),
-    }
-}
-
-fn watcher(path: &Path, touched: Arc<Notify>) -> notify::Result<RecommendedWatcher> {
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        if event.is_ok_and(|event| is_news(event.kind)) {
-            touched.notify_one();
-        }
-    })?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    watcher.watch(folder.unwrap_or(Path::new(".")), RecursiveMode::NonRecursive)?;
-    Ok(watcher)
-}
-
-/// That it was read is none, least of all by ourselves.
-fn is_news(kind: EventKind) -> bool {
-    match kind {
-        EventKind::Access(kind) => kind == AccessKind::Close(AccessMode::Write),
-        _ => true,
     }
 }
 
@@ -126,20 +120,4 @@ fn bytes(path: &Path) -> io::Result<Vec<u8>> {
         return Err(io::Error::other(format!("it has more than {FILE_BYTES} bytes")));
     }
     Ok(bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn to_be_read_is_no_news() {
-        for kind in [AccessKind::Open(AccessMode::Any), AccessKind::Close(AccessMode::Read), AccessKind::Read]
-        {
-            assert!(!is_news(EventKind::Access(kind)));
-        }
-        assert!(is_news(EventKind::Access(AccessKind::Close(AccessMode::Write))));
-        // Other is what stands for news that were lost.
-        assert!(is_news(EventKind::Other));
-    }
 }

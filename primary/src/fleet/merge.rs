@@ -3,9 +3,11 @@
 //! 1. A name that a flag or the file gives is kept, whatever else is called by it.
 //! 2. An address without a name, which no name above is given to, is listed under the name
 //!    that its secondary gives itself; until it gives one, under the address.
-//! 3. Where that name is taken – by 1, by an address that comes before it, or by the
-//!    spelling of another address – it is listed as `NAME@ADDRESS`, and a warning says so.
-//!    No name holds an `@`, so that this is free.
+//! 3. Where that name is taken – by 1, by an address that had it before or comes before this
+//!    one, or by the spelling of another address – it is listed as `NAME@ADDRESS`, and a
+//!    warning says so. No name holds an `@`, so that this is free.
+//! 4. Who is in the fleet stays in it: a newcomer takes neither the name nor the room of a
+//!    host that is there, whatever their addresses are.
 
 use super::HOSTS;
 use super::member::{self, Member};
@@ -23,13 +25,11 @@ pub struct Merged {
     pub left_out: usize,
 }
 
-/// Whether each name that was given has one URL, and all are within the bound. The error
-/// is one line for the one who configured it.
+/// Whether each name that was given has one URL. The error is one line for the one who
+/// configured it.
 pub fn check<'m>(given: impl IntoIterator<Item = (&'static str, &'m Member)>) -> Result<(), String> {
     let mut urls: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
-    let mut count = 0;
     for (flag, member) in given {
-        count += 1;
         let Some(name) = &member.name else { continue };
         let (before, url) = *urls.entry(name).or_insert((flag, &member.url));
         if url != member.url {
@@ -39,37 +39,51 @@ pub fn check<'m>(given: impl IntoIterator<Item = (&'static str, &'m Member)>) ->
             ));
         }
     }
-    if count > HOSTS {
-        return Err(format!(
-            "{count} hosts: a primary takes {HOSTS}; give each part of the fleet one of its own"
-        ));
-    }
     Ok(())
 }
 
 /// The union of `members`, of which [`check`] had nothing to say of those with names.
-/// `called` tells the name that a secondary gives itself, by its URL.
+/// `called` tells the name that a secondary gives itself, by its URL; `before` is the union
+/// as it was, in which each name has its URL.
 pub fn merged<'m>(
     members: impl IntoIterator<Item = &'m Member>,
     called: impl Fn(&str) -> Option<&'m str>,
+    before: &BTreeMap<String, String>,
 ) -> Merged {
     let (named, unnamed): (Vec<&Member>, Vec<&Member>) =
         members.into_iter().partition(|member| member.name.is_some());
-    let mut merged = Merged::default();
-    for Member { name, url } in named {
-        merged.urls.extend(name.clone().map(|name| (name, url.clone())));
+    let mut urls: BTreeMap<String, String> = BTreeMap::new();
+    let mut left_out: BTreeSet<&str> = BTreeSet::new();
+    let is_known = |name: &Option<String>| name.as_ref().is_some_and(|name| before.contains_key(name));
+    // Those that are there first, in case there is no room for all.
+    let (known, new): (Vec<&Member>, Vec<&Member>) =
+        named.into_iter().partition(|member| is_known(&member.name));
+    for Member { name, url } in known.into_iter().chain(new) {
+        let Some(name) = name else { continue };
+        if urls.len() < HOSTS || urls.contains_key(name) {
+            urls.insert(name.clone(), url.clone());
+        } else {
+            left_out.insert(name);
+        }
     }
-    let given: BTreeSet<String> = merged.urls.values().cloned().collect();
+    let given: BTreeSet<String> = urls.values().cloned().collect();
+    let in_fleet: BTreeSet<&str> = before.values().map(String::as_str).collect();
     let mut addresses: Vec<&str> = unnamed
         .into_iter()
         .map(Member::address)
         .filter(|address| !given.contains(&member::url(address)))
         .collect();
     // As numbers where they are numbers, so that the order is the one that people expect.
-    addresses.sort_by_key(|address| (address.parse::<SocketAddr>().ok(), *address));
+    addresses.sort_by_cached_key(|address| {
+        let url = member::url(address);
+        let has_name = called(&url).is_some_and(|name| before.get(name) == Some(&url));
+        let is_in_fleet = in_fleet.contains(url.as_str());
+        (!has_name, !is_in_fleet, address.parse::<SocketAddr>().ok(), *address)
+    });
     addresses.dedup();
-    merged.left_out = addresses.len().saturating_sub(HOSTS.saturating_sub(merged.urls.len()));
-    addresses.truncate(addresses.len() - merged.left_out);
+    let more = addresses.len().saturating_sub(HOSTS.saturating_sub(urls.len()));
+    addresses.truncate(addresses.len() - more);
+    let mut merged = Merged { urls, clashes: BTreeSet::new(), left_out: left_out.len() + more };
     let spellings: BTreeSet<&str> = addresses.iter().copied().collect();
     for address in addresses {
         let url = member::url(address);
@@ -95,12 +109,21 @@ mod tests {
         }
     }
 
-    fn union(members: &[&str], called: &[(&'static str, &'static str)]) -> Vec<String> {
+    type Called<'c> = &'c [(&'static str, &'static str)];
+
+    fn union_after(before: &BTreeMap<String, String>, members: &[&str], called: Called<'_>) -> Merged {
         let members: Vec<Member> = members.iter().copied().map(member).collect();
         let called =
             |url: &str| called.iter().find(|(address, _)| member::url(address) == url).map(|(_, name)| *name);
-        let merged = merged(&members, called);
+        merged(&members, called, before)
+    }
+
+    fn shown(merged: &Merged) -> Vec<String> {
         merged.urls.iter().map(|(name, url)| format!("{name}={}", member::address(url))).collect()
+    }
+
+    fn union(members: &[&str], called: Called<'_>) -> Vec<String> {
+        shown(&union_after(&BTreeMap::new(), members, called))
     }
 
     #[test]
@@ -148,12 +171,41 @@ mod tests {
     }
 
     #[test]
-    fn there_is_an_end_to_a_fleet() {
-        let members: Vec<Member> = (0..HOSTS + 2).map(|n| member(&format!("h{n}:1"))).collect();
-        let merged = merged(&members, |_| None);
-        assert_eq!((merged.urls.len(), merged.left_out), (HOSTS, 2));
-        assert!(check(members.iter().map(|member| ("--fleet-file", member))).is_err());
-        assert!(check(members[2..].iter().map(|member| ("--fleet-file", member))).is_ok());
+    fn who_has_a_name_keeps_it_for_as_long_as_it_is_in_the_fleet() {
+        let called = [("10.0.0.1:1", "x"), ("10.0.0.5:1", "x"), ("10.0.0.9:1", "x")];
+        let first = union_after(&BTreeMap::new(), &["10.0.0.5:1"], &called);
+        assert_eq!(shown(&first), ["x=10.0.0.5:1"]);
+        let all = ["10.0.0.9:1", "10.0.0.1:1", "10.0.0.5:1"];
+        let second = union_after(&first.urls, &all, &called);
+        let expected = ["x=10.0.0.5:1", "x@10.0.0.1:1=10.0.0.1:1", "x@10.0.0.9:1=10.0.0.9:1"];
+        assert_eq!(shown(&second), expected);
+        assert_eq!(union_after(&second.urls, &all, &called), second, "it stays so");
+        let gone = union_after(&second.urls, &all[..2], &called);
+        assert_eq!(shown(&gone), ["x=10.0.0.1:1", "x@10.0.0.9:1=10.0.0.9:1"]);
+        let back = union_after(&gone.urls, &all, &called);
+        assert!(back.urls["x"].contains("10.0.0.1"), "it has been somebody else's: {back:?}");
+        let other = [("10.0.0.1:1", "x"), ("10.0.0.5:1", "y"), ("10.0.0.9:1", "x")];
+        let renamed = union_after(&second.urls, &all, &other);
+        let expected = ["x=10.0.0.1:1", "x@10.0.0.9:1=10.0.0.9:1", "y=10.0.0.5:1"];
+        assert_eq!(shown(&renamed), expected, "it calls itself something else");
+    }
+
+    #[test]
+    fn there_is_an_end_to_a_fleet_and_who_is_in_it_stays() {
+        let name = |n: usize| format!("h{n:05}:1");
+        for given in [0, 10, HOSTS + 2] {
+            let one = |n: usize| member(&if n < given { format!("g{n:05}={}", name(n)) } else { name(n) });
+            let members: Vec<Member> = (0..HOSTS + 2).map(one).collect();
+            let first = merged(&members[2..], |_| None, &BTreeMap::new());
+            assert_eq!((first.urls.len(), first.left_out), (HOSTS, 0), "{given}");
+            let more = merged(&members, |_| None, &first.urls);
+            assert_eq!((more.urls.len(), more.left_out), (HOSTS, 2), "{given}");
+            // A name that was given comes before an address all the same.
+            let kept = if given == 10 { HOSTS - 2 } else { HOSTS };
+            assert_eq!(more.urls.iter().filter(|(name, _)| first.urls.contains_key(*name)).count(), kept);
+            let fewer = merged(&members[1..], |_| None, &more.urls);
+            assert_eq!((fewer.urls.len(), fewer.left_out), (HOSTS, 1), "{given}");
+        }
     }
 
     #[test]

@@ -18,21 +18,25 @@ pub mod file_sd;
 pub mod fixed;
 pub mod member;
 pub mod merge;
+pub mod pattern;
+mod reports;
 pub mod same;
+mod unknown;
 
 use crate::health::Health;
-use backscroll_shared::query::quoted;
+use crate::turn::Turn;
 use backscroll_shared::wire::problem::{Code, Problem};
+use pattern::Pattern;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use wildmatch::WildMatch;
 
-/// Hosts in a fleet. 64 of them are looked at within 2 s: even if all hang, each is looked
-/// at every two minutes.
+/// Hosts in a fleet. 256 of them are looked at within 2 s: even if all hang, each is looked
+/// at within a minute.
 pub const HOSTS: usize = 4096;
 
 /// Different patterns in one request: each is held against every name, on a thread that
-/// serves other clients as well.
+/// serves other clients as well. They all fit into one request's target, so that what one
+/// name costs has a bound too.
 const PATTERNS: usize = 64;
 
 /// One host that has logs.
@@ -99,11 +103,12 @@ impl Fleet {
 
     /// The hosts that a request names, each once, by name: letter for letter, or with `*`
     /// (any characters, or none) and `?` (any one character). No name at all means the
-    /// whole fleet. Of several names of one URL ([`same`]) one is chosen.
+    /// whole fleet. Of several names of one URL ([`same`]) one is chosen. Works in turns: there
+    /// may be many names and patterns.
     ///
     /// A name or a pattern that is nobody's is a problem (`unknown_host`), and so is a fleet
     /// without hosts.
-    pub fn select(&self, hostnames: &[String]) -> Result<Vec<Arc<Host>>, Problem> {
+    pub async fn select(&self, hostnames: &[String]) -> Result<Vec<Arc<Host>>, Problem> {
         if hostnames.is_empty() {
             if self.is_empty() {
                 return Err(Problem::new(
@@ -115,23 +120,32 @@ impl Fleet {
         }
         let asked: BTreeSet<&str> = hostnames.iter().map(String::as_str).collect();
         let (patterns, names): (Vec<&str>, Vec<&str>) =
-            asked.into_iter().partition(|name| name.contains(['*', '?']));
+            asked.into_iter().partition(|name| Pattern::is_one(name));
         if patterns.len() > PATTERNS {
             let detail = format!("{} patterns in hostname: at most {PATTERNS} are taken", patterns.len());
             return Err(Problem::new(Code::BadParameter, detail));
         }
+        let mut turn = Turn::begin();
         let mut chosen = BTreeMap::new();
         for name in names {
-            let host = self.hosts.get(name).ok_or_else(|| unknown(name))?;
+            let Some(host) = self.hosts.get(name) else {
+                return Err(unknown::name(self, name, &mut turn).await);
+            };
             chosen.insert(host.name.as_str(), host);
         }
-        for pattern in patterns {
-            let matcher = WildMatch::new(pattern);
-            let mut hosts = self.hosts().filter(|host| matcher.matches(&host.name)).peekable();
-            if hosts.peek().is_none() {
-                return Err(unknown(pattern));
+        for text in patterns {
+            let pattern = Pattern::new(text);
+            let mut is_anybodys = false;
+            for host in self.hosts() {
+                if pattern.matches(&host.name) {
+                    is_anybodys = true;
+                    chosen.insert(host.name.as_str(), host);
+                }
+                turn.step().await;
             }
-            chosen.extend(hosts.map(|host| (host.name.as_str(), host)));
+            if !is_anybodys {
+                return Err(unknown::pattern(self, text));
+            }
         }
         Ok(same::distinct(chosen.into_values()))
     }
@@ -139,18 +153,11 @@ impl Fleet {
 
 /// Whether hosts are asked for that nobody named: all, or those of a pattern.
 pub fn is_open(hostnames: &[String]) -> bool {
-    hostnames.is_empty() || hostnames.iter().any(|name| name.contains(['*', '?']))
+    hostnames.is_empty() || hostnames.iter().any(|name| Pattern::is_one(name))
 }
 
 /// What to do about a fleet without hosts.
 pub const EMPTY: &str = "the fleet is empty: name its hosts with --secondary NAME=URL, --fleet-file PATH or --fleet-dns NAME:PORT";
-
-fn unknown(name: &str) -> Problem {
-    Problem::new(
-        Code::UnknownHost,
-        format!("no host {} in the fleet: GET /hosts lists the names", quoted(name.as_bytes())),
-    )
-}
 
 #[cfg(test)]
 mod tests;

@@ -82,7 +82,7 @@ mod tests {
         let host = |(text, instance): &(&str, Option<u128>)| {
             let at = text.find(['=', '@']).unwrap();
             let (name, url) = (text[..at].to_owned(), text[at + 1..].to_owned());
-            let health = healths.entry(url.clone()).or_insert_with(|| Arc::new(Health::new(&url)));
+            let health = healths.entry(url.clone()).or_default();
             let health = Arc::clone(health);
             if let Some(bits) = instance {
                 health.answered(Instance::new(*bits));
@@ -94,7 +94,7 @@ mod tests {
 
     fn select(fleet: &Fleet, asked: &[&str]) -> Vec<String> {
         let asked: Vec<String> = asked.iter().map(|name| (*name).to_owned()).collect();
-        fleet.select(&asked).unwrap().iter().map(|host| host.name.clone()).collect()
+        crate::fleet::tests::selected(fleet, &asked).unwrap().iter().map(|host| host.name.clone()).collect()
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use super::*;
+use backscroll_shared::query::quoted;
 
 fn fleet(names: &[&str]) -> Fleet {
     let url = "http://10.0.0.1:1";
@@ -6,14 +7,19 @@ fn fleet(names: &[&str]) -> Fleet {
         name: (*name).to_owned(),
         url: format!("{url}/{name}"),
         is_given: true,
-        health: Arc::new(Health::new(url)),
+        health: Arc::default(),
     };
     names.iter().map(host).collect()
 }
 
+pub(super) fn selected(fleet: &Fleet, asked: &[String]) -> Result<Vec<Arc<Host>>, Problem> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(fleet.select(asked))
+}
+
 fn select(fleet: &Fleet, asked: &[&str]) -> Result<Vec<String>, Problem> {
     let asked: Vec<String> = asked.iter().copied().map(str::to_owned).collect();
-    fleet.select(&asked).map(|hosts| hosts.iter().map(|host| host.name.clone()).collect())
+    selected(fleet, &asked).map(|hosts| hosts.iter().map(|host| host.name.clone()).collect())
 }
 
 #[test]
@@ -85,7 +91,42 @@ fn a_fleet_without_hosts_says_how_to_get_some() {
 fn there_is_an_end_to_patterns_but_not_to_names() {
     let fleet = fleet(&["web1"]);
     let patterns: Vec<String> = (0..=PATTERNS).map(|n| format!("{}web1", "*".repeat(n + 1))).collect();
-    assert_eq!(fleet.select(&patterns).unwrap_err().code(), Code::BadParameter);
-    assert_eq!(fleet.select(&patterns[1..]).unwrap().len(), 1);
+    assert_eq!(selected(&fleet, &patterns).unwrap_err().code(), Code::BadParameter);
+    assert_eq!(selected(&fleet, &patterns[1..]).unwrap().len(), 1);
     assert_eq!(select(&fleet, &["web1"; 1000]).unwrap(), ["web1"]);
+}
+
+#[test]
+fn an_unknown_name_is_told_with_what_may_have_been_meant() {
+    let fleet = fleet(&["db-primary", "web1", "web2", "web3", "web4", "gateway.internal"]);
+    for (asked, advice) in [
+        ("WEB1", "did you mean web1"),
+        ("db-pirmary", "did you mean db-primary?"),
+        ("gateway", "did you mean gateway.internal?"),
+        ("web1,web2", "hostname=web1&hostname=web2"),
+        ("web{1,2}", "repeat hostname"),
+        ("web{1,2}*", "* and ? alone"),
+        ("web[12]*", "* and ? alone"),
+        ("web[12]", "* and ? alone"),
+        ("W*", "capital letters count"),
+        ("nothing-like-it", "GET /hosts lists the names"),
+        (&"x".repeat(8000), "GET /hosts lists the names"),
+    ] {
+        let problem = select(&fleet, &[asked]).unwrap_err();
+        assert_eq!(problem.code(), Code::UnknownHost);
+        assert!(problem.detail().contains(advice), "{asked}: {}", problem.detail());
+        assert!(problem.detail().len() < 400, "{}", problem.detail());
+    }
+    let problem = select(&fleet, &["web5"]).unwrap_err();
+    assert_eq!(problem.detail().matches("web").count(), 4, "a few of them: {}", problem.detail());
+}
+
+#[test]
+fn an_unknown_name_may_be_one_of_those_that_are_missing() {
+    let missing = BTreeMap::from([("+2".to_owned(), "the fleet is full".to_owned())]);
+    let fleet = fleet(&["web1"]).with_missing(missing);
+    for asked in ["db1", "db*"] {
+        let problem = select(&fleet, &[asked]).unwrap_err();
+        assert!(problem.detail().contains("the fleet is full"), "{}", problem.detail());
+    }
 }

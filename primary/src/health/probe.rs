@@ -1,6 +1,6 @@
 //! Asks the hosts how they are: each at an interval, for as long as it is in the fleet.
 
-use super::State;
+use super::{Cause, State};
 use crate::fleet::Host;
 use crate::upstream::{Probed, Upstream};
 use backscroll_shared::wire::instance::Instance;
@@ -13,11 +13,18 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::sleep;
 
 /// Hosts probed at once: a large fleet within seconds, and not a descriptor for each host.
-pub const PROBES: usize = 64;
+pub const PROBES: usize = 256;
 
-/// How long after the first probe a host without a name is probed again, until it answers:
-/// twice as long each time, up to the interval. What starts together is named soon.
+/// Of these, hosts whose last probe failed. Those that hang hold a place for 2 s each: the
+/// others are not to wait behind them.
+const FAILING_PROBES: usize = PROBES / 4 * 3;
+
+/// How soon a host that failed, or that has no name, is probed again: twice as late each
+/// time, up to the interval. What starts together is found soon, and so is what is back.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
+
+/// Where that ends, for an interval that is longer.
+const LAST_WAIT: Duration = Duration::from_secs(32);
 
 /// What is read of a secondary's `/readyz`.
 #[derive(Debug, Default, Deserialize)]
@@ -44,28 +51,52 @@ impl Readiness {
 
 /// Asks `host` how it is, and writes it down in its health. Returns what it calls itself:
 /// somebody else's words, to be checked before they are a name.
-pub async fn probe(upstream: &Upstream, host: &Host) -> Option<String> {
-    let Some(probed) = upstream.probe(host).await else {
-        host.health.one_more_failure(Instant::now());
-        return None;
-    };
-    let Some((state, instance, readiness)) = read(&probed) else {
-        host.health.is_foreign(Instant::now());
-        return None;
-    };
-    host.health.probed(state, instance, &readiness);
-    readiness.hostname
+async fn probe(upstream: &Upstream, host: &Host) -> Option<String> {
+    let began = Instant::now();
+    match upstream.probe(host).await.and_then(|probed| read(&probed)) {
+        Ok((state, instance, readiness)) => {
+            host.health.probed(began, state, instance, &readiness);
+            readiness.hostname
+        }
+        Err(cause) => {
+            host.health.probe_failed(cause, began, Instant::now());
+            None
+        }
+    }
 }
 
-/// What a secondary says; nothing where it is none.
-fn read(probed: &Probed) -> Option<(State, Instance, Readiness)> {
+/// What a secondary says; where it is none, that it is another server's.
+fn read(probed: &Probed) -> Result<(State, Instance, Readiness), Cause> {
+    let foreign = Cause::Foreign(probed.status.as_u16());
     let state = match probed.status {
         StatusCode::OK => State::Ready,
         StatusCode::SERVICE_UNAVAILABLE => State::NotReady,
-        _ => return None,
+        _ => return Err(foreign),
     };
-    let readiness = serde_json::from_slice(&probed.body).ok()?;
-    Some((state, probed.instance?, readiness))
+    let readiness = serde_json::from_slice(&probed.body).map_err(|_| foreign)?;
+    Ok((state, probed.instance.ok_or(foreign)?, readiness))
+}
+
+/// Who may be probed now.
+#[derive(Debug, Clone)]
+pub struct Places {
+    all: Arc<Semaphore>,
+    failing: Arc<Semaphore>,
+}
+
+impl Default for Places {
+    fn default() -> Places {
+        Places { all: Arc::new(Semaphore::new(PROBES)), failing: Arc::new(Semaphore::new(FAILING_PROBES)) }
+    }
+}
+
+/// News of a host.
+#[derive(Debug)]
+pub struct Heard {
+    /// Where it is.
+    pub url: String,
+    /// What it calls itself, if it answered.
+    pub name: Option<String>,
 }
 
 /// How the hosts are watched over.
@@ -76,10 +107,9 @@ pub struct Watching {
     /// How often.
     pub interval: Duration,
     /// How many at once.
-    pub places: Arc<Semaphore>,
-    /// Takes the URL of a host and what it calls itself, where that, or which secondary it is,
-    /// is something new.
-    pub call: mpsc::Sender<(String, Option<String>)>,
+    pub places: Places,
+    /// Takes what is new of a host: its name, which secondary it is, or whether it is down.
+    pub tell: mpsc::Sender<Heard>,
 }
 
 impl Watching {
@@ -87,29 +117,40 @@ impl Watching {
     /// waited for.
     pub async fn host(self, host: Arc<Host>, nameless: bool) {
         let mut wait = if nameless { Duration::ZERO } else { self.interval };
-        let mut called = None;
+        let mut retry = Duration::ZERO;
+        let (mut called, mut was_down) = (None, false);
         loop {
             tokio::select! {
                 () = sleep(jittered(wait)) => {}
-                () = host.health.suspected.notified() => {}
+                () = host.health.wanted.notified() => {}
             }
-            let Ok(place) = self.places.acquire().await else { return };
-            let name = probe(&self.upstream, &host).await;
-            drop(place);
+            let Some(name) = self.look(&host).await else { return };
             let now = (name, host.health.instance());
-            if now.1.is_some() && called.as_ref() != Some(&now) {
-                called = Some(now.clone());
-                if self.call.send((host.url.clone(), now.0)).await.is_err() {
+            let is_down = host.health.is_down();
+            let is_called = now.1.is_some() && called.as_ref() != Some(&now);
+            if is_called || is_down != was_down {
+                was_down = is_down;
+                let heard = Heard { url: host.url.clone(), name: now.0.clone() };
+                if is_called {
+                    called = Some(now);
+                }
+                if self.tell.send(heard).await.is_err() {
                     return;
                 }
             }
-            let unmet = nameless && host.health.last_contact().is_none();
-            wait = if unmet {
-                (wait * 2).clamp(FIRST_WAIT, self.interval.max(FIRST_WAIT))
-            } else {
-                self.interval
-            };
+            let is_failing = host.health.seen().state == State::Unreachable;
+            retry = if is_failing { (retry * 2).clamp(FIRST_WAIT, LAST_WAIT) } else { Duration::ZERO };
+            wait = if is_failing { retry.min(self.interval) } else { self.interval };
         }
+    }
+
+    /// Probes `host` once there is a place. Returns what it calls itself; None where there
+    /// will be no more places.
+    async fn look(&self, host: &Host) -> Option<Option<String>> {
+        let is_failing = host.health.seen().state == State::Unreachable;
+        let _failing = if is_failing { Some(self.places.failing.acquire().await.ok()?) } else { None };
+        let _place = self.places.all.acquire().await.ok()?;
+        Some(probe(&self.upstream, host).await)
     }
 }
 

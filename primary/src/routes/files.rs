@@ -35,7 +35,7 @@ async fn answer(app: &App, request: &Parts) -> Result<Response, Problem> {
         ListFormat::Json => JSON,
     };
     let fleet = app.shared.fleet();
-    let hosts = fleet.select(&query.hostnames)?;
+    let hosts = fleet.select(&query.hostnames).await?;
     let deadline = Instant::now() + app.upstream.times().request;
     let target = match &query.glob {
         Some(glob) => format!("/files?glob={}", percent_encode(glob, NON_ALPHANUMERIC)),

@@ -1,28 +1,30 @@
 //! `GET /hosts`: the fleet, and how each host is.
+//!
+//! The prober looks at the hosts; this shows what it saw last. Whoever asks has a round of
+//! fresh probes, which all who ask at about the same time share.
 
 use super::{JSON, TEXT, told, whole};
 use crate::app::App;
-use crate::fleet::Host;
 use crate::fleet::same::{Same, grouped};
-use crate::health::{PROBES, Seen, probe};
+use crate::health::Seen;
 use axum::extract::State;
 use axum::response::Response;
 use backscroll_shared::query::no_parameters;
 use backscroll_shared::wire::accept::{self, ListFormat};
 use backscroll_shared::wire::problem::Problem;
-use futures_util::{StreamExt as _, stream};
 use http::StatusCode;
 use http::request::Parts;
-use serde::Serialize;
-use std::collections::BTreeMap;
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::timeout;
 
-/// How long hosts are asked, all in all: somebody waits for the list. Of one that was not
-/// asked by then the list says what is known of it.
-const ASKING_TIME: Duration = Duration::from_secs(4);
+/// How old what the last probe saw may be before the list in text says so.
+const RECENT: Duration = Duration::from_secs(10);
+
+/// Why a host is neither ready nor anything else.
+const UNPROBED: &str = "it has not been probed yet: ask again in some seconds";
 
 /// One host as it stands.
 #[derive(Debug, Serialize)]
@@ -33,8 +35,17 @@ struct Row<'f> {
     version: Option<String>,
     io_engine: Option<String>,
     /// When it last answered, a probe or a request.
-    last_contact: Option<String>,
-    /// Why it is not ready, where it says so, or no secondary.
+    #[serde(serialize_with = "as_text")]
+    last_contact: Option<Timestamp>,
+    /// When it was last probed, answered or not: this is how old the state is.
+    #[serde(serialize_with = "as_text")]
+    last_probe: Option<Timestamp>,
+    /// Since when nothing has been heard of it, where the last probe or request failed.
+    #[serde(serialize_with = "as_text")]
+    failing_since: Option<Timestamp>,
+    /// Whether requests for it fail at once, until it answers a probe.
+    is_down: bool,
+    /// Why it is not ready, where it says so, or not reached.
     reason: Option<String>,
     /// What it warns of.
     warnings: Vec<String>,
@@ -46,7 +57,8 @@ struct Row<'f> {
 
 impl<'f> Row<'f> {
     fn new(Same { host, others }: Same<'f>) -> Row<'f> {
-        let Seen { state, version, io_engine, reason, warnings, .. } = host.health.seen();
+        let Seen { state, version, io_engine, reason, warnings, failing_since, last_probe, .. } =
+            host.health.seen();
         let mut addresses: Vec<&str> =
             others.iter().map(|other| &*other.url).filter(|url| *url != host.url).collect();
         addresses.sort_unstable();
@@ -57,8 +69,11 @@ impl<'f> Row<'f> {
             state: state.as_str(),
             version,
             io_engine,
-            last_contact: host.health.last_contact().map(|time| time.to_string()),
-            reason,
+            last_contact: host.health.last_contact(),
+            last_probe,
+            failing_since,
+            is_down: host.health.is_down(),
+            reason: reason.or_else(|| last_probe.is_none().then(|| UNPROBED.to_owned())),
             warnings,
             addresses,
             names: others.iter().map(|other| &*other.name).collect(),
@@ -69,9 +84,19 @@ impl<'f> Row<'f> {
     fn remarks(&self) -> String {
         let also =
             |what: &str, all: &[&str]| (!all.is_empty()).then(|| format!("also {what} {}", all.join(", ")));
+        let reason = self.reason.iter().map(|reason| match &self.failing_since {
+            Some(since) => format!("{reason} (since {since:.0})"),
+            None => reason.clone(),
+        });
+        let age = self.last_probe.and_then(|time| Timestamp::now().duration_since(time).try_into().ok());
+        let stale =
+            age.filter(|age: &Duration| *age > RECENT).map(|age| format!("as of {}s ago", age.as_secs()));
         let also = [also("at", &self.addresses), also("called", &self.names)];
-        let all: Vec<String> =
-            self.reason.iter().chain(&self.warnings).cloned().chain(also.into_iter().flatten()).collect();
+        let all: Vec<String> = reason
+            .chain(self.warnings.iter().cloned())
+            .chain(stale)
+            .chain(also.into_iter().flatten())
+            .collect();
         all.join("; ")
     }
 }
@@ -81,16 +106,19 @@ pub async fn hosts(State(app): State<Arc<App>>, request: Parts) -> Response {
     told(answer(&app, &request).await)
 }
 
+#[expect(clippy::ref_option, reason = "serde gives it so")]
+fn as_text<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => serializer.collect_str(time),
+        None => serializer.serialize_none(),
+    }
+}
+
 async fn answer(app: &App, request: &Parts) -> Result<Response, Problem> {
     no_parameters(request.uri.query())?;
     let format = accept::list_format(&request.headers)?;
     let fleet = app.shared.fleet();
-    let urls: BTreeMap<&str, &Arc<Host>> = fleet.hosts().map(|host| (&*host.url, host)).collect();
-    let asked = stream::iter(urls.into_values()).for_each_concurrent(PROBES, async |host| {
-        probe(&app.upstream, host).await;
-    });
-    // What was not learnt in time is not in the health either.
-    let _ = timeout(ASKING_TIME, asked).await;
+    app.shared.rounds.looked_at(&fleet).await;
     let rows = grouped(fleet.hosts()).into_iter().map(Row::new);
     Ok(match format {
         ListFormat::Json => {

@@ -33,7 +33,7 @@ async fn answer(app: &App, request: &Parts) -> Result<Response, Problem> {
     let format = accept::log_format(&request.headers)?;
     let browser = format == Format::Text && accept::is_browser(&request.headers);
     let fleet = app.shared.fleet();
-    let hosts = fleet.select(&query.hostnames)?;
+    let hosts = fleet.select(&query.hostnames).await?;
     let deadline = Instant::now() + app.upstream.times().request;
     let trailers = headers::wants_trailers(request.version, &request.headers);
     let asked = Asked { query, format, trailers, browser, deadline };

@@ -3,7 +3,7 @@
 
 use super::heard::line;
 use crate::fleet::Host;
-use crate::health::REQUESTS;
+use crate::health::{Cause, REQUESTS};
 use backscroll_shared::wire::problem::{Code, Problem};
 use std::time::Duration;
 
@@ -12,17 +12,7 @@ const WHAT_BYTES: usize = 160;
 
 /// Whether it is this machine that could not, whatever the host is like.
 pub(super) fn is_ours(error: &reqwest::Error) -> bool {
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        let errno = error.downcast_ref::<std::io::Error>().and_then(rustix::io::Errno::from_io_error);
-        if let Some(errno) = errno {
-            use rustix::io::Errno;
-            return [Errno::MFILE, Errno::NFILE, Errno::ADDRNOTAVAIL, Errno::NOBUFS, Errno::NOMEM]
-                .contains(&errno);
-        }
-        cause = error.source();
-    }
-    false
+    Cause::of(error) == Cause::Ours
 }
 
 pub(super) fn timed_out(host: &Host, what: &str) -> Problem {
@@ -31,17 +21,14 @@ pub(super) fn timed_out(host: &Host, what: &str) -> Problem {
 }
 
 pub(super) fn not_asked(host: &Host, time: Duration) -> Problem {
-    let name = &host.name;
-    let detail = match host.health.seen().reason {
-        Some(reason) => format!(
-            "host {name}: {reason}: it is not asked until a secondary answers; see what listens there (GET /hosts shows the URL)"
-        ),
-        None => format!(
-            "host {name} has not answered for {}s, so requests are not sent to it until it answers a probe: check that its secondary runs; GET /hosts shows its state",
-            time.as_secs()
-        ),
-    };
-    Problem::new(Code::UpstreamUnreachable, detail).on_host(name)
+    let seen = host.health.seen();
+    let detail = format!(
+        "host {} is down: {}. It has not answered for {}s, so requests are not sent to it until it answers a probe: check that its secondary runs; GET /hosts shows its URL and state",
+        host.name,
+        seen.reason.unwrap_or_else(|| Cause::Unreached.to_string()),
+        time.as_secs()
+    );
+    Problem::new(Code::UpstreamUnreachable, detail).on_host(&host.name)
 }
 
 pub(super) fn too_many(host: &Host) -> Problem {

@@ -4,6 +4,7 @@ use crate::liar::{COMPLETE, Liar, Step, TEXT, chunk, end, head, ready, whole};
 use crate::same::frames;
 use crate::{PATIENCE, Primary, configured, primary};
 use backscroll_primary::Config;
+use backscroll_primary::fleet::HOSTS;
 use backscroll_primary::fleet::file::FleetFile;
 use std::fs;
 use std::net::SocketAddr;
@@ -74,7 +75,6 @@ async fn of_hosts_that_call_themselves_the_same_none_is_lost() {
     for name in ["x", "x", "fixed"] {
         liars.push(Liar::named(name, vec![]).await);
     }
-    liars.sort_by_key(|liar| liar.address);
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("fleet.json");
     fs::write(&path, file(&liars.iter().map(|liar| ("", liar.address)).collect::<Vec<_>>())).unwrap();
@@ -82,27 +82,71 @@ async fn of_hosts_that_call_themselves_the_same_none_is_lost() {
     let mut config = from_file(&path, LONG);
     config.fleet.fixed = configured(&[("fixed", other.url())]).fleet.fixed;
     let primary = primary(config).await;
-    let mut names: Vec<String> = vec!["fixed".to_owned()];
-    let mut first = true;
-    for liar in &liars {
-        let is_fixed = primary_name(liar).await == "fixed";
-        let name = if is_fixed { "fixed" } else { "x" };
-        names.push(if first && !is_fixed { "x".to_owned() } else { format!("{name}@{}", liar.address) });
-        first &= is_fixed;
-    }
-    names.sort();
-    primary.until_hosts(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    // Whoever was first keeps the name.
+    let names = |other: &Liar| {
+        let mut names = [
+            format!("fixed@{}", liars[2].address),
+            format!("x@{}", other.address),
+            "fixed".into(),
+            "x".into(),
+        ];
+        names.sort();
+        names.join(" ")
+    };
+    let expected = [names(&liars[0]), names(&liars[1])];
+    let listed =
+        |out: &str| out.lines().map(|line| line.split('\t').next().unwrap()).collect::<Vec<_>>().join(" ");
+    primary.until("/hosts", |got| expected.contains(&listed(&got.out))).await;
 }
 
-/// What a liar calls itself.
-async fn primary_name(liar: &Liar) -> String {
-    let out = tokio::process::Command::new("curl")
-        .args(["-sS", "--max-time", "20", &format!("{}/readyz", liar.url())])
-        .output()
-        .await
-        .unwrap();
-    let said: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
-    said["hostname"].as_str().unwrap().to_owned()
+#[tokio::test]
+async fn a_newcomer_does_not_take_the_name_of_a_host_that_has_it() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("fleet.json");
+    let script = |line: &str| vec![head(TEXT), chunk(line), end(COMPLETE)];
+    let (mut first, mut second) =
+        (Liar::named("x", script("a\n")).await, Liar::named("x", script("b\n")).await);
+    // The newcomer has the lower address.
+    let is_turned = first.address < second.address;
+    if is_turned {
+        std::mem::swap(&mut first, &mut second);
+    }
+    let line = if is_turned { "b\n" } else { "a\n" };
+    fs::write(&path, file(&[("", first.address)])).unwrap();
+    let primary = primary(from_file(&path, LONG)).await;
+    primary.until_hosts(&["x"]).await;
+    fs::write(&path, file(&[("", second.address), ("", first.address)])).unwrap();
+    primary.until_hosts(&["x", &format!("x@{}", second.address)]).await;
+    let got = primary.curl("/logs?hostname=x&filename=a", &[]).await;
+    assert_eq!((got.exit, got.out.as_str()), (0, line), "{got:?}");
+    // Until it leaves.
+    fs::write(&path, file(&[("", second.address)])).unwrap();
+    primary.until_hosts(&["x"]).await;
+    let got = primary.curl("/logs?hostname=x&filename=a", &[]).await;
+    assert!(got.exit == 0 && got.out != line, "{got:?}");
+}
+
+#[tokio::test]
+async fn hosts_past_the_end_of_a_fleet_make_its_answers_partial_whatever_the_source() {
+    let (more, all) = (3, HOSTS + 3);
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("fleet.json");
+    let byte = |n: usize| u8::try_from(n).unwrap();
+    let address = |n: usize| SocketAddr::from(([127, 1, byte(n / 250), byte(n % 250)], 1));
+    let named = |name: bool| {
+        let hosts: Vec<(String, SocketAddr)> =
+            (0..all).map(|n| (if name { format!("h{n}") } else { String::new() }, address(n))).collect();
+        file(&hosts.iter().map(|(name, address)| (name.as_str(), *address)).collect::<Vec<_>>())
+    };
+    for name in [true, false] {
+        fs::write(&path, named(name)).unwrap();
+        let primary = primary(from_file(&path, LONG)).await;
+        let got = primary.curl("/readyz", &[]).await;
+        assert!(got.log.contains("< http/1.1 200 "), "{got:?}");
+        assert!(got.out.contains(&format!("it takes {HOSTS} hosts, and {more} are left out")), "{got:?}");
+        let got = primary.curl("/files?hostname=*&glob=x", &[]).await;
+        assert!(got.log.contains(&format!("+{more}")), "the answer names what is missing: {:.1000}", got.log);
+    }
 }
 
 #[tokio::test]

@@ -63,14 +63,62 @@ async fn a_file_whose_folder_tells_nothing_is_read_at_an_interval() {
     }
 }
 
+#[tokio::test]
+async fn a_file_in_yaml_is_followed_as_one_in_json_is() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("fleet.yaml");
+    fs::write(&path, "- targets: [\"127.0.0.1:1\"]\n  labels: {hostname: a}\n").unwrap();
+    let primary = primary(from_file(&path, LONG)).await;
+    primary.until_hosts(&["a"]).await;
+    fs::write(&path, "- targets:\n  - 127.0.0.1:2\n  labels:\n    hostname: b\n").unwrap();
+    primary.until_hosts(&["b"]).await;
+}
+
+#[tokio::test]
+async fn a_folder_that_is_made_again_is_followed_as_before() {
+    // The folder itself, and one above it.
+    for (gone, folder) in [("a/b", "a/b"), ("a", "a/b"), ("a/b", "a/b/c")] {
+        let dir = TempDir::new().unwrap();
+        let (gone, folder) = (dir.path().join(gone), dir.path().join(folder));
+        let path = folder.join("fleet.json");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(&path, file(&[("first", addr(1))])).unwrap();
+        let primary = primary(from_file(&path, LONG)).await;
+        primary.until_hosts(&["first"]).await;
+        for name in ["x", "y"] {
+            fs::remove_dir_all(&gone).unwrap();
+            tokio::time::sleep(Duration::from_millis(if name == "x" { 0 } else { 300 })).await;
+            fs::create_dir_all(&folder).unwrap();
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            // Once the folder is watched again, each write is seen.
+            for n in 1..3 {
+                let name = format!("{name}{n}");
+                fs::write(&path, file(&[(&name, addr(n))])).unwrap();
+                primary.until_hosts(&[&name]).await;
+            }
+        }
+        // Another folder in its place.
+        let (new, old) = (dir.path().join("new"), dir.path().join("old"));
+        fs::create_dir(&new).unwrap();
+        fs::write(new.join("fleet.json"), file(&[("moved", addr(1))])).unwrap();
+        fs::rename(&folder, &old).unwrap();
+        fs::rename(&new, &folder).unwrap();
+        primary.until_hosts(&["moved"]).await;
+        fs::write(&path, file(&[("last", addr(1))])).unwrap();
+        primary.until_hosts(&["last"]).await;
+    }
+}
+
 /// The program itself, with its log.
-struct Program {
-    child: Child,
+pub(crate) struct Program {
+    pub(crate) child: Child,
     log: Lines<BufReader<ChildStderr>>,
+    /// What it has said so far.
+    pub(crate) seen: Vec<String>,
 }
 
 impl Program {
-    fn start(args: &[&str]) -> Program {
+    pub(crate) fn start(args: &[&str]) -> Program {
         let mut child = tokio::process::Command::new(env!("CARGO_BIN_EXE_backscroll-primary"))
             .args(["--listen", "127.0.0.1:0"])
             .args(args)
@@ -80,20 +128,22 @@ impl Program {
             .spawn()
             .unwrap();
         let log = BufReader::new(child.stderr.take().unwrap()).lines();
-        Program { child, log }
+        Program { child, log, seen: Vec::new() }
     }
 
     /// The next line of its log that holds this.
-    async fn line(&mut self, wanted: &str) -> String {
+    pub(crate) async fn line(&mut self, wanted: &str) -> String {
         let found = async {
             while let Some(line) = self.log.next_line().await.unwrap() {
+                self.seen.push(line.clone());
                 if line.contains(wanted) {
                     return line;
                 }
             }
             panic!("it ended without {wanted}")
         };
-        tokio::time::timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("no line with {wanted}"))
+        // Twice as long as a test waits elsewhere: hosts that start are given their time.
+        tokio::time::timeout(PATIENCE * 2, found).await.unwrap_or_else(|_| panic!("no line with {wanted}"))
     }
 }
 
@@ -112,12 +162,19 @@ async fn a_bad_new_file_is_logged_with_its_place_and_the_fleet_stays() {
             .output();
         String::from_utf8(out.await.unwrap().stdout).unwrap()
     };
-    let names = "a\thttp://127.0.0.1:1\tunreachable\nz\thttp://127.0.0.1:9\tunreachable\n";
+    let hosts = async || {
+        let rows = hosts().await;
+        rows.lines().map(|row| row.split('\t').take(3).collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
+    };
+    let names = ["a http://127.0.0.1:1 unreachable", "z http://127.0.0.1:9 unreachable"];
     assert_eq!(hosts().await, names);
     for (text, why) in [
         ("[\n  {\"targets\": [\"127.0.0.1:2\"]\n]", "line 3 column 1"),
         ("", "line 1 column 0"),
-        (&file(&[("z", addr(2))]), "two URLs for one name"),
+        (
+            &file(&[("a", addr(1)), ("z", addr(2))]),
+            "and http://127.0.0.1:2: give each host a name of its own at line",
+        ),
     ] {
         fs::write(&path, text).unwrap();
         let line = program.line(why).await;
@@ -128,8 +185,8 @@ async fn a_bad_new_file_is_logged_with_its_place_and_the_fleet_stays() {
     program.line("No such file").await;
     assert_eq!(hosts().await, names);
     fs::write(&path, file(&[("b", addr(2))])).unwrap();
-    assert!(program.line("left the fleet").await.contains("host=\"a\""));
-    assert!(program.line("joined the fleet").await.contains("host=\"b\""));
+    program.line("left the fleet: a (http://127.0.0.1:1)").await;
+    program.line("joined the fleet: b (http://127.0.0.1:2)").await;
     program.child.kill().await.unwrap();
 }
 
@@ -147,6 +204,8 @@ fn a_fleet_that_cannot_be_read_is_one_line_and_status_64() {
     ] {
         fs::write(path(name), text).unwrap();
     }
+    fs::write(path("yaml.yml"), "- targets: [a:1]\n  lables: {}\n").unwrap();
+    fs::write(path("yaml.json"), "- targets: [a:1]\n").unwrap();
     fs::write(path("good"), file(&[("a", addr(1))])).unwrap();
     assert!(Command::new("mkfifo").arg(path("pipe")).status().unwrap().success());
     for (args, why) in [
@@ -156,7 +215,12 @@ fn a_fleet_that_cannot_be_read_is_one_line_and_status_64() {
         (["--fleet-file", &path("missing"), "", ""], "No such file"),
         (["--fleet-file", &path("pipe"), "", ""], "no regular file"),
         (["--fleet-file", dir.path().to_str().unwrap(), "", ""], "no regular file"),
-        (["--fleet-file", &path("good"), "--secondary", "a=http://b:1"], "two URLs for one name"),
+        (
+            ["--fleet-file", &path("good"), "--secondary", "a=http://b:1"],
+            "http://b:1 (--secondary) and http://127.0.0.1:1: give each host a name of its own at line",
+        ),
+        (["--fleet-file", &path("yaml.yml"), "", ""], "line 2"),
+        (["--fleet-file", &path("yaml.json"), "", ""], "call it .yml"),
         (["--fleet-dns", "http://a:1", "", ""], "write NAME:PORT"),
         (["--fleet-dns", "a", "", ""], "has no port"),
     ] {

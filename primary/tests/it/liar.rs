@@ -26,6 +26,7 @@ pub(crate) struct Liar {
     pub(crate) connections: Arc<AtomicUsize>,
     /// Connections that its peer closed before the script's end.
     pub(crate) left: Arc<AtomicUsize>,
+    listening: tokio::task::AbortHandle,
 }
 
 #[derive(Clone)]
@@ -91,17 +92,13 @@ impl Liar {
 
     async fn start(address: &str, instance: Instance, readyz: Option<&[Step]>, script: Vec<Step>) -> Liar {
         let listener = TcpListener::bind(address).await.unwrap();
-        let liar = Liar {
-            address: listener.local_addr().unwrap(),
-            instance,
-            heads: Arc::default(),
-            connections: Arc::default(),
-            left: Arc::default(),
-        };
-        let (heads, left, connections) = (liar.heads.clone(), liar.left.clone(), liar.connections.clone());
+        let address = listener.local_addr().unwrap();
+        let (heads, left, connections) =
+            <(Arc<Mutex<Vec<_>>>, Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+        let (all_heads, all_left, all_connections) = (heads.clone(), left.clone(), connections.clone());
         let script = with_id(script, instance);
         let readyz = readyz.map(|steps| with_id(steps.to_vec(), instance));
-        tokio::spawn(async move {
+        let listening = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 connections.fetch_add(1, SeqCst);
@@ -114,7 +111,22 @@ impl Liar {
                 });
             }
         });
-        liar
+        Liar {
+            address,
+            instance,
+            heads: all_heads,
+            connections: all_connections,
+            left: all_left,
+            listening: listening.abort_handle(),
+        }
+    }
+
+    /// Listens no more.
+    pub(crate) async fn stop(self) {
+        self.listening.abort();
+        while !self.listening.is_finished() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     pub(crate) fn url(&self) -> String {

@@ -1,6 +1,7 @@
 //! The zone of this host, which is looked up once: that reads files, and nothing may block
 //! where answers are made.
 
+use crate::nearest::nearest;
 use crate::query::quoted;
 use jiff::tz::{self, TimeZone};
 use std::env;
@@ -41,7 +42,9 @@ fn warning(variable: Option<&OsStr>, localtime: &Path) -> Option<String> {
         if name.to_str().is_some_and(is_utc) {
             return None;
         }
-        format!("TZ is {}, which is no time zone that is known here", quoted(name.as_bytes()))
+        let meant = name.to_str().and_then(meant).map(|name| format!(" (did you mean {name}?)"));
+        let meant = meant.unwrap_or_default();
+        format!("TZ is {}, which is no time zone that is known here{meant}", quoted(name.as_bytes()))
     } else {
         #[expect(clippy::disallowed_methods, reason = "asked once, at the start")]
         let is_there = fs::symlink_metadata(localtime).is_ok();
@@ -57,6 +60,14 @@ fn warning(variable: Option<&OsStr>, localtime: &Path) -> Option<String> {
         "set TZ to a name such as Europe/Berlin, without quotes or blanks"
     };
     Some(format!("{what}, so times that carry no zone are read as UTC, and may be wrong by hours: {remedy}"))
+}
+
+/// The zone that somebody may have meant by a name that is none.
+fn meant(name: &str) -> Option<String> {
+    // As a line of a file of variables, or what is left of it.
+    let name = name.trim().trim_start_matches("TZ=").trim_matches(['"', '\'', ':', ' ']);
+    let known: Vec<String> = tz::db().available().map(|known| known.to_string()).collect();
+    nearest(name, known.iter().map(String::as_str)).map(str::to_owned)
 }
 
 /// Whether `name` is one of UTC's, alone or as a path to it.
@@ -80,6 +91,18 @@ mod tests {
             let told = warning(Some(name.as_ref()), none).unwrap();
             assert!(told.contains("TZ is") && told.contains("UTC") && !told.contains('\n'), "{told}");
         }
+        for (name, meant) in [
+            ("TZ=America/Chicago", "America/Chicago"),
+            ("\"Europe/Berlin\" ", "Europe/Berlin"),
+            ("Europe/Pariss", "Europe/Paris"),
+            ("europe/madird", "Europe/Madrid"),
+        ] {
+            // Where there is no database of zones there is nothing to suggest.
+            let is_known = tz::db().get(meant).is_ok();
+            let told = warning(Some(name.as_ref()), none).unwrap();
+            assert_eq!(told.contains(&format!("did you mean {meant}?")), is_known, "{told}");
+        }
+        assert!(!warning(Some("Foo/Bar".as_ref()), none).unwrap().contains("did you mean"));
         for name in ["UTC", "Etc/UTC", ":Etc/UTC", "GMT", "Zulu", "/usr/share/zoneinfo/Etc/UTC"] {
             assert_eq!(warning(Some(name.as_ref()), none), None, "{name}");
         }

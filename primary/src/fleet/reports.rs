@@ -1,0 +1,123 @@
+//! What the log tells of the fleet: one line for what happens to many hosts at once.
+
+use super::{Fleet, Host, same};
+use crate::health::Seen;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Hosts that a line names; the others are counted.
+const NAMED: usize = 5;
+
+/// What has been told of the hosts' health.
+#[derive(Debug, Default)]
+pub(super) struct Reports {
+    /// When each URL that was told to be down went down.
+    down: BTreeMap<String, Instant>,
+}
+
+impl Reports {
+    /// Tells which hosts went down and which came back since it was told last.
+    pub(super) fn tell(&mut self, fleet: &Fleet) {
+        let hosts = same::distinct(fleet.hosts());
+        let is_down = |host: &Host| host.health.down_for();
+        let mut down = Vec::new();
+        let mut back = Vec::new();
+        for host in &hosts {
+            match (is_down(host), self.down.contains_key(&host.url)) {
+                (Some(time), false) => {
+                    let now = Instant::now();
+                    self.down.insert(host.url.clone(), now.checked_sub(time).unwrap_or(now));
+                    down.push(host);
+                }
+                (None, true) => back.extend(self.down.remove(&host.url).map(|since| (host, since.elapsed()))),
+                _ => {}
+            }
+        }
+        let there: BTreeSet<&str> = hosts.iter().map(|host| &*host.url).collect();
+        self.down.retain(|url, _| there.contains(url.as_str()));
+        match &down[..] {
+            [] => {}
+            [host] => {
+                let Seen { reason, failing_since, .. } = host.health.seen();
+                let why = reason.unwrap_or_default();
+                let since = failing_since.map(|since| format!("{since:.0}"));
+                tracing::warn!(
+                    host = host.name,
+                    url = host.url,
+                    since,
+                    "host is down: {why}; it is not asked until it answers a probe"
+                );
+            }
+            many => tracing::warn!(
+                count = many.len(),
+                of = hosts.len(),
+                "hosts are down: {}; they are not asked until they answer a probe",
+                named(many.iter().map(|host| with_reason(host)))
+            ),
+        }
+        match &back[..] {
+            [] => {}
+            [(host, time)] => tracing::info!(
+                host = host.name,
+                url = host.url,
+                down_for = ?whole(*time),
+                "host answers again"
+            ),
+            many => tracing::info!(
+                count = many.len(),
+                "hosts answer again: {}",
+                named(many.iter().map(|(host, _)| host.name.clone()))
+            ),
+        }
+    }
+}
+
+fn with_reason(host: &Host) -> String {
+    let Seen { reason, failing_since, .. } = host.health.seen();
+    let since = failing_since.map(|since| format!(", since {since:.0}")).unwrap_or_default();
+    format!("{} ({}{since})", host.name, reason.unwrap_or_default())
+}
+
+/// In seconds: nobody waits for less.
+fn whole(time: Duration) -> Duration {
+    Duration::from_secs(time.as_secs())
+}
+
+/// Tells who joined the fleet, who left it, and who has another name by now.
+pub(super) fn changed(old: &Fleet, new: &Fleet) {
+    let by_url = |fleet: &Fleet| -> BTreeMap<String, Arc<Host>> {
+        fleet.hosts().map(|host| (host.url.clone(), Arc::clone(host))).collect()
+    };
+    let (before, after) = (by_url(old), by_url(new));
+    let (mut joined, mut left, mut called) = (Vec::new(), Vec::new(), Vec::new());
+    for host in new.hosts().filter(|host| !old.lists(host)) {
+        match before.get(&host.url) {
+            Some(known) if !new.lists(known) => called.push((known, host)),
+            _ => joined.push(host),
+        }
+    }
+    for host in old.hosts().filter(|host| !new.lists(host)) {
+        if after.get(&host.url).is_none_or(|now| old.lists(now)) {
+            left.push(host);
+        }
+    }
+    let with_url = |host: &&Arc<Host>| format!("{} ({})", host.name, host.url);
+    if !left.is_empty() {
+        tracing::info!(count = left.len(), "left the fleet: {}", named(left.iter().map(with_url)));
+    }
+    if !joined.is_empty() {
+        tracing::info!(count = joined.len(), "joined the fleet: {}", named(joined.iter().map(with_url)));
+    }
+    if !called.is_empty() {
+        let names = called.iter().map(|(known, host)| format!("{} is {}", known.name, host.name));
+        tracing::info!(count = called.len(), "hosts have other names now: {}", named(names));
+    }
+}
+
+/// The first few, and how many more there are.
+fn named(all: impl ExactSizeIterator<Item = String>) -> String {
+    let more = all.len().saturating_sub(NAMED);
+    let first = all.take(NAMED).collect::<Vec<_>>().join(", ");
+    if more > 0 { format!("{first} and {more} more") } else { first }
+}

@@ -1,0 +1,59 @@
+//! What is said of a name that is nobody's in the fleet.
+
+use super::Fleet;
+use crate::turn::Turn;
+use backscroll_shared::nearest;
+use backscroll_shared::query::quoted;
+use backscroll_shared::wire::problem::{Code, Problem};
+
+/// Names that are suggested.
+const SUGGESTED: usize = 3;
+
+/// What patterns of other programs are made of.
+const OTHER_PATTERNS: [char; 5] = ['{', '[', '(', '|', '\\'];
+const NO_OTHER_PATTERNS: &str = "a pattern has * and ? alone: repeat hostname for each name or pattern";
+
+/// A name, letter for letter.
+pub(super) async fn name(fleet: &Fleet, name: &str, turn: &mut Turn) -> Problem {
+    let mut like = Vec::new();
+    for host in fleet.hosts() {
+        if let Some(likeness) = nearest::likeness(name, &host.name) {
+            like.push((likeness, &*host.name));
+        }
+        turn.step().await;
+    }
+    // The likest first, then by name.
+    like.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    let like: Vec<&str> = like.into_iter().take(SUGGESTED).map(|(_, name)| name).collect();
+    let advice = if name.contains(OTHER_PATTERNS) {
+        NO_OTHER_PATTERNS.to_owned()
+    } else if name.contains(',') {
+        "one hostname names one host: repeat it for each, as in hostname=web1&hostname=web2".to_owned()
+    } else if like.is_empty() {
+        "GET /hosts lists the names".to_owned()
+    } else {
+        format!("did you mean {}? GET /hosts lists the names", like.join(" or "))
+    };
+    problem(fleet, &format!("no host {} in the fleet: {advice}", quoted(name.as_bytes())))
+}
+
+/// A pattern.
+pub(super) fn pattern(fleet: &Fleet, pattern: &str) -> Problem {
+    let advice = if pattern.contains(OTHER_PATTERNS) || pattern.contains(',') {
+        NO_OTHER_PATTERNS
+    } else {
+        "* is any characters and ? is one, and capital letters count: GET /hosts lists the names"
+    };
+    let quoted = quoted(pattern.as_bytes());
+    problem(fleet, &format!("no host in the fleet has a name like {quoted}: {advice}"))
+}
+
+/// It may be one of those that are missing.
+fn problem(fleet: &Fleet, what: &str) -> Problem {
+    let mut detail = what.to_owned();
+    for why in fleet.missing().values() {
+        detail.push_str("; ");
+        detail.push_str(why);
+    }
+    Problem::new(Code::UnknownHost, detail)
+}
