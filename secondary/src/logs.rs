@@ -47,7 +47,8 @@ pub(crate) async fn logs<E: Engine, B>(
         let is_known = relay.is_none() || problem.code() != Code::NotFound;
         (!is_known).then(|| catalog.unknown(&query.filename)).flatten().unwrap_or(problem)
     })?;
-    let head = head::cached(&log.file, log.opened.size);
+    let file = thread.engine.adopt(log.file);
+    let head = head::cached(&file, log.opened.size);
     plain(&query.filename, head.flatten())?;
 
     let host = relay.as_deref().unwrap_or(&thread.host.config.hostname).to_owned();
@@ -57,7 +58,6 @@ pub(crate) async fn logs<E: Engine, B>(
     if trailers {
         response.headers_mut().insert(header::TRAILER, headers::TRAILER_NAMES);
     }
-    let file = thread.engine.adopt(log.file);
     let context = thread.context();
     let plan = ReadPlan::new(log.opened.size);
     let readahead = Readahead::new(file, plan, thread.pool.clone(), context.admission.clone());

@@ -24,6 +24,7 @@ mod refused_ring;
 mod replaced_dirs;
 mod second_look;
 mod service_manager;
+mod special_files;
 mod stream_faults;
 mod support;
 mod zone;
