@@ -5,7 +5,7 @@ use crate::read::crew::Help;
 use crate::read::head::{self, Compression};
 use crate::read::{Engine, ReadAt as _, ReadFailure, Readahead};
 use crate::routes::Reply;
-use crate::serve::{AnswerBody, Connection, RingThread};
+use crate::serve::{AnswerBody, Connection, RingThread, Streaming};
 use crate::stream::{Encoding, Ending, LogStream};
 use backscroll_shared::query::{Audience, FileName, LogQuery};
 use backscroll_shared::scan::{Limits, ReadPlan, Search};
@@ -98,7 +98,7 @@ pub(crate) async fn logs<E: Engine, B>(
         return Ok(response);
     }
     let answer = Rc::new(Mutex::new(answer));
-    *connection.stream.borrow_mut() = Rc::downgrade(&answer);
+    *connection.stream.borrow_mut() = Streaming::Log(Rc::downgrade(&answer));
     *response.body_mut() = AnswerBody::Frames(Box::pin(stream::unfold(answer, |answer| async move {
         let frame = answer.lock().await.next_frame().await;
         frame.map(|frame| (frame, answer))

@@ -16,6 +16,7 @@ mod extra_log_dirs;
 mod files_that_change;
 mod healthcheck;
 mod instance;
+mod listings;
 mod page_cache;
 mod parameters;
 mod process;
