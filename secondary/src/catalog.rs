@@ -5,11 +5,16 @@
 //! to it, and the kernel itself refuses to leave it: `openat2` with `RESOLVE_BENEATH`, `RESOLVE_NO_SYMLINKS` and
 //! `RESOLVE_NO_MAGICLINKS`. There is no check that something else could get in between.
 //!
+//! What a name leads to is looked at before it is opened, because opening is an act of its own:
+//! it lets a writer go that waits at a FIFO, rewinds a tape, or starts a watchdog. The look and
+//! the opening are of the same inode (`regular.rs`), whatever happens to the name meanwhile.
+//!
 //! These calls run on a ring thread. They look at names and inodes, not at data; the ring
 //! has no confined open that would not start a kernel worker thread.
 
 mod errors;
 mod log_dir;
+mod regular;
 
 use crate::config::ExtraLogDir;
 use crate::read::InodeState;
@@ -18,13 +23,12 @@ use backscroll_shared::wire::problem::{Code, Problem};
 pub(crate) use errors::{Meaning, meaning};
 pub(crate) use log_dir::Held;
 use log_dir::{LogDir, Trouble};
-use rustix::fs::{FileType, OFlags, Stat, fstat};
+use regular::{Refused, Regular};
 use rustix::io::Errno;
 use rustix::process::{getegid, geteuid, getgroups};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 /// Times that a look-up goes on in a directory that has taken the place of another one.
 const REPLACED_TRIES: u32 = 3;
@@ -34,6 +38,7 @@ const REPLACED_TRIES: u32 = 3;
 pub struct Catalog {
     main: LogDir,
     extra: Vec<LogDir>,
+    regular: Regular,
 }
 
 /// A log file, opened.
@@ -51,7 +56,10 @@ impl Catalog {
         let main = LogDir::open(None, dir).map_err(|errno| {
             format!("the log directory {} cannot be opened: {errno}; name one with --log-dir", dir.display())
         })?;
-        let mut catalog = Catalog { main, extra: Vec::new() };
+        let regular = Regular::new().map_err(|errno| {
+            format!("/proc/self/fd cannot be opened: {errno}; log files are opened through it: mount /proc")
+        })?;
+        let mut catalog = Catalog { main, extra: Vec::new(), regular };
         catalog.main.held().can_resolve().map_err(|errno| {
             format!("openat2 is refused ({errno}): Linux 5.6 or later is needed, and neither a container's profile nor RestrictSUIDSGID= of a systemd unit, which DynamicUser= brings, may refuse it")
         })?;
@@ -85,25 +93,27 @@ impl Catalog {
     /// the caller.
     pub fn open_file(&self, name: &FileName) -> Result<LogFile, Problem> {
         if name.is_hidden() {
-            return Err(not_found(name));
+            return Err(not_found(name, &Refused::Hidden));
         }
         let (dir, path) = self.locate(name.as_bytes());
         if path.is_empty() {
-            return Err(not_found(name));
+            return Err(not_found(name, &Refused::Directory));
         }
         let mut held = dir.current().map_err(|trouble| dir.problem(trouble))?;
         for _ in 0..REPLACED_TRIES {
-            match open_below(&held, path) {
-                Err(errno) if meaning(errno) == Meaning::NotHere => {
+            match self.regular.open_below(&held, path) {
+                Err(refused) if refused.is_not_here() => {
                     // It is not to be said of one that was removed or replaced meanwhile.
                     let now = dir.current().map_err(|trouble| dir.problem(trouble))?;
                     if Arc::ptr_eq(&now, &held) {
                         held.check().map_err(|trouble| dir.problem(trouble))?;
-                        return Err(not_found(name));
+                        return Err(not_found(name, &refused));
                     }
                     held = now;
                 }
-                opened => return opened.map_err(|errno| problem(name, errno)),
+                Err(Refused::Errno(errno)) => return Err(problem(name, errno)),
+                Err(refused) => return Err(not_found(name, &refused)),
+                Ok(file) => return Ok(file),
             }
         }
         Err(Problem::new(Code::IoError, format!("{dir} is being replaced all the time: ask again")))
@@ -199,39 +209,30 @@ fn warn(dir: &LogDir, path: &Path) {
     }
 }
 
-fn not_found(name: &FileName) -> Problem {
-    Problem::new(Code::NotFound, format!("there is no log file {name} here: GET /files lists what there is"))
-}
-
-/// Opens a regular file, and nothing else.
-fn open_below(held: &Held, path: &[u8]) -> Result<LogFile, Errno> {
-    // A FIFO without a writer would block the open, a terminal would become ours.
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = match held.resolve(path, flags) {
-        Err(errno) if meaning(errno) == Meaning::MaybeSpecial => {
-            // A socket, or a disk that fails: its inode can be looked at in either case.
-            let found = held.resolve(path, OFlags::PATH | OFlags::CLOEXEC)?;
-            let is_file = is_regular(&fstat(found)?);
-            return Err(if is_file { errno } else { Errno::NOENT });
+/// Says why a name leads to nothing that is served. It tells no more than what lies below the
+/// log directory: of a symlink not where it leads to, and of a hidden name not whether it is there.
+fn not_found(name: &FileName, refused: &Refused) -> Problem {
+    let why = match refused {
+        Refused::Hidden => format!(
+            "{name} is hidden, because a part of it begins with a dot, and hidden files are never served: GET /files lists what is"
+        ),
+        Refused::Directory => {
+            format!("{name} is a directory: GET /files lists the log files, those in it among them")
         }
-        file => file?,
+        Refused::Special => format!(
+            "{name} is a FIFO, a socket or a device, and only regular files are served: GET /files lists them"
+        ),
+        Refused::Errno(Errno::LOOP) => format!(
+            "{name} is a symlink or lies below one, and symlinks are not followed: ask for the file that it leads to by the name that GET /files lists; if that file is not listed, have its directory served with --extra-log-dir NAME=DIR"
+        ),
+        Refused::Errno(_) => format!("there is no log file {name} here: GET /files lists what there is"),
     };
-    let asked = SystemTime::now();
-    let stat = fstat(&file)?;
-    if is_regular(&stat) {
-        Ok(LogFile { file, opened: InodeState::new(&stat, asked) })
-    } else {
-        Err(Errno::NOENT)
-    }
-}
-
-fn is_regular(stat: &Stat) -> bool {
-    FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+    Problem::new(Code::NotFound, why)
 }
 
 fn problem(name: &FileName, errno: Errno) -> Problem {
     match meaning(errno) {
-        Meaning::NotHere => not_found(name),
+        Meaning::NotHere => not_found(name, &Refused::Errno(errno)),
         Meaning::Forbidden => Problem::new(
             Code::Forbidden,
             format!(
@@ -242,7 +243,7 @@ fn problem(name: &FileName, errno: Errno) -> Problem {
         Meaning::Busy => {
             Problem::new(Code::Overloaded, format!("{name} cannot be opened at this moment: try again"))
         }
-        Meaning::MaybeSpecial | Meaning::Failed => {
+        Meaning::Failed => {
             tracing::warn!(file = %name, %errno, "opening failed");
             Problem::new(
                 Code::IoError,

@@ -1,210 +1,117 @@
 //! `GET /files`: what `ls` would say of the log directory, the extra ones in it.
+//!
+//! A listing is made page by page, each by a walk of its own, and sent frame by frame. Its first
+//! page is made before the answer begins, so that what is wrong is a status. What is left of a
+//! page is kept for a client that keeps up, as far as there is room; for a slow one it is dropped
+//! and made again. So a client that does not read holds a name, and keeps nobody from anything.
+//!
+//! A listing of several pages is no picture of one moment, as no walk through directories is:
+//! each file that stays under its name is in it, once.
 
-use crate::catalog::{Catalog, Meaning, exhausted, meaning};
+mod page;
+mod walk;
+
+use crate::catalog::Held;
 use crate::read::Engine;
 use crate::routes::Reply;
-use crate::serve::{AnswerBody, RingThread};
-use backscroll_shared::limits;
-use backscroll_shared::query::{Pair, pairs, quoted, unknown_parameter};
+use crate::serve::{AnswerBody, Connection, RingThread, Streaming};
+use crate::stream::{Incomplete, PATIENCE};
+use backscroll_shared::query::glob::{self, Glob};
+use backscroll_shared::query::{Pair, pairs, unknown_parameter};
 use backscroll_shared::wire::accept::{self, ListFormat};
 use backscroll_shared::wire::headers;
 use backscroll_shared::wire::problem::{Code, Problem};
-use base64::Engine as _;
 use bytes::Bytes;
 use futures_util::stream;
-use globset::{GlobBuilder, GlobMatcher};
 use http::{HeaderValue, Request, Response, header};
 use http_body::Frame;
-use jiff::Timestamp;
-use rustix::fs::{AtFlags, Dir, FileType, statat};
-use rustix::io::Errno;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt as _;
+use page::Page;
 use std::rc::Rc;
 use std::sync::Arc;
-use tokio::sync::OwnedSemaphorePermit;
+use std::time::{Duration, Instant};
+use tokio::sync::{Mutex, OwnedSemaphorePermit};
+use tokio::time::timeout;
 
-/// Files in one listing.
-const FILES: usize = 50_000;
-/// Bytes of all names in one listing: they are held until the client has them.
-const NAME_BYTES: usize = 8 << 20;
-/// Entries looked at for one listing.
-const ENTRIES: usize = 1_000_000;
-/// Directories below directories.
-const DEPTH: usize = 32;
-/// Entries between two pauses: about 100 µs where the names are cached.
-const TURN: usize = 64;
+/// How long a walk may have to wait for those of others.
+const WALK_WAIT: Duration = Duration::from_secs(10);
 
-struct Entry {
-    name: Vec<u8>,
-    size: u64,
-    modified: Timestamp,
-}
-
-pub(crate) async fn files<E: Engine, B>(thread: &Rc<RingThread<E>>, request: &Request<B>) -> Reply {
+pub(crate) async fn files<E: Engine, B>(
+    thread: &Rc<RingThread<E>>,
+    connection: &Rc<Connection<E>>,
+    request: &Request<B>,
+) -> Reply {
     let mut glob = None;
     for Pair { name, value } in pairs(request.uri().query().unwrap_or(""))? {
         if name != b"glob" {
             return Err(unknown_parameter(&name, &["glob"]));
         }
-        if glob.replace(matcher(&value)?).is_some() {
+        matcher(&value)?;
+        if glob.replace(value).is_some() {
             return Err(Problem::new(Code::BadParameter, "glob is given twice: give it once"));
         }
     }
     accept::check_range(request.headers())?;
     let format = accept::list_format(request.headers())?;
-    let place = thread
-        .admission
-        .try_listing()
-        .ok_or_else(|| Problem::new(Code::Overloaded, "too many listings at once: try again in a moment"))?;
-    let catalog = &thread.host.catalog;
-    let before = catalog.current()?;
     // A primary takes an empty listing for knowledge.
     if request.headers().contains_key(headers::RELAY)
-        && let Some(problem) = catalog.unknown_listing()
+        && let Some(problem) = thread.host.catalog.unknown_listing()
     {
         return Err(problem);
     }
-    let mut found = walk(thread.engine, catalog, glob.as_ref()).await?;
-    // If a directory was removed during the walk, the walk ended early and without an error. If
-    // one was replaced, the names that were found may come from two directories.
-    let after = catalog.current()?;
-    if !before.iter().zip(&after).all(|(before, after)| Arc::ptr_eq(before, after)) {
-        return Err(Problem::new(
-            Code::IoError,
-            "a log directory was replaced while the files were listed: ask again",
-        ));
-    }
-    found.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    let mut listing = Listing {
+        thread: Rc::clone(thread),
+        glob,
+        format,
+        dirs: thread.host.catalog.current()?,
+        last: Vec::new(),
+        page: None,
+        place: None,
+        state: State::Start,
+        handed_out: None,
+        delivered: 0,
+    };
+    listing.turn_page().await?;
     let content_type = match format {
         ListFormat::Text => "text/plain; charset=utf-8",
         ListFormat::Json => "application/json",
     };
-    let frames = stream::unfold(
-        Listing { found: found.into_iter(), format, state: State::Start, _place: place },
-        |mut listing| async move { listing.next_frame().map(|bytes| (Ok(Frame::data(bytes)), listing)) },
-    );
+    let listing = Rc::new(Mutex::new(listing));
+    *connection.stream.borrow_mut() = Streaming::Listing(Rc::downgrade(&listing));
+    let frames = stream::unfold(listing, |listing| async move {
+        let frame = listing.lock().await.next_frame().await;
+        frame.map(|frame| (frame, listing))
+    });
     let mut response = Response::new(AnswerBody::Frames(Box::pin(frames)));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers::hardened(response.headers_mut());
     Ok(response)
 }
 
-fn matcher(pattern: &[u8]) -> Result<GlobMatcher, Problem> {
-    let refuse =
-        |why: String| Problem::new(Code::BadParameter, format!("glob is {}: {why}", quoted(pattern)));
-    let text = std::str::from_utf8(pattern).map_err(|_| refuse("it is not UTF-8".to_owned()))?;
-    GlobBuilder::new(text)
-        .literal_separator(true)
-        .build()
-        .map(|glob| glob.compile_matcher())
-        .map_err(|error| refuse(format!("{}; * matches within a part, ** across parts", error.kind())))
-}
-
-/// Every regular file that can be asked for, unsorted.
-async fn walk<E: Engine>(
-    engine: E,
-    catalog: &Catalog,
-    glob: Option<&GlobMatcher>,
-) -> Result<Vec<Entry>, Problem> {
-    let mut found = Vec::new();
-    let mut seen = 0;
-    let mut name_bytes = 0;
-    let extra = catalog.extra_names().map(|name| (name.to_vec(), 1));
-    let mut pending: Vec<(Vec<u8>, usize)> = std::iter::once((Vec::new(), 0)).chain(extra).collect();
-    while let Some((path, depth)) = pending.pop() {
-        let dir = match catalog.open_dir(&path).and_then(|fd| Ok((Dir::read_from(&fd)?, fd))) {
-            Ok(dir) => dir,
-            Err(errno) => match catalog.log_dir(&path) {
-                // It is another matter than one below it.
-                Some(dir) => return Err(dir.unlisted(errno)),
-                None if is_no_business_of_ours(errno) => continue,
-                None => return Err(unlisted(errno)),
-            },
-        };
-        let (entries, fd) = dir;
-        for entry in entries {
-            let entry = entry.map_err(unlisted)?;
-            seen += 1;
-            if seen % TURN == 0 {
-                engine.pause().await;
-            }
-            if seen > ENTRIES {
-                return Err(Problem::new(
-                    Code::IoError,
-                    format!(
-                        "the log directories hold more than {ENTRIES} entries: too many to be listed; /logs still serves each by its name"
-                    ),
-                ));
-            }
-            if found.len() >= FILES || name_bytes >= NAME_BYTES {
-                return Err(Problem::new(
-                    Code::BadParameter,
-                    format!(
-                        "more than {FILES} files, or their names are too long: narrow the listing with glob=, as in glob=nginx/*.log"
-                    ),
-                ));
-            }
-            let name = entry.file_name().to_bytes();
-            // Hidden, or not to be asked for: see `FileName`.
-            if name.starts_with(b".") || name.iter().any(|b| *b < 0x20 || *b == 0x7f) {
-                continue;
-            }
-            let full = if path.is_empty() { name.to_vec() } else { [&path, &b"/"[..], name].concat() };
-            // An extra directory stands in its place.
-            if catalog.log_dir(&full).is_some() {
-                continue;
-            }
-            let stat = match statat(&fd, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
-                Ok(stat) => stat,
-                Err(errno) if is_no_business_of_ours(errno) => continue,
-                Err(errno) => return Err(unlisted(errno)),
-            };
-            match FileType::from_raw_mode(stat.st_mode) {
-                FileType::Directory if depth < DEPTH => pending.push((full, depth + 1)),
-                FileType::RegularFile if glob.is_none_or(|glob| glob.is_match(OsStr::from_bytes(&full))) => {
-                    name_bytes += full.len();
-                    found.push(Entry {
-                        name: full,
-                        size: u64::try_from(stat.st_size).unwrap_or(0),
-                        modified: Timestamp::from_second(stat.st_mtime).unwrap_or(Timestamp::UNIX_EPOCH),
-                    });
-                }
-                _ => {}
-            }
-        }
-    }
-    Ok(found)
-}
-
-/// Gone, replaced, or not ours to read: `ls` would leave it out too. Anything else, such as
-/// too many open files, must not make a listing shorter than it is.
-fn is_no_business_of_ours(errno: Errno) -> bool {
-    matches!(meaning(errno), Meaning::NotHere | Meaning::Forbidden)
-}
-
-fn unlisted(errno: Errno) -> Problem {
-    tracing::warn!(%errno, "listing the files failed");
-    match meaning(errno) {
-        Meaning::Exhausted => exhausted(),
-        Meaning::Busy => {
-            Problem::new(Code::Overloaded, "the files cannot be listed at this moment: try again")
-        }
-        _ => Problem::new(
-            Code::IoError,
-            format!(
-                "the files cannot be listed: {errno}: look whether the disk works, and whether the servers of mounts are there"
-            ),
-        ),
-    }
+fn matcher(pattern: &[u8]) -> Result<Glob, Problem> {
+    Glob::parse(pattern).map_err(|error| {
+        let why = glob::refusal("glob", pattern, &error);
+        Problem::new(Code::BadParameter, format!("{why}; * matches within a part, ** across parts"))
+    })
 }
 
 /// A listing on its way out, a frame at a time.
-struct Listing {
-    found: std::vec::IntoIter<Entry>,
+pub(crate) struct Listing<E: Engine> {
+    thread: Rc<RingThread<E>>,
+    /// As it was given: what it is made into has a size that matters where clients are many.
+    glob: Option<Vec<u8>>,
     format: ListFormat,
+    /// The directories as they were when it began.
+    dirs: Vec<Arc<Held>>,
+    /// The name that was written last.
+    last: Vec<u8>,
+    /// What is left of the last page, unless it was dropped.
+    page: Option<Page>,
+    /// A place among the pages that are kept while their clients read.
+    place: Option<OwnedSemaphorePermit>,
     state: State,
-    _place: OwnedSemaphorePermit,
+    /// When the last frame was handed out.
+    handed_out: Option<Instant>,
+    delivered: u64,
 }
 
 #[derive(PartialEq)]
@@ -214,47 +121,89 @@ enum State {
     Over,
 }
 
-impl Listing {
-    fn next_frame(&mut self) -> Option<Bytes> {
-        if self.state == State::Over {
-            return None;
+impl<E: Engine> Listing<E> {
+    /// Makes the page of the names after the last one.
+    async fn turn_page(&mut self) -> Result<(), Problem> {
+        let thread = &self.thread;
+        let overloaded =
+            |_| Problem::new(Code::Overloaded, "too many listings at once: try again in a moment");
+        let _place = timeout(WALK_WAIT, thread.admission.walk()).await.map_err(overloaded)?;
+        let glob = self.glob.as_deref().map(matcher).transpose()?;
+        let mut page = Page::after(&self.last);
+        walk::walk(thread.engine, &thread.host.catalog, glob.as_ref(), &mut page).await?;
+        // If a directory was removed during the walk, the walk ended early and without an error. If
+        // one was replaced, the names that were found may come from two directories.
+        let now = thread.host.catalog.current()?;
+        if !self.dirs.iter().zip(&now).all(|(before, now)| Arc::ptr_eq(before, now)) {
+            return Err(Problem::new(
+                Code::IoError,
+                "a log directory was replaced while the files were listed: ask again",
+            ));
         }
-        let mut out = Vec::new();
-        while out.len() < limits::FRAME_BYTES {
-            let Some(entry) = self.found.next() else {
-                if self.format == ListFormat::Json {
-                    out.extend_from_slice(if self.state == State::Start { b"[]\n" } else { b"\n]\n" });
+        self.page = Some(page);
+        Ok(())
+    }
+
+    /// The next piece of the body. May be dropped and called again, though what it has written
+    /// is lost then: so is the connection.
+    async fn next_frame(&mut self) -> Option<Result<Frame<Bytes>, Incomplete>> {
+        let keeps_up = self.handed_out.is_some_and(|at| at.elapsed() < PATIENCE);
+        let mut frame = Vec::new();
+        while self.state != State::Over && frame.len() < crate::frame::target(self.delivered) {
+            let Some(page) = &mut self.page else {
+                if !frame.is_empty() {
+                    break;
                 }
-                self.state = State::Over;
-                break;
+                if let Err(problem) = self.turn_page().await {
+                    tracing::warn!(detail = problem.detail(), "a listing is incomplete");
+                    self.state = State::Over;
+                    return Some(Err(Incomplete(problem.detail().to_owned())));
+                }
+                continue;
             };
-            match self.format {
-                ListFormat::Text => entry.write_text(&mut out),
-                ListFormat::Json => {
-                    out.extend_from_slice(if self.state == State::Start { b"[\n" } else { b",\n" });
-                    entry.write_json(&mut out);
-                }
+            self.thread.frames.make_room(&mut frame, crate::frame::target(self.delivered));
+            let begun = frame.len();
+            if self.format == ListFormat::Json {
+                frame.extend_from_slice(if self.state == State::Start { b"[\n" } else { b",\n" });
             }
-            self.state = State::Entries;
+            if let Some(name) = page.write_next(self.format, &mut frame) {
+                self.last.clear();
+                self.last.extend_from_slice(name);
+                self.state = State::Entries;
+                continue;
+            }
+            frame.truncate(begun);
+            if !page.is_last() {
+                self.page = None;
+                continue;
+            }
+            if self.format == ListFormat::Json {
+                frame.extend_from_slice(if self.state == State::Start { b"[]\n" } else { b"\n]\n" });
+            }
+            self.state = State::Over;
         }
-        Some(Bytes::from(out)).filter(|bytes| !bytes.is_empty())
+        if self.state == State::Over {
+            self.park();
+        } else if self.page.is_some() {
+            // Before the client has shown how it reads, a page is kept as well: most take all at once.
+            if self.place.is_none() {
+                self.place = self.thread.admission.try_page();
+            }
+            if self.place.is_none() || !(keeps_up || self.handed_out.is_none()) {
+                self.park();
+            }
+        }
+        self.handed_out = Some(Instant::now());
+        self.delivered += frame.len() as u64;
+        Some(frame)
+            .filter(|frame| !frame.is_empty())
+            .map(|frame| Ok(Frame::data(self.thread.frames.seal(frame))))
     }
-}
 
-impl Entry {
-    fn write_text(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(format!("{}\t{}\t", self.size, self.modified).as_bytes());
-        out.extend_from_slice(&self.name);
-        out.push(b'\n');
-    }
-
-    fn write_json(&self, out: &mut Vec<u8>) {
-        let (key, name) = match std::str::from_utf8(&self.name) {
-            Ok(name) => ("name", name.to_owned()),
-            Err(_) => ("name_base64", base64::engine::general_purpose::STANDARD.encode(&self.name)),
-        };
-        let object =
-            serde_json::json!({ key: name, "size": self.size, "modified": self.modified.to_string() });
-        out.extend_from_slice(object.to_string().as_bytes());
+    /// Drops what is left of the page, because the client does not read. It is made again once it
+    /// does.
+    pub(crate) fn park(&mut self) {
+        self.page = None;
+        self.place = None;
     }
 }

@@ -5,7 +5,7 @@ use crate::read::crew::Help;
 use crate::read::head::{self, Compression};
 use crate::read::{Engine, ReadAt as _, ReadFailure, Readahead};
 use crate::routes::Reply;
-use crate::serve::{AnswerBody, Connection, RingThread};
+use crate::serve::{AnswerBody, Connection, RingThread, Streaming};
 use crate::stream::{Encoding, Ending, LogStream};
 use backscroll_shared::query::{Audience, FileName, LogQuery};
 use backscroll_shared::scan::{Limits, ReadPlan, Search};
@@ -48,7 +48,8 @@ pub(crate) async fn logs<E: Engine, B>(
         let is_known = relay.is_none() || problem.code() != Code::NotFound;
         (!is_known).then(|| catalog.unknown(&query.filename)).flatten().unwrap_or(problem)
     })?;
-    let head = head::cached(&log.file, log.opened.size);
+    let file = thread.engine.adopt(log.file);
+    let head = head::cached(&file, log.opened.size);
     plain(&query.filename, head.flatten())?;
 
     let host = relay.as_deref().unwrap_or(&thread.host.config.hostname).to_owned();
@@ -58,7 +59,6 @@ pub(crate) async fn logs<E: Engine, B>(
     if trailers {
         response.headers_mut().insert(header::TRAILER, headers::TRAILER_NAMES);
     }
-    let file = thread.engine.adopt(log.file);
     let context = thread.context();
     let plan = ReadPlan::new(log.opened.size);
     let readahead = Readahead::new(file, plan, thread.pool.clone(), context.admission.clone());
@@ -100,7 +100,7 @@ pub(crate) async fn logs<E: Engine, B>(
         return Ok(response);
     }
     let answer = Rc::new(Mutex::new(answer));
-    *connection.stream.borrow_mut() = Rc::downgrade(&answer);
+    *connection.stream.borrow_mut() = Streaming::Log(Rc::downgrade(&answer));
     *response.body_mut() = AnswerBody::Frames(Box::pin(stream::unfold(answer, |answer| async move {
         let frame = answer.lock().await.next_frame().await;
         frame.map(|frame| (frame, answer))

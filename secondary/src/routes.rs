@@ -59,7 +59,7 @@ async fn route<E: Engine>(
     }
     match path {
         "/logs" => logs::logs(thread, connection, request).await,
-        _ => files::files(thread, request).await,
+        _ => files::files(thread, connection, request).await,
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::fair::Fair;
+use crate::files::Listing;
 use crate::frame::Frames;
 use crate::health::Looks;
 use crate::read::admission::Admission;
@@ -76,7 +77,7 @@ pub(crate) struct RingThread<E: Engine> {
     /// Its place in the crew.
     pub(crate) index: usize,
     pub(crate) admission: Arc<Admission>,
-    frames: Frames,
+    pub(crate) frames: Frames,
     giving_up: Rc<Cell<bool>>,
 }
 
@@ -123,7 +124,45 @@ pub(crate) struct Connection<E: Engine> {
     pub(crate) watch: Arc<Watch>,
     cut: Notify,
     /// The answer that is under way.
-    pub(crate) stream: RefCell<Weak<Mutex<LogStream<E>>>>,
+    pub(crate) stream: RefCell<Streaming<E>>,
+}
+
+/// What an answer holds while its client reads.
+pub(crate) enum Streaming<E: Engine> {
+    Nothing,
+    Log(Weak<Mutex<LogStream<E>>>),
+    Listing(Weak<Mutex<Listing<E>>>),
+}
+
+impl<E: Engine> Streaming<E> {
+    /// The file that is asked for, where one is.
+    fn file(&self) -> Option<String> {
+        let Streaming::Log(stream) = self else { return None };
+        let stream = stream.upgrade()?;
+        let stream = stream.try_lock().ok()?;
+        Some(stream.name().to_string())
+    }
+
+    /// Gives it back, because the client does not read.
+    fn park(&self) {
+        match self {
+            Streaming::Nothing => {}
+            Streaming::Log(stream) => {
+                if let Some(stream) = stream.upgrade()
+                    && let Ok(mut stream) = stream.try_lock()
+                {
+                    stream.park();
+                }
+            }
+            Streaming::Listing(listing) => {
+                if let Some(listing) = listing.upgrade()
+                    && let Ok(mut listing) = listing.try_lock()
+                {
+                    listing.park();
+                }
+            }
+        }
+    }
 }
 
 /// Serves what the inlet brings until the drain is over and nothing is under way.
@@ -146,7 +185,7 @@ pub(crate) async fn serve<E: Engine + Unpin>(engine: E, host: Arc<Host>, inlet: 
                     let connection = Rc::new(Connection {
                         watch: Arc::clone(&accepted.watch),
                         cut: Notify::new(),
-                        stream: RefCell::default(),
+                        stream: RefCell::new(Streaming::Nothing),
                     });
                     connections.borrow_mut().push(Rc::downgrade(&connection));
                     tasks.spawn_local(serve_connection(Rc::clone(&thread), connection, accepted));
@@ -196,15 +235,11 @@ fn look_after<E: Engine>(connections: &mut Vec<Weak<Connection<E>>>) {
     connections.retain(|connection| {
         let Some(connection) = connection.upgrade() else { return false };
         if let Some(overdue) = connection.watch.overdue() {
-            let stream = connection.stream.borrow().upgrade();
-            let stream = stream.as_ref().and_then(|stream| stream.try_lock().ok());
-            connection.watch.log_cut(overdue, stream.map(|stream| stream.name().to_string()).as_deref());
+            let file = connection.stream.borrow().file();
+            connection.watch.log_cut(overdue, file.as_deref());
             connection.cut.notify_one();
         } else if connection.watch.stalled_for() >= SWEEP {
-            let stream = connection.stream.borrow().upgrade();
-            if let Some(mut stream) = stream.as_ref().and_then(|stream| stream.try_lock().ok()) {
-                stream.park();
-            }
+            connection.stream.borrow().park();
         }
         true
     });

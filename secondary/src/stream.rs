@@ -30,7 +30,7 @@ const TURN: Duration = Duration::from_micros(100);
 
 /// How long a client may take over a frame until it is taken for a slow one, whose blocks
 /// are given back after each frame and read again for the next.
-const PATIENCE: Duration = Duration::from_millis(20);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(20);
 
 /// How the records are written.
 #[derive(Debug)]

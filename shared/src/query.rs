@@ -3,6 +3,7 @@
 
 mod filename;
 mod form;
+pub mod glob;
 
 pub use filename::FileName;
 pub use form::{Pair, pairs};

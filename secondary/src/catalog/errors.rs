@@ -14,9 +14,6 @@ pub(crate) enum Meaning {
     Exhausted,
     /// It is another matter in a moment: a lease that somebody holds, or an interruption.
     Busy,
-    /// What a socket says, or a device without a driver. A disk may say it as well: what it
-    /// is has to be looked at.
-    MaybeSpecial,
     /// The disk, the network or the file system failed: nobody knows whether it is there.
     Failed,
 }
@@ -36,7 +33,6 @@ pub(crate) fn meaning(errno: Errno) -> Meaning {
         Errno::ACCESS | Errno::PERM => Meaning::Forbidden,
         Errno::MFILE | Errno::NFILE | Errno::NOMEM => Meaning::Exhausted,
         Errno::AGAIN | Errno::INTR => Meaning::Busy,
-        Errno::NXIO | Errno::NODEV | Errno::OPNOTSUPP => Meaning::MaybeSpecial,
         _ => Meaning::Failed,
     }
 }
@@ -78,6 +74,10 @@ mod tests {
             Errno::SHUTDOWN,
             Errno::NOLINK,
             Errno::BADF,
+            // A socket or a device would say so as well, but neither is ever opened.
+            Errno::NXIO,
+            Errno::NODEV,
+            Errno::OPNOTSUPP,
         ] {
             assert_eq!(meaning(errno), Meaning::Failed, "{errno:?}");
         }

@@ -31,9 +31,11 @@ pub const LARGE_BYTES: usize = 64 << 10;
 /// as it is read, and six times that as JSON.
 pub const LARGE_AT_ONCE: usize = 8;
 
-/// Listings of one thread at once: each holds the names of all files until its client has
-/// them.
-pub const LISTINGS_AT_ONCE: usize = 4;
+/// Walks of one thread at once that make a page of a listing: each collects up to 1 MiB of names.
+pub const WALKS_AT_ONCE: usize = 4;
+
+/// Pages of listings that one thread keeps while their clients read.
+pub const PAGES_AT_ONCE: usize = 4;
 
 /// Who may go on, on one thread.
 #[derive(Debug)]
@@ -41,7 +43,8 @@ pub struct Admission {
     deep: Arc<Semaphore>,
     deep_waiting: AtomicUsize,
     large: Arc<Semaphore>,
-    listings: Arc<Semaphore>,
+    walks: Arc<Semaphore>,
+    pages: Arc<Semaphore>,
 }
 
 impl Default for Admission {
@@ -50,7 +53,8 @@ impl Default for Admission {
             deep: Arc::new(Semaphore::new(DEEP_AT_ONCE)),
             deep_waiting: AtomicUsize::new(0),
             large: Arc::new(Semaphore::new(LARGE_AT_ONCE)),
-            listings: Arc::new(Semaphore::new(LISTINGS_AT_ONCE)),
+            walks: Arc::new(Semaphore::new(WALKS_AT_ONCE)),
+            pages: Arc::new(Semaphore::new(PAGES_AT_ONCE)),
         }
     }
 }
@@ -71,9 +75,14 @@ impl Admission {
         self.large.clone().try_acquire_owned().ok()
     }
 
-    /// A place for a listing, if there is one now.
-    pub fn try_listing(&self) -> Option<OwnedSemaphorePermit> {
-        self.listings.clone().try_acquire_owned().ok()
+    /// A place for a walk, once there is one.
+    pub async fn walk(&self) -> OwnedSemaphorePermit {
+        self.walks.clone().acquire_owned().await.expect("the semaphore is never closed")
+    }
+
+    /// A place for a page of a listing, if there is one now.
+    pub fn try_page(&self) -> Option<OwnedSemaphorePermit> {
+        self.pages.clone().try_acquire_owned().ok()
     }
 }
 

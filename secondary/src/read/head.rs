@@ -2,12 +2,8 @@
 //! would look complete and find nothing.
 
 use super::readahead::CACHED_BYTES;
-use super::{ReadAt, ReadFailure, Readahead};
+use super::{CacheUse, ReadAt, ReadFailure, Readahead};
 use backscroll_shared::scan::Span;
-use rustix::fs::{Advice, fadvise};
-use rustix::io::{ReadWriteFlags, preadv2};
-use std::io::IoSliceMut;
-use std::os::fd::OwnedFd;
 
 /// Bytes that tell: those of bzip2 take the most.
 const HEAD_BYTES: usize = 10;
@@ -23,13 +19,17 @@ pub struct Compression {
 
 /// Looks at the first bytes of a file of `size` bytes where they are in the page cache. None
 /// where they would have to be waited for.
-pub fn cached(file: &OwnedFd, size: u64) -> Option<Option<Compression>> {
+pub fn cached<F: ReadAt>(file: &F, size: u64) -> Option<Option<Compression>> {
+    if size == 0 {
+        return Some(None);
+    }
+    let file = file.open_file()?;
     if size > CACHED_BYTES {
         // Otherwise the kernel would read ahead from there, by megabytes that nobody wants.
-        let _ = fadvise(file, 0, None, Advice::Random);
+        file.advise_random();
     }
     let mut head = [0; HEAD_BYTES];
-    let len = preadv2(file, &mut [IoSliceMut::new(&mut head)], 0, ReadWriteFlags::NOWAIT).ok()?;
+    let len = file.read_cached(&mut head, 0, CacheUse::Keep)?;
     Some(compression(&head[..len]))
 }
 

@@ -71,7 +71,12 @@ pub trait ReadAt: Clone + 'static {
     /// What its inode says now.
     fn inode_state(&self) -> io::Result<InodeState>;
 
-    /// The open file, where other ring threads may read from it on the spot.
+    /// The open file, where there is one: a test's file may be none.
+    fn open_file(&self) -> Option<&OpenFile> {
+        None
+    }
+
+    /// The same, where other ring threads may read from it on the spot.
     fn shared(&self) -> Option<Arc<OpenFile>>;
 }
 

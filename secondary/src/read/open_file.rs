@@ -58,6 +58,15 @@ impl OpenFile {
         self.can_dontcache.load(Relaxed)
     }
 
+    /// Tells the kernel, once, to read nothing that is not asked for.
+    pub(super) fn advise_random(&self) {
+        if !self.is_advised.swap(true, Relaxed)
+            && let Err(error) = fadvise(&self.fd, 0, None, Advice::Random)
+        {
+            tracing::warn!(%error, "the kernel may read ahead, and leave that in the page cache");
+        }
+    }
+
     /// The flag of a read that has this use of the page cache, as far as is known.
     ///
     /// Only pages that are read leave the page cache again. So the kernel is told first not to
@@ -67,11 +76,7 @@ impl OpenFile {
         if cache == CacheUse::Keep || !self.can_leave_cache_as_found() {
             return ReadWriteFlags::empty();
         }
-        if !self.is_advised.swap(true, Relaxed)
-            && let Err(error) = fadvise(&self.fd, 0, None, Advice::Random)
-        {
-            tracing::warn!(%error, "the kernel may read ahead, and leave that in the page cache");
-        }
+        self.advise_random();
         ReadWriteFlags::from_bits_retain(RWF_DONTCACHE)
     }
 

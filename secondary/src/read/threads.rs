@@ -73,6 +73,10 @@ impl ReadAt for PooledFile {
         }))
     }
 
+    fn open_file(&self) -> Option<&OpenFile> {
+        Some(&self.0)
+    }
+
     /// Its reads run beside the scan as it is.
     fn shared(&self) -> Option<Arc<OpenFile>> {
         None

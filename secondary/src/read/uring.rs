@@ -164,6 +164,10 @@ impl ReadAt for UringFile {
         InodeState::of(self.file.fd())
     }
 
+    fn open_file(&self) -> Option<&OpenFile> {
+        Some(&self.file)
+    }
+
     fn shared(&self) -> Option<Arc<OpenFile>> {
         (self.is_read_on_the_spot && self.file.can_nowait()).then(|| Arc::clone(&self.file))
     }

@@ -2,7 +2,6 @@
 
 use crate::support::{Response, Server, descriptors, naive, sleep};
 use backscroll_secondary::Io;
-use backscroll_secondary::read::admission::LISTINGS_AT_ONCE;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -98,28 +97,6 @@ fn a_client_that_stalls_and_goes_on_gets_every_byte() {
             assert_eq!(response.text().lines().count(), 500_001);
         }
     }
-}
-
-#[test]
-fn listings_that_nobody_takes_are_few() {
-    let server = Server::start(Io::Uring);
-    for number in 0..3000 {
-        server.write(&format!("{number:0>200}.log"), b"");
-    }
-    // Small windows, so that a listing does not fit into the buffers in between.
-    let held: Vec<TcpStream> = (0..LISTINGS_AT_ONCE)
-        .map(|_| {
-            let mut socket = server.connect_with_window(4096);
-            socket.write_all(b"GET /files HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
-            socket.read_exact(&mut [0; 1]).unwrap();
-            socket
-        })
-        .collect();
-    let refused = server.get("/files");
-    assert_eq!((refused.status, refused.code().as_str()), (503, "overloaded"));
-    assert!((1..=3).contains(&refused.header("retry-after").unwrap().parse().unwrap()));
-    drop(held);
-    until("there is room again", || server.get("/files").status == 200);
 }
 
 #[test]
