@@ -28,8 +28,22 @@ const ROUTES: &[&str] = &["/", "/login", "/api/v1/items", "/api/v1/orders", "/he
 struct Numbers(u64);
 
 impl Numbers {
-    fn of_host(host: &str) -> Numbers {
-        Numbers(host.bytes().fold(0x9e37_79b9_7f4a_7c15_u64, |n, b| n.rotate_left(7) ^ u64::from(b)) | 1)
+    /// For the large file. The figures of the scan were measured with these.
+    fn of_file(name: &str) -> Numbers {
+        Numbers(Numbers::hash(name) | 1)
+    }
+
+    fn hash(name: &str) -> u64 {
+        name.bytes().fold(0x9e37_79b9_7f4a_7c15, |n, b| n.rotate_left(7) ^ u64::from(b))
+    }
+
+    /// For a host's lines from this one on. Neighbours have nothing in common (the finalizer of
+    /// `SplitMix64`, Steele and others 2014).
+    fn of_line(host: &str, count: u64) -> Numbers {
+        let mut n = Numbers::hash(host).wrapping_add(count.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        Numbers((n ^ (n >> 31)) | 1)
     }
 
     fn below(&mut self, limit: u64) -> u64 {
@@ -58,7 +72,7 @@ pub fn recent_start() -> DateTime {
 
 /// Writes a host's sample logs into `dir`: about [`DAYS`] days of them, from `start` on.
 pub fn write_logs(dir: &Path, host: &str, start: DateTime) -> io::Result<()> {
-    let mut numbers = Numbers::of_host(host);
+    let mut numbers = Numbers::of_line(host, 0);
     write_lines(
         &dir.join("alternatives.log"),
         start,
@@ -68,13 +82,17 @@ pub fn write_logs(dir: &Path, host: &str, start: DateTime) -> io::Result<()> {
         alternatives_line,
     )?;
     write_lines(&dir.join("dpkg.log"), start, DPKG_LINES, 120, &mut numbers, dpkg_line)?;
-    write_lines(&dir.join("app.log"), start, APP_LINES, 120, &mut numbers, |at, n| app_line(host, at, n))
+    let mut count = 0;
+    write_lines(&dir.join("app.log"), start, APP_LINES, 120, &mut numbers, |at, n| {
+        count += 1;
+        counted(&app_line(host, at, n), count)
+    })
 }
 
 /// Writes a file of at least `bytes` bytes in lines of about 100, none of which holds
 /// [`ABSENT`].
 pub fn write_large(path: &Path, bytes: u64) -> io::Result<()> {
-    let mut numbers = Numbers::of_host("large");
+    let mut numbers = Numbers::of_file("large");
     let mut at = datetime(2026, 11, 1, 0, 0, 0, 0);
     // One mebibyte made, the rest the same again: it is the search that is measured.
     let mut chunk = Vec::new();
@@ -94,12 +112,13 @@ pub fn write_large(path: &Path, bytes: u64) -> io::Result<()> {
 /// A keyword that no sample log holds.
 pub const ABSENT: &str = "no-line-holds-this";
 
-/// Makes `app.log` in `dir` grow by one line, whose time is now. `count` tells it from the
-/// lines before.
+/// Makes `app.log` in `dir` grow by one line, whose time is now. `count` goes on from the lines
+/// before.
 #[expect(clippy::disallowed_methods, reason = "no ring thread comes here")]
 pub fn append_now(dir: &Path, host: &str, count: u64) -> io::Result<()> {
-    let mut numbers = Numbers::of_host(&format!("{host}{count}"));
-    let line = app_line(host, Zoned::now().datetime(), &mut numbers);
+    let request = APP_LINES + 1 + count;
+    let mut numbers = Numbers::of_line(host, request);
+    let line = counted(&app_line(host, Zoned::now().datetime(), &mut numbers), request);
     OpenOptions::new().append(true).create(true).open(dir.join("app.log"))?.write_all(line.as_bytes())
 }
 
@@ -181,6 +200,12 @@ fn app_line(host: &str, at: DateTime, numbers: &mut Numbers) -> String {
     )
 }
 
+/// A line with the number of its request, so that no two of a host look alike: what comes twice
+/// would look like a fault of whoever merges them.
+fn counted(line: &str, request: u64) -> String {
+    format!("{} request={request}\n", line.trim_end())
+}
+
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "a test's own thread may block")]
 mod tests {
@@ -196,11 +221,40 @@ mod tests {
 
     #[test]
     fn sample_logs_are_the_same_at_every_run_and_differ_between_hosts() {
-        let (one, again, other) = (logs("secondary-1"), logs("secondary-1"), logs("secondary-2"));
+        let (one, again) = (logs("secondary-1"), logs("secondary-1"));
         assert!(one == again);
-        assert!(one.iter().zip(&other).all(|(a, b)| a != b));
+        let text = |log: &[u8], host: &str| String::from_utf8(log.to_vec()).unwrap().replace(host, "HOST");
+        let (two, three) = (logs("secondary-2"), logs("secondary-3"));
+        for (at, log) in one.iter().enumerate() {
+            let texts =
+                [text(log, "secondary-1"), text(&two[at], "secondary-2"), text(&three[at], "secondary-3")];
+            assert!(texts[0] != texts[1] && texts[1] != texts[2] && texts[0] != texts[2]);
+        }
         let bytes: usize = one.iter().map(Vec::len).sum();
         assert!((3 << 20..5 << 20).contains(&bytes), "{bytes}");
+    }
+
+    #[test]
+    fn lines_that_are_appended_are_in_order_and_no_two_look_alike() {
+        let dir = tempfile::tempdir().unwrap();
+        write_logs(dir.path(), "secondary-1", recent_start()).unwrap();
+        for count in 0..2000 {
+            append_now(dir.path(), "secondary-1", count).unwrap();
+        }
+        let log = std::fs::read_to_string(dir.path().join("app.log")).unwrap();
+        let lines: Vec<&str> = log.lines().collect();
+        assert!(lines.is_sorted_by_key(|line| &line[..23]), "their times are in order");
+        let requests: Vec<u64> =
+            lines.iter().map(|line| line.rsplit_once("request=").unwrap().1.parse().unwrap()).collect();
+        assert!(requests.is_sorted_by(|a, b| a < b));
+        // What stands between the time and the number is as different as in the old lines.
+        let messages = |lines: &[&str]| {
+            let texts = lines.iter().map(|line| line[24..].rsplit_once(" request=").unwrap().0);
+            texts.collect::<std::collections::HashSet<_>>().len()
+        };
+        let (old, new) = lines.split_at(lines.len() - 2000);
+        assert_eq!(messages(&old[..2000]), 2000);
+        assert_eq!(messages(new), 2000);
     }
 
     #[test]

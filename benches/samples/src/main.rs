@@ -4,6 +4,7 @@
 use anyhow::{Context as _, Result};
 use backscroll_samples::{GROWTH, append_now, recent_start, rotate, write_logs};
 use clap::Parser;
+use jiff::Timestamp;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -39,10 +40,11 @@ fn main() -> ExitCode {
 
 /// Never ends but by an error or a signal.
 fn run(args: &Args) -> Result<()> {
+    let first = first_count();
     for host in &args.hosts {
-        begin(host).with_context(|| format!("{}", host.dir.display()))?;
+        begin(host, first).with_context(|| format!("{}", host.dir.display()))?;
     }
-    for count in 0.. {
+    for count in first + 1.. {
         for Host { name, dir } in &args.hosts {
             rotate(dir)
                 .and_then(|()| append_now(dir, name, count))
@@ -53,10 +55,19 @@ fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// So large that the numbers of this run come after those of every earlier one.
+fn first_count() -> u64 {
+    let seconds = Timestamp::now().as_second();
+    u64::try_from(seconds).unwrap_or(0) * LINES_A_SECOND
+}
+
+/// More than are written.
+const LINES_A_SECOND: u64 = 10;
+
 /// What an earlier run has left goes on.
-fn begin(Host { name, dir }: &Host) -> Result<()> {
+fn begin(Host { name, dir }: &Host, count: u64) -> Result<()> {
     if is_begun(dir) {
-        append_now(dir, name, 0)?;
+        append_now(dir, name, count)?;
     } else {
         write_logs(dir, name, recent_start())?;
     }

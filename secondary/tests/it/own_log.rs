@@ -176,16 +176,12 @@ fn what_is_queued_is_written_at_the_end_however_it_ends() {
 fn a_disk_that_is_full_is_told_on_standard_error() {
     let logs = Logs::new();
     let own = logs.dir.path().join("own");
-    #[expect(clippy::disallowed_methods, reason = "a test's own thread may block")]
-    {
-        std::fs::create_dir(&own).unwrap();
-        // Whatever the day is.
-        for days in -1..=1 {
-            let day =
-                jiff::Timestamp::now().checked_add(jiff::SignedDuration::from_hours(24 * days)).unwrap();
-            let name = format!("backscroll-secondary.{}.log", day.strftime("%Y-%m-%d"));
-            symlink("/dev/full", own.join(name)).unwrap();
-        }
+    std::fs::create_dir(&own).unwrap();
+    // Whatever the day is.
+    for days in -1..=1 {
+        let day = jiff::Timestamp::now().checked_add(jiff::SignedDuration::from_hours(24 * days)).unwrap();
+        let name = format!("backscroll-secondary.{}.log", day.strftime("%Y-%m-%d"));
+        symlink("/dev/full", own.join(name)).unwrap();
     }
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_backscroll-secondary"));

@@ -98,6 +98,11 @@ impl Heads {
         is_cut_off
     }
 
+    /// hyper has refused a request: it looks at nothing that follows.
+    pub(super) fn are_refused(&mut self) {
+        self.at = At::Rest;
+    }
+
     /// Whether there may be bytes under way that are never read, such as a body.
     pub(super) fn leaves_a_rest(&self) -> bool {
         self.at == At::Rest
@@ -294,6 +299,7 @@ impl PlainLine {
 
 /// Whether a target holds a byte that needs a closer look. All of it is looked at, without a
 /// branch: that is faster than to stop at the first.
+#[expect(clippy::needless_bitwise_bool, reason = "no branch is what makes it fast")]
 fn has_odd(target: &[u8]) -> bool {
     target.iter().fold(false, |has, byte| {
         let odd = (*byte <= b' ')

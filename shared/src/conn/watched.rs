@@ -74,7 +74,6 @@ pub struct Watched<S: Socket> {
     owed: Option<(u64, usize)>,
     /// An answer in the place of one that hyper has made by itself.
     told: Bytes,
-    has_told: bool,
     has_shut_down: bool,
     linger: Option<Pin<Box<Sleep>>>,
 }
@@ -94,7 +93,6 @@ impl<S: Socket> Watched<S> {
             is_flushed: true,
             owed: None,
             told: Bytes::new(),
-            has_told: false,
             has_shut_down: false,
             linger: None,
         }
@@ -279,7 +277,7 @@ impl<S: AsyncWrite + Socket + Unpin> Watched<S> {
     fn takes(&mut self, bare: &[u8]) -> bool {
         let Some(told) = told(bare, &self.heads, self.instance) else { return false };
         self.told = told;
-        self.has_told = true;
+        self.heads.are_refused();
         true
     }
 
@@ -379,6 +377,6 @@ impl<S: AsyncRead + AsyncWrite + Socket + Unpin> AsyncWrite for Watched<S> {
             ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
             this.has_shut_down = true;
         }
-        if this.has_told || this.heads.leaves_a_rest() { this.poll_linger(cx) } else { Poll::Ready(Ok(())) }
+        if this.heads.leaves_a_rest() { this.poll_linger(cx) } else { Poll::Ready(Ok(())) }
     }
 }

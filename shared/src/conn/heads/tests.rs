@@ -103,7 +103,7 @@ fn it_is_known_what_is_wrong_with_a_request_line() {
         let (_, heads) = seen_in_pieces(&[line, b"\r\n\r\n"].concat());
         assert_eq!(heads.unsound, Some(unsound), "{}", line.escape_ascii());
     }
-    let long = [b"GET /", &[b'"'; 60_000][..]].concat();
+    let long = [&b"GET /"[..], &b"\"".repeat(60_000)].concat();
     let (out, heads) = seen(&long, &[]);
     assert_eq!(heads.unsound, Some(Unsound::TooLong));
     assert!(out.len() < 100_000, "an encoded target grows no further than it could be taken");
