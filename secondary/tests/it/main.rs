@@ -17,6 +17,7 @@ mod files_that_change;
 mod healthcheck;
 mod instance;
 mod listings;
+mod nul_runs;
 mod page_cache;
 mod parameters;
 mod process;

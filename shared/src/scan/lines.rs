@@ -3,6 +3,7 @@
 
 use super::examine::{EXAMINED_KEYWORDS, Examiner, Hits, region_start};
 use super::matcher::{Found, LineMatcher};
+use super::nuls;
 use super::open_line::OpenLine;
 use super::plan::Span;
 use super::search::{Limits, Record, Step};
@@ -19,12 +20,19 @@ const PIECE: usize = if cfg!(test) { 9 } else { 8 << 10 };
 pub(super) struct LineSearch<B> {
     matcher: Arc<LineMatcher>,
     limit: usize,
+    nul_run: usize,
+    /// Bytes of runs of NUL that were passed over.
+    skipped: u64,
     /// The block, unless it was given back.
     block: Option<B>,
     span: Span,
     phase: Phase,
     /// The line that the newer edge of the block cuts.
     open: OpenLine,
+    /// NUL bytes before it, of which it is not known yet whether its line begins with them.
+    nuls: u64,
+    /// Whether it is the last one of a file that ends without a line feed.
+    is_unended: bool,
     /// Where it begins, once that is known.
     open_offset: u64,
     found: Found,
@@ -32,6 +40,8 @@ pub(super) struct LineSearch<B> {
     hits: Vec<(u32, u32)>,
     /// Whether somebody else has looked through the block already.
     is_examined: bool,
+    /// Whether a line of the region begins with a run of NUL bytes.
+    has_runs: bool,
     scratch: Vec<u8>,
     at_end: bool,
 }
@@ -47,6 +57,8 @@ enum Phase {
     Region { start: usize, end: Option<usize> },
     /// The line cut by the block's older edge ends at `end`.
     Rest { end: usize },
+    /// The start of the file lies in a hole: the open line is complete.
+    Start,
     /// The start of the file has been reached.
     Finished,
 }
@@ -56,14 +68,19 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         LineSearch {
             matcher: Arc::new(matcher),
             limit: limits.line,
+            nul_run: limits.nul_run,
+            skipped: 0,
             block: None,
             span: Span { offset: u64::MAX, len: 0 },
             phase: Phase::Hungry,
             open: OpenLine::default(),
+            nuls: 0,
+            is_unended: false,
             open_offset: 0,
             found: Found::default(),
             hits: Vec::new(),
             is_examined: false,
+            has_runs: false,
             scratch: Vec::new(),
             at_end: true,
         }
@@ -84,6 +101,20 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         }
         self.span = span;
         self.block = Some(block);
+    }
+
+    pub(super) fn feed_hole(&mut self, span: Span) {
+        assert_eq!(self.phase, Phase::Hungry, "a hole takes the place of the next block");
+        self.is_unended |= std::mem::take(&mut self.at_end);
+        self.nuls += span.len as u64;
+        self.span = span;
+        if span.offset == 0 {
+            self.phase = Phase::Start;
+        }
+    }
+
+    pub(super) fn skipped(&self) -> u64 {
+        self.skipped
     }
 
     /// What was found in the block goes with it: by the time it is fed again its bytes may
@@ -122,7 +153,9 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
                     if let Some((line, end)) = self.next_in_region(start, end) {
                         let offset = self.span.offset + line as u64;
                         let block = self.block.as_ref().expect("checked above").as_ref();
-                        let (bytes, older) = (&block[line..end], &block[..line]);
+                        let run =
+                            if self.has_runs { nuls::at_start(&block[line..end], self.nul_run) } else { 0 };
+                        let (bytes, older) = (&block[line + run..end], &block[..line]);
                         return Step::Record(record(offset, (bytes, bytes.len() as u64), older, self.limit));
                     }
                     if matches!(self.phase, Phase::Region { .. }) {
@@ -136,6 +169,14 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
                     self.block = None;
                     self.phase = Phase::Hungry;
                 }
+                Phase::Start => {
+                    self.phase = Phase::Finished;
+                    self.open_offset = 0;
+                    if self.complete_open_line() {
+                        let line = (self.open.head(), self.open.len());
+                        return Step::Record(record(0, line, &[], self.limit));
+                    }
+                }
             }
         }
     }
@@ -145,7 +186,7 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         let (Phase::Region { start, end: Some(mut end) }, Some(block)) = (self.phase, &self.block) else {
             return 0;
         };
-        if !self.matcher.matches_all() {
+        if !self.matcher.matches_all() || self.has_runs {
             return 0;
         }
         self.open.clear();
@@ -175,23 +216,52 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
     fn cross_seam(&mut self) -> bool {
         let block = self.block.as_ref().expect("checked by step").as_ref();
         let mut end = block.len();
-        if std::mem::take(&mut self.at_end) && block.last() == Some(&b'\n') {
-            // The feed ends the last line; no empty line follows it.
-            end -= 1;
+        if std::mem::take(&mut self.at_end) {
+            // A feed ends the last line; no empty line follows it.
+            self.is_unended = block.last() != Some(&b'\n');
+            end -= usize::from(!self.is_unended);
         }
         if let Some(feed) = memrchr(b'\n', &block[..end]) {
             self.grow_open_line(feed + 1, end);
             self.open_offset = self.span.offset + feed as u64 + 1;
             self.enter_region(feed);
-            self.matcher.is_match(self.found)
+            self.complete_open_line()
         } else {
             self.grow_open_line(0, end);
             self.open_offset = 0;
             self.block = None;
             let is_first = self.span.offset == 0;
             self.phase = if is_first { Phase::Finished } else { Phase::Hungry };
-            is_first && self.matcher.is_match(self.found)
+            is_first && self.complete_open_line()
         }
+    }
+
+    /// The open line's beginning is known. Says whether it is a record.
+    fn complete_open_line(&mut self) -> bool {
+        let is_unended = std::mem::take(&mut self.is_unended);
+        if self.nuls < self.nul_run as u64 {
+            self.hold_nuls();
+        } else {
+            self.skipped += std::mem::take(&mut self.nuls);
+            if is_unended && self.open.len() == 0 {
+                // Without the run there is no such line.
+                return false;
+            }
+        }
+        self.matcher.is_match(self.found)
+    }
+
+    /// The NUL bytes before the open line are a part of it.
+    fn hold_nuls(&mut self) {
+        let nuls = std::mem::take(&mut self.nuls);
+        if nuls == 0 {
+            return;
+        }
+        // As many as a keyword may reach over, where the line holds more than that.
+        let most = self.limit.max(self.matcher.overlap() + 1);
+        let piece = vec![0; usize::try_from(nuls).unwrap_or(usize::MAX).min(most)];
+        self.matcher.accumulate(&mut self.found, &piece, self.open.head(), &mut self.scratch);
+        self.open.prepend_nuls(nuls, most, &mut self.scratch);
     }
 
     /// The lines whose content ends at `end` or before are next.
@@ -200,7 +270,12 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         let left = if self.is_examined { None } else { Some(end) };
         self.phase = match region_start(self.span.offset, block, end) {
             None => Phase::Rest { end },
-            Some(start) => Phase::Region { start, end: left },
+            Some(start) => {
+                let runs = nuls::in_lines(&block[start..end], self.nul_run);
+                self.has_runs = runs > 0;
+                self.skipped += runs;
+                Phase::Region { start, end: left }
+            }
         };
     }
 
@@ -241,9 +316,18 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
 
     fn grow_open_line(&mut self, from: usize, to: usize) {
         let block = self.block.as_ref().expect("in a block").as_ref();
-        let piece = &block[from..to];
-        self.matcher.accumulate(&mut self.found, piece, self.open.head(), &mut self.scratch);
-        self.open.prepend(piece, self.limit.max(self.matcher.overlap()));
+        let nuls = nuls::leading(&block[from..to]);
+        if from + nuls < to {
+            if self.nuls > 0 {
+                self.hold_nuls();
+            }
+            let block = self.block.as_ref().expect("in a block").as_ref();
+            let piece = &block[from + nuls..to];
+            self.matcher.accumulate(&mut self.found, piece, self.open.head(), &mut self.scratch);
+            self.open.prepend(piece, self.limit.max(self.matcher.overlap()));
+        }
+        // Whether they are a part of the line is known once it is known what is before them.
+        self.nuls += nuls as u64;
     }
 }
 

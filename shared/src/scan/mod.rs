@@ -12,12 +12,14 @@ mod examine;
 mod keyword;
 mod lines;
 mod matcher;
+mod nuls;
 mod open_line;
 mod plan;
 mod search;
 mod spans;
 
 pub use examine::{Examiner, Hits};
+pub use nuls::is_all_nul;
 pub use plan::{RAMP, ReadPlan, Span, Stage};
 pub use search::{Limits, Record, Search, Step, Summary};
 
