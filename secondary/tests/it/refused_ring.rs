@@ -24,7 +24,7 @@ fn refused_from(first: usize, errno: &str, io: &str) -> Command {
     command
 }
 
-fn strace_works() -> bool {
+pub(crate) fn strace_works() -> bool {
     let works = Command::new("strace").args(["-o", "/dev/null", "true"]).status().is_ok_and(|s| s.success());
     if !works {
         eprintln!("skipped: there is no strace here, or it may not trace");
@@ -110,7 +110,7 @@ fn a_ring_that_is_refused_after_others_were_made_is_no_other_matter() {
 
 /// Ends the program that strace traces, and with it strace.
 #[expect(clippy::disallowed_methods, reason = "a test's own thread may block")]
-fn stop_traced(strace: &mut std::process::Child) {
+pub(crate) fn stop_traced(strace: &mut std::process::Child) {
     let pid = strace.id();
     let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
     for child in children.split_whitespace() {

@@ -1,10 +1,10 @@
 //! A search whose records are lines: a block into lines, newest first; a line cut by a
 //! block's edge; the line limit.
 
+use super::cut_line::CutLine;
 use super::examine::{EXAMINED_KEYWORDS, Examiner, Hits, region_start};
-use super::matcher::{Found, LineMatcher};
+use super::matcher::LineMatcher;
 use super::nuls;
-use super::open_line::OpenLine;
 use super::plan::Span;
 use super::search::{Limits, Record, Step};
 use memchr::{memchr, memrchr, memrchr_iter};
@@ -28,21 +28,15 @@ pub(super) struct LineSearch<B> {
     span: Span,
     phase: Phase,
     /// The line that the newer edge of the block cuts.
-    open: OpenLine,
-    /// NUL bytes before it, of which it is not known yet whether its line begins with them.
-    nuls: u64,
-    /// Whether it is the last one of a file that ends without a line feed.
-    is_unended: bool,
+    cut: CutLine,
     /// Where it begins, once that is known.
     open_offset: u64,
-    found: Found,
     /// Matching lines of the region not delivered yet, oldest first.
     hits: Vec<(u32, u32)>,
     /// Whether somebody else has looked through the block already.
     is_examined: bool,
     /// Whether a line of the region begins with a run of NUL bytes.
     has_runs: bool,
-    scratch: Vec<u8>,
     at_end: bool,
 }
 
@@ -73,15 +67,11 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
             block: None,
             span: Span { offset: u64::MAX, len: 0 },
             phase: Phase::Hungry,
-            open: OpenLine::default(),
-            nuls: 0,
-            is_unended: false,
+            cut: CutLine::new(limits),
             open_offset: 0,
-            found: Found::default(),
             hits: Vec::new(),
             is_examined: false,
             has_runs: false,
-            scratch: Vec::new(),
             at_end: true,
         }
     }
@@ -105,8 +95,10 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
 
     pub(super) fn feed_hole(&mut self, span: Span) {
         assert_eq!(self.phase, Phase::Hungry, "a hole takes the place of the next block");
-        self.is_unended |= std::mem::take(&mut self.at_end);
-        self.nuls += span.len as u64;
+        if std::mem::take(&mut self.at_end) {
+            self.cut.set_unended();
+        }
+        self.cut.grow_by_hole(span.len as u64);
         self.span = span;
         if span.offset == 0 {
             self.phase = Phase::Start;
@@ -131,7 +123,7 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
     }
 
     pub(super) fn held(&self) -> usize {
-        self.open.head().len()
+        self.cut.held()
     }
 
     pub(super) fn step(&mut self) -> Step<'_> {
@@ -144,12 +136,12 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
                 }
                 Phase::Seam => {
                     if self.cross_seam() {
-                        let line = (self.open.head(), self.open.len());
+                        let line = self.cut.line();
                         return Step::Record(record(self.open_offset, line, self.older(), self.limit));
                     }
                 }
                 Phase::Region { start, end } => {
-                    self.open.clear();
+                    self.cut.clear();
                     if let Some((line, end)) = self.next_in_region(start, end) {
                         let offset = self.span.offset + line as u64;
                         let block = self.block.as_ref().expect("checked above").as_ref();
@@ -163,18 +155,16 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
                     }
                 }
                 Phase::Rest { end } => {
-                    self.open.clear();
-                    self.found = Found::default();
-                    self.grow_open_line(0, end);
+                    self.cut.restart();
+                    self.grow_cut_line(0, end);
                     self.block = None;
                     self.phase = Phase::Hungry;
                 }
                 Phase::Start => {
                     self.phase = Phase::Finished;
                     self.open_offset = 0;
-                    if self.complete_open_line() {
-                        let line = (self.open.head(), self.open.len());
-                        return Step::Record(record(0, line, &[], self.limit));
+                    if self.complete_cut_line() {
+                        return Step::Record(record(0, self.cut.line(), &[], self.limit));
                     }
                 }
             }
@@ -189,7 +179,7 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         if !self.matcher.matches_all() || self.has_runs {
             return 0;
         }
-        self.open.clear();
+        self.cut.clear();
         let block = block.as_ref();
         let mut left = Some(end);
         let mut taken = 0;
@@ -218,50 +208,32 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         let mut end = block.len();
         if std::mem::take(&mut self.at_end) {
             // A feed ends the last line; no empty line follows it.
-            self.is_unended = block.last() != Some(&b'\n');
-            end -= usize::from(!self.is_unended);
+            if block.last() == Some(&b'\n') {
+                end -= 1;
+            } else {
+                self.cut.set_unended();
+            }
         }
         if let Some(feed) = memrchr(b'\n', &block[..end]) {
-            self.grow_open_line(feed + 1, end);
+            self.grow_cut_line(feed + 1, end);
             self.open_offset = self.span.offset + feed as u64 + 1;
             self.enter_region(feed);
-            self.complete_open_line()
+            self.complete_cut_line()
         } else {
-            self.grow_open_line(0, end);
+            self.grow_cut_line(0, end);
             self.open_offset = 0;
             self.block = None;
             let is_first = self.span.offset == 0;
             self.phase = if is_first { Phase::Finished } else { Phase::Hungry };
-            is_first && self.complete_open_line()
+            is_first && self.complete_cut_line()
         }
     }
 
-    /// The open line's beginning is known. Says whether it is a record.
-    fn complete_open_line(&mut self) -> bool {
-        let is_unended = std::mem::take(&mut self.is_unended);
-        if self.nuls < self.nul_run as u64 {
-            self.hold_nuls();
-        } else {
-            self.skipped += std::mem::take(&mut self.nuls);
-            if is_unended && self.open.len() == 0 {
-                // Without the run there is no such line.
-                return false;
-            }
-        }
-        self.matcher.is_match(self.found)
-    }
-
-    /// The NUL bytes before the open line are a part of it.
-    fn hold_nuls(&mut self) {
-        let nuls = std::mem::take(&mut self.nuls);
-        if nuls == 0 {
-            return;
-        }
-        // As many as a keyword may reach over, where the line holds more than that.
-        let most = self.limit.max(self.matcher.overlap() + 1);
-        let piece = vec![0; usize::try_from(nuls).unwrap_or(usize::MAX).min(most)];
-        self.matcher.accumulate(&mut self.found, &piece, self.open.head(), &mut self.scratch);
-        self.open.prepend_nuls(nuls, most, &mut self.scratch);
+    /// The cut line's beginning is known. Says whether it is a record.
+    fn complete_cut_line(&mut self) -> bool {
+        let (is_record, skipped) = self.cut.complete(&self.matcher);
+        self.skipped += skipped;
+        is_record
     }
 
     /// The lines whose content ends at `end` or before are next.
@@ -314,20 +286,9 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         before.ok().and_then(|before| block.get(..before)).unwrap_or(&[])
     }
 
-    fn grow_open_line(&mut self, from: usize, to: usize) {
+    fn grow_cut_line(&mut self, from: usize, to: usize) {
         let block = self.block.as_ref().expect("in a block").as_ref();
-        let nuls = nuls::leading(&block[from..to]);
-        if from + nuls < to {
-            if self.nuls > 0 {
-                self.hold_nuls();
-            }
-            let block = self.block.as_ref().expect("in a block").as_ref();
-            let piece = &block[from + nuls..to];
-            self.matcher.accumulate(&mut self.found, piece, self.open.head(), &mut self.scratch);
-            self.open.prepend(piece, self.limit.max(self.matcher.overlap()));
-        }
-        // Whether they are a part of the line is known once it is known what is before them.
-        self.nuls += nuls as u64;
+        self.cut.grow(&self.matcher, &block[from..to]);
     }
 }
 

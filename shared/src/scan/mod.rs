@@ -8,6 +8,7 @@
 //! - [`Search`]: fed those bytes, it yields each [`Record`] or says what it needs;
 //! - [`Summary`]: what the verdict says of the search so far.
 
+mod cut_line;
 mod examine;
 mod keyword;
 mod lines;

@@ -63,19 +63,17 @@ impl OpenLine {
         self.len = 0;
     }
 
-    /// The same with so many NUL bytes, of which `scratch` then has as many as are held.
-    pub(super) fn prepend_nuls(&mut self, nuls: u64, keep: usize, scratch: &mut Vec<u8>) {
-        scratch.clear();
-        scratch.resize(usize::try_from(nuls).unwrap_or(usize::MAX).min(keep), 0);
-        self.len += nuls;
-        self.head.prepend(scratch);
-        self.head.truncate(keep);
-    }
-
     /// Puts `bytes`, which stand before the rest in the file, in front; holds `keep` bytes.
     pub(super) fn prepend(&mut self, bytes: &[u8], keep: usize) {
         self.len += bytes.len() as u64;
         self.head.prepend(&bytes[..bytes.len().min(keep)]);
+        self.head.truncate(keep);
+    }
+
+    /// The same with so many NUL bytes, of which `held` are as many as are held at most.
+    pub(super) fn prepend_nuls(&mut self, nuls: u64, held: &[u8], keep: usize) {
+        self.len += nuls;
+        self.head.prepend(held);
         self.head.truncate(keep);
     }
 }
