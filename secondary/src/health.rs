@@ -29,7 +29,7 @@ pub(crate) async fn ready<E: Engine>(thread: &RingThread<E>) -> Response<AnswerB
         "version": VERSION,
         "instance": host.instance.to_string(),
         "io_engine": E::NAME,
-        "io_fallback": host.io_fallback,
+        "io_fallback": host.io_fallback.get(),
         "reason": reason,
         "warnings": host.warnings,
     });

@@ -24,6 +24,7 @@ pub async fn look_back<F: ReadAt>(
                 }
             }
             Step::Working => {}
+            Step::NeedBlock if let Some(hole) = ahead.skip_hole() => search.feed_hole(hole),
             Step::NeedBlock if read >= stamps.look_back_bytes() => break,
             Step::NeedBlock => {
                 let Some((span, block, _)) = ahead.next().await? else { break };

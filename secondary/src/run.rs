@@ -17,13 +17,13 @@ use backscroll_shared::{VERSION, service_manager};
 use futures_util::FutureExt as _;
 use std::future::Future;
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 /// Why the server could not start, or not end well.
@@ -54,17 +54,6 @@ pub fn run(
     shutdown: impl Future<Output = ()> + 'static,
 ) -> Result<(), RunError> {
     let catalog = Catalog::open(&config.log_dir, &config.extra_log_dirs).map_err(RunError::Config)?;
-    let (uring, io_fallback) = match config.io {
-        Io::Threads => (false, None),
-        Io::Uring => probe().map(|()| (true, None))?,
-        Io::Auto => match probe() {
-            Ok(()) => (true, None),
-            Err(refusal) => {
-                tracing::warn!(cause = %refusal, "io_uring is not available: reading with a pool of threads instead");
-                (false, Some(refusal.to_string()))
-            }
-        },
-    };
     let zone_warning = zone_warning();
     if let Some(warning) = zone_warning {
         tracing::warn!("{warning}");
@@ -78,7 +67,7 @@ pub fn run(
         catalog,
         stage: stage_seen,
         crew: Arc::new(crew),
-        io_fallback,
+        io_fallback: OnceLock::new(),
         warnings: zone_warning.into_iter().collect(),
         looks: Looks::default(),
     });
@@ -89,8 +78,53 @@ pub fn run(
         queues.push(Queue { sockets: queue, load: Arc::default() });
         inlets.push(Inlet { index, sockets, runs, admission });
     }
-    let front = Front { listener, queues, stage: Arc::new(stage), shutdown };
-    if uring { run_threads(Uring, &host, inlets, front) } else { run_threads(Threads, &host, inlets, front) }
+    let mut start = Start { inlets, front: Front { listener, queues, stage: Arc::new(stage), shutdown } };
+    if host.config.io != Io::Threads {
+        match run_on_rings(&host, start) {
+            Outcome::Ended(ended) => return ended,
+            Outcome::NoRing(refusal, _) if host.config.io == Io::Uring => return Err(refusal.into()),
+            Outcome::NoRing(refusal, again) => {
+                tracing::warn!(cause = %refusal, "io_uring is not available: reading with a pool of threads instead");
+                // This is the only place that sets it.
+                let _ = host.io_fallback.set(refusal.to_string());
+                start = again;
+            }
+        }
+    }
+    run_threads(Threads, &host, start).unwrap_or_else(|(error, _)| Err(error.into()))
+}
+
+/// How a run on rings ended, or why there was none.
+enum Outcome<S> {
+    Ended(Result<(), RunError>),
+    NoRing(Refusal, Start<S>),
+}
+
+/// Times that rings are made anew where there was no memory for all of them, and the time between.
+/// The kernel gives back the memory of a ring that was dropped, such as the probe's, a moment
+/// later.
+const RING_TRIES: usize = 10;
+const RING_REST: Duration = Duration::from_millis(50);
+
+fn run_on_rings<S: Future<Output = ()> + 'static>(host: &Arc<Host>, mut start: Start<S>) -> Outcome<S> {
+    if let Err(refusal) = probe() {
+        return Outcome::NoRing(refusal, start);
+    }
+    for tries in 1.. {
+        match run_threads(Uring, host, start) {
+            Ok(ended) => return Outcome::Ended(ended),
+            Err((error, again)) => {
+                let refusal = Refusal::of(&error);
+                if refusal != Refusal::Memlock || tries == RING_TRIES {
+                    return Outcome::NoRing(refusal, again);
+                }
+                start = again;
+                #[expect(clippy::disallowed_methods, reason = "nothing is served yet")]
+                std::thread::sleep(RING_REST);
+            }
+        }
+    }
+    unreachable!("the last try returns")
 }
 
 /// The id of this run. Random, and made at each start: a machine that was cloned from another
@@ -143,59 +177,79 @@ impl<S: Future<Output = ()>> Front<S> {
 /// How long answers may take to say that they are incomplete, at the end of the drain.
 const ENDING_TIME: Duration = Duration::from_millis(500);
 
-fn run_threads<E: Engine + Unpin + Send + Sync>(
+/// What is needed to serve, and is given back where that could not begin.
+struct Start<S> {
+    inlets: Vec<Inlet>,
+    front: Front<S>,
+}
+
+/// Serves on all threads. Where one of them could not make its runtime none has served, and the
+/// error has with it what another engine may begin with.
+fn run_threads<E: Engine + Unpin + Send + Sync, S: Future<Output = ()> + 'static>(
     engine: E,
     host: &Arc<Host>,
-    inlets: Vec<Inlet>,
-    front: Front<impl Future<Output = ()> + 'static>,
-) -> Result<(), RunError> {
-    front.listener.set_nonblocking(true)?;
-    let listen = front.listener.local_addr()?;
-    let stage = Arc::clone(&front.stage);
-    // Each other thread says once that it serves; closed once each has dropped its end.
-    let (alive, mut others_alive) = mpsc::channel::<()>(host.config.threads);
-    let mut others = Vec::new();
-    let mut inlets = inlets.into_iter();
-    let own = inlets.next().expect("a configuration has at least one thread");
-    for inlet in inlets {
-        let name = format!("backscroll-{}", inlet.index);
+    start: Start<S>,
+) -> Result<Result<(), RunError>, (io::Error, Start<S>)> {
+    let listen = match listening(&start.front.listener) {
+        Ok(listen) => listen,
+        Err(error) => return Ok(Err(error.into())),
+    };
+    let stage = Arc::clone(&start.front.stage);
+    // Each other thread says once whether it can serve; closed once each has dropped its end.
+    let (alive, mut others_alive) = mpsc::channel::<bool>(host.config.threads);
+    let (mut others, mut doors) = (Vec::new(), Vec::new());
+    for index in 1..start.inlets.len() {
+        let (door, inlet) = oneshot::channel();
+        let name = format!("backscroll-{index}");
         let (host, own_stage, alive) = (Arc::clone(host), Arc::clone(&stage), alive.clone());
         let thread = std::thread::Builder::new().name(name).spawn(move || {
             let ended = run_thread(engine, async {
                 // There is room for one of each.
-                let _ = alive.try_send(());
+                let _ = alive.try_send(true);
+                // Where another thread cannot serve, nobody does.
+                let Ok(inlet) = inlet.await else { return Ended::Clean };
                 serve(engine, host, inlet).await
             });
-            if ended.is_err() {
+            match ended {
+                Ok(()) => {}
+                Err(RunError::Start(_)) => {
+                    let _ = alive.try_send(false);
+                }
                 // Its sockets would go unanswered: the others stop too, and say why.
-                own_stage.send_replace(Stage::Cutting);
+                Err(_) => {
+                    own_stage.send_replace(Stage::Cutting);
+                }
             }
             ended
         });
         match thread {
             Ok(thread) => others.push(thread),
-            Err(error) => {
-                stage.send_replace(Stage::Cutting);
-                return Err(error.into());
-            }
+            Err(error) => return Ok(Err(error.into())),
         }
+        doors.push(door);
     }
     drop(alive);
     let config = &host.config;
+    let mut waiting = Some((start, doors));
     let first = run_thread(engine, async {
-        let mut serving = 0;
-        // One that cannot start makes the others end, so that none is waited for in vain.
-        while serving < others.len() && others_alive.recv().await.is_some() {
-            serving += 1;
+        for _ in 0..others.len() {
+            if others_alive.recv().await != Some(true) {
+                return Ended::Clean;
+            }
+        }
+        let (Start { inlets, front }, doors) = waiting.take().expect("taken here alone");
+        let mut inlets = inlets.into_iter();
+        let own = inlets.next().expect("a configuration has at least one thread");
+        for (door, inlet) in doors.into_iter().zip(inlets) {
+            // A thread that is gone has panicked, and says so at the end.
+            let _ = door.send(inlet);
         }
         let announce = || {
-            if serving == others.len() {
-                tracing::info!(
-                    %listen, hostname = config.hostname, log_dir = %config.log_dir.display(),
-                    io_engine = E::NAME, threads = config.threads, version = VERSION, "serving"
-                );
-                service_manager::ready(&format!("serving on {listen}"));
-            }
+            tracing::info!(
+                %listen, hostname = config.hostname, log_dir = %config.log_dir.display(),
+                io_engine = E::NAME, threads = config.threads, version = VERSION, "serving"
+            );
+            service_manager::ready(&format!("serving on {listen}"));
         };
         let mut front = pin!(front.run(config, host.instance, announce));
         let ended = tokio::select! {
@@ -209,17 +263,25 @@ fn run_threads<E: Engine + Unpin + Send + Sync>(
             _ = others_alive.recv() => ended,
         }
     });
-    // Where this thread could not even start, the others must not wait for it.
-    if first.is_err() {
+    let start = waiting.map(|(start, _)| start);
+    if start.is_none() && first.is_err() {
         stage.send_replace(Stage::Cutting);
     }
-    let mut outcome = first;
-    for thread in others {
-        let ended = thread.join().unwrap_or(Err(RunError::Panicked));
-        outcome = outcome.and(ended);
+    let ends = std::iter::once(first)
+        .chain(others.into_iter().map(|thread| thread.join().unwrap_or(Err(RunError::Panicked))));
+    let ended = ends.fold(Ok(()), |outcome: Result<(), RunError>, ended| outcome.and(ended));
+    match (start, ended) {
+        (Some(start), Err(RunError::Start(error))) => Err((error, start)),
+        (_, ended) => {
+            tracing::info!("stopped");
+            Ok(ended)
+        }
     }
-    tracing::info!("stopped");
-    outcome
+}
+
+fn listening(listener: &TcpListener) -> io::Result<SocketAddr> {
+    listener.set_nonblocking(true)?;
+    listener.local_addr()
 }
 
 fn run_thread<E: Engine>(engine: E, work: impl Future<Output = Ended>) -> Result<(), RunError> {

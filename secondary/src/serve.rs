@@ -28,8 +28,8 @@ use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
 use std::rc::{Rc, Weak};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::task::{self, Poll};
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
@@ -63,7 +63,7 @@ pub(crate) struct Host {
     pub(crate) stage: watch::Receiver<Stage>,
     pub(crate) crew: Arc<Crew>,
     /// Why threads read instead of io_uring, where the engine was not chosen by name.
-    pub(crate) io_fallback: Option<String>,
+    pub(crate) io_fallback: OnceLock<String>,
     /// What is wrong, but keeps nobody from being served.
     pub(crate) warnings: Vec<&'static str>,
     pub(crate) looks: Looks,

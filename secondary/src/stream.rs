@@ -252,6 +252,12 @@ impl<E: Engine> LogStream<E> {
                 Step::Working => self.take_turns().await,
                 Step::NeedBlock => {
                     self.take_turns().await;
+                    if let Some(hole) = self.readahead.skip_hole() {
+                        // It may be one because the file was emptied meanwhile.
+                        self.look.has_read_more();
+                        self.search.feed_hole(hole);
+                        continue;
+                    }
                     if let Err(failure) = self.find_a_large_place().await {
                         return self.fail(&failure);
                     }

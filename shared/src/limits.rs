@@ -6,6 +6,9 @@ use std::time::Duration;
 /// memory for one request must not depend on what somebody logged.
 pub const LINE_BYTES: usize = 1 << 20;
 
+/// NUL bytes at the beginning of a line from which on they are no part of it.
+pub const NUL_RUN_BYTES: usize = 4 << 10;
+
 /// Bytes of one record, where matches that share lines chain many of them together.
 pub const RECORD_BYTES: usize = 1 << 20;
 

@@ -31,6 +31,7 @@ pub fn overall(hosts: BTreeMap<String, Verdict>, asked: usize, on_error: OnError
     let sum = |of: fn(&Verdict) -> u64| hosts.values().map(of).fold(0, u64::saturating_add);
     let lines = sum(|host| host.lines);
     let (truncated_lines, bytes_scanned) = (sum(|host| host.truncated_lines), sum(|host| host.bytes_scanned));
+    let skipped_bytes = sum(|host| host.skipped_bytes);
     let any_complete = hosts.values().any(|host| host.status == Status::Complete);
     let error = failure(&hosts, asked);
     let status = match &error {
@@ -39,7 +40,7 @@ pub fn overall(hosts: BTreeMap<String, Verdict>, asked: usize, on_error: OnError
         Some(_) => Status::Partial,
     };
     let disorder_ms = hosts.values().map(|host| host.disorder_ms).max().unwrap_or(0);
-    Verdict { status, lines, bytes_scanned, truncated_lines, disorder_ms, error, hosts }
+    Verdict { status, lines, bytes_scanned, truncated_lines, skipped_bytes, disorder_ms, error, hosts }
 }
 
 /// What is answered instead where nothing has been delivered yet: where no host has the

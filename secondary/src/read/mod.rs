@@ -8,6 +8,7 @@
 //! - [`failure`]: why the bytes of a file did not come.
 //! - [`block`]: pooled, page-aligned blocks, and the bound on them.
 //! - [`head`]: whether a file is compressed.
+//! - `holes`: what nobody has to read.
 //! - [`open_file`]: a file, and the read flags that its file system knows.
 //! - [`readahead`]: reads kept under way ahead of the scan.
 //! - [`second_look`]: whether what was read is still there.
@@ -18,6 +19,7 @@ pub mod block;
 pub mod crew;
 pub mod failure;
 pub mod head;
+mod holes;
 pub mod open_file;
 pub mod probe;
 pub mod readahead;

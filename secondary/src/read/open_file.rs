@@ -3,6 +3,7 @@
 //! is refused is asked for once, and not with each read.
 
 use super::CacheUse;
+use super::holes::Holes;
 use backscroll_shared::scan::Span;
 use rustix::fs::{Advice, fadvise};
 use rustix::io::{Errno, ReadWriteFlags, pread, preadv2};
@@ -25,6 +26,7 @@ pub struct OpenFile {
     can_dontcache: AtomicBool,
     /// Whether the kernel was told to read nothing that is not asked for.
     is_advised: AtomicBool,
+    holes: Holes,
 }
 
 impl OpenFile {
@@ -35,6 +37,7 @@ impl OpenFile {
             can_nowait: AtomicBool::new(true),
             can_dontcache: AtomicBool::new(true),
             is_advised: AtomicBool::new(false),
+            holes: Holes::default(),
         }
     }
 
@@ -120,6 +123,11 @@ impl OpenFile {
             self.refuses_dontcache();
         }
         Ok(pread(&self.fd, memory, offset)?)
+    }
+
+    /// Where the hole begins that ends at `end`, if there is one, as far as can be told at once.
+    pub fn hole_before(&self, end: u64) -> Option<u64> {
+        self.holes.before(&self.fd, end)
     }
 
     /// Lets the pages of a span leave the page cache. The kernel may keep them: it is advice.

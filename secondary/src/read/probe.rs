@@ -42,13 +42,21 @@ pub enum Refusal {
     Other(i32),
 }
 
-/// Makes a ring with the real flags, enters it once, and drops it.
+/// Makes a ring with the real flags, enters it once, and drops it. That each thread gets one shows
+/// only when they are made.
 pub fn probe() -> Result<(), Refusal> {
     ring_builder()
         .build(RING_ENTRIES)
         .and_then(|ring| ring.submit())
         .map(|_| ())
-        .map_err(|error| refusal(&error, switch()))
+        .map_err(|error| Refusal::of(&error))
+}
+
+impl Refusal {
+    /// Why a ring could not be made.
+    pub fn of(error: &io::Error) -> Refusal {
+        refusal(error, switch())
+    }
 }
 
 fn refusal(error: &io::Error, switch: Option<u8>) -> Refusal {

@@ -11,7 +11,7 @@ use super::admission::{Admission, DEEP_FROM, Pass};
 use super::block::{Block, Pool};
 use super::crew::{Examined, Help, Lent, RUN_BLOCKS};
 use super::{CacheUse, ReadAt, ReadFailure, ReadResult};
-use backscroll_shared::scan::{Hits, ReadPlan, Span};
+use backscroll_shared::scan::{Hits, ReadPlan, Span, is_all_nul};
 use slot::{Slot, State};
 use std::collections::VecDeque;
 use std::future::{Future as _, poll_fn};
@@ -75,6 +75,8 @@ struct LastBlock {
     is_torn: bool,
     /// It had to be waited for.
     was_cold: bool,
+    /// It was all NUL, as in a hole.
+    was_nul: bool,
 }
 
 impl<F: ReadAt> Readahead<F> {
@@ -134,9 +136,29 @@ impl<F: ReadAt> Readahead<F> {
         self.lend();
         self.top_up(self.plan.depth());
         let next = self.finish_front().await?;
+        self.last.was_nul = is_all_nul(next.1.as_ref());
         // Reads are issued before the block in hand is scanned.
         self.top_up(self.plan.depth() - 1);
         Ok(Some(next))
+    }
+
+    /// Passes over the hole that ends where the last block began, if there is one and that block
+    /// was all NUL itself: nobody else is asked for holes.
+    pub fn skip_hole(&mut self) -> Option<Span> {
+        if !std::mem::take(&mut self.last.was_nul) {
+            return None;
+        }
+        let planned = self.queue.front().map(|slot| slot.span);
+        let end = planned.map_or(self.plan.next_end(), Span::end);
+        let offset = self.file.open_file()?.hole_before(end)?;
+        let len = usize::try_from(end - offset).ok()?;
+        // What is on its way comes from the hole, or is planned again.
+        if let Some(span) = planned {
+            self.plan.rewind_to(span);
+            self.queue.clear();
+        }
+        self.plan.skip_to(offset);
+        Some(Span { offset, len })
     }
 
     /// Reads a block again that the scan gave back. Follows [`Readahead::park`].

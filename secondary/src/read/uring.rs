@@ -16,7 +16,7 @@
 //!   of tokio-uring 0.5 frees the stored data of every pending operation *before* it cancels
 //!   and waits for it.)
 
-use super::block::Block;
+use super::block::{BLOCKS, Block};
 use super::open_file::{OpenFile, is_refused_flag};
 use super::{CacheUse, Ended, Engine, InodeState, Pause, ReadAt, ReadResult};
 use backscroll_shared::scan::Span;
@@ -152,6 +152,9 @@ impl ReadAt for UringFile {
             tracing::warn!(%error, "a file stays non-blocking");
         }
         let file = Arc::clone(&self.file);
+        if !file.can_nowait() {
+            allow_workers();
+        }
         let flag = file.cache_flag(cache);
         UringRead { read: submit(&file, block, span, done, flag), file, span, done, flag }
     }
@@ -170,6 +173,32 @@ impl ReadAt for UringFile {
 
     fn shared(&self) -> Option<Arc<OpenFile>> {
         (self.is_read_on_the_spot && self.file.can_nowait()).then(|| Arc::clone(&self.file))
+    }
+}
+
+/// Lets the kernel have a worker for each block of a thread.
+///
+/// Where a file system refuses `RWF_NOWAIT`, as overlayfs and tmpfs do, a ring's read is done by a
+/// worker thread of the kernel, whether the page cache has it or not. Unless told otherwise there
+/// are 4 of them for each core, for which reads queue up: what is cached would wait for what is
+/// not. Workers are made when they are needed, and end after some seconds without work.
+///
+/// The limit is one of the thread's, whatever ring of it sets it, and the runtime lends its own to
+/// nobody.
+#[cold]
+fn allow_workers() {
+    thread_local! {
+        static ARE_ALLOWED: Cell<bool> = const { Cell::new(false) };
+    }
+    if ARE_ALLOWED.replace(true) {
+        return;
+    }
+    // The second number is for what may take for ever, such as sockets: it stays as it is.
+    let mut most = [u32::try_from(BLOCKS).expect("there are few"), 0];
+    let allowed =
+        io_uring::IoUring::new(1).and_then(|ring| ring.submitter().register_iowq_max_workers(&mut most));
+    if let Err(error) = allowed {
+        tracing::warn!(%error, "reads of files on overlayfs and the like may have to wait for each other");
     }
 }
 

@@ -98,6 +98,7 @@ impl<E: Engine> LogStream<E> {
             lines: summary.lines,
             bytes_scanned: summary.bytes_scanned,
             truncated_lines: summary.truncated_lines,
+            skipped_bytes: summary.skipped_bytes,
             ..Verdict::new(status)
         }
     }

@@ -19,6 +19,7 @@ mod healthcheck;
 mod idle;
 mod instance;
 mod listings;
+mod nul_runs;
 mod own_log;
 mod page_cache;
 mod parameters;

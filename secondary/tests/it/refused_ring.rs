@@ -6,14 +6,25 @@ use std::process::{Command, Stdio};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_backscroll-secondary");
 
 fn refused_with(errno: &str, io: &str) -> Command {
+    refused_from(1, errno, io)
+}
+
+/// All rings but the first ones are refused.
+fn refused_from(first: usize, errno: &str, io: &str) -> Command {
     let mut command = Command::new("strace");
-    command.args(["-f", "-o", "/dev/null", "-e", &format!("inject=io_uring_setup:error={errno}")]);
-    command.args([PROGRAM, "--io", io, "--listen", "127.0.0.1:0", "--log-dir", "/", "--threads", "1"]);
+    command.args([
+        "-f",
+        "-o",
+        "/dev/null",
+        "-e",
+        &format!("inject=io_uring_setup:error={errno}:when={first}+"),
+    ]);
+    command.args([PROGRAM, "--io", io, "--listen", "127.0.0.1:0", "--log-dir", "/", "--threads", "3"]);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     command
 }
 
-fn strace_works() -> bool {
+pub(crate) fn strace_works() -> bool {
     let works = Command::new("strace").args(["-o", "/dev/null", "true"]).status().is_ok_and(|s| s.success());
     if !works {
         eprintln!("skipped: there is no strace here, or it may not trace");
@@ -71,9 +82,35 @@ fn io_auto_falls_back_to_threads_and_says_so() {
     assert!(told[1].contains("io_engine=\"threads\""), "{told:?}");
 }
 
+#[test]
+fn a_ring_that_is_refused_after_others_were_made_is_no_other_matter() {
+    if !strace_works() {
+        return;
+    }
+    // strace counts the calls of each thread: the first thread makes the probe's ring and its own,
+    // the others one each.
+    for (first, errno, words) in [(2, "ENOMEM", "memlock limit"), (2, "EPERM", "seccomp profile refuses")] {
+        let output = refused_from(first, errno, "uring").output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{errno}: {stderr}");
+        assert!(stderr.contains(words) && stderr.contains("--io threads"), "{errno}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        let mut child = refused_from(first, errno, "auto").spawn().unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let told: Vec<String> = lines.map(Result::unwrap).take(2).collect();
+        let address = crate::process::address(&told[1], "listen=");
+        let ready = crate::support::ask(address, "/readyz");
+        stop_traced(&mut child);
+        assert!(told[0].contains("WARN") && told[0].contains(words), "{told:?}");
+        assert!(told[1].contains("io_engine=\"threads\""), "{told:?}");
+        let ready: serde_json::Value = serde_json::from_slice(&ready.body).unwrap();
+        assert!(ready["io_fallback"].as_str().unwrap().contains(words), "{ready}");
+    }
+}
+
 /// Ends the program that strace traces, and with it strace.
 #[expect(clippy::disallowed_methods, reason = "a test's own thread may block")]
-fn stop_traced(strace: &mut std::process::Child) {
+pub(crate) fn stop_traced(strace: &mut std::process::Child) {
     let pid = strace.id();
     let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
     for child in children.split_whitespace() {

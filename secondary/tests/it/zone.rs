@@ -1,6 +1,7 @@
 //! A host whose zone is not known.
 
-use crate::process::Process;
+use crate::process::{Process, address};
+use crate::refused_ring::{stop_traced, strace_works};
 use crate::support::{ask, raw, write};
 
 /// What `/readyz` warns of, the start-up log, and the time of a line without a zone.
@@ -47,4 +48,45 @@ fn a_zone_that_is_known_is_no_warning() {
         let utc: jiff::Timestamp = found.parse().unwrap();
         assert!(utc.to_string().contains(time), "{tz}: {found}");
     }
+}
+
+#[test]
+fn the_zones_files_are_read_before_anybody_is_served() {
+    if !strace_works() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    write(&dir.path().join("app.log"), b"2026-11-05 10:11:12 x\n2026-11-05 10:11:12 Asia/Kolkata x\n");
+    let trace = dir.path().join(".trace");
+    let mut traced = std::process::Command::new("strace")
+        .args(["-f", "-e", "trace=%file", "-o"])
+        .arg(&trace)
+        .arg(env!("CARGO_BIN_EXE_backscroll-secondary"))
+        .args(["--listen", "127.0.0.1:0", "--log-dir"])
+        .arg(dir.path())
+        .env("TZ", "Europe/Berlin")
+        .stdin(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = std::io::BufReader::new(traced.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains(" serving ") {
+        line.clear();
+        assert!(std::io::BufRead::read_line(&mut said, &mut line).unwrap() > 0, "it has not started");
+    }
+    #[expect(clippy::disallowed_methods, reason = "a test's own thread may block")]
+    let looks = || {
+        let calls = std::fs::read_to_string(&trace).unwrap();
+        let of_zones = |call: &&str| ["zoneinfo", "localtime", "TZif"].iter().any(|word| call.contains(word));
+        (calls.lines().filter(of_zones).count(), calls.contains("app.log"))
+    };
+    let before = looks();
+    let request = "GET /logs?filename=app.log HTTP/1.1\r\nhost: x\r\nconnection: close\r\naccept: application/x-ndjson\r\n\r\n";
+    let answer = raw(address(&line, "listen="), request.as_bytes());
+    stop_traced(&mut traced);
+    assert!(answer.text().contains("\"time\""), "{answer:?}");
+    let after = looks();
+    assert!(before.0 > 0 && !before.1 && after.1, "{before:?} {after:?}");
+    assert_eq!(before.0, after.0, "calls about zones");
 }

@@ -1,9 +1,10 @@
 //! A search whose records are lines: a block into lines, newest first; a line cut by a
 //! block's edge; the line limit.
 
+use super::cut_line::CutLine;
 use super::examine::{EXAMINED_KEYWORDS, Examiner, Hits, region_start};
-use super::matcher::{Found, LineMatcher};
-use super::open_line::OpenLine;
+use super::matcher::LineMatcher;
+use super::nuls;
 use super::plan::Span;
 use super::search::{Limits, Record, Step};
 use memchr::{memchr, memrchr, memrchr_iter};
@@ -19,20 +20,23 @@ const PIECE: usize = if cfg!(test) { 9 } else { 8 << 10 };
 pub(super) struct LineSearch<B> {
     matcher: Arc<LineMatcher>,
     limit: usize,
+    nul_run: usize,
+    /// Bytes of runs of NUL that were passed over.
+    skipped: u64,
     /// The block, unless it was given back.
     block: Option<B>,
     span: Span,
     phase: Phase,
     /// The line that the newer edge of the block cuts.
-    open: OpenLine,
+    cut: CutLine,
     /// Where it begins, once that is known.
     open_offset: u64,
-    found: Found,
     /// Matching lines of the region not delivered yet, oldest first.
     hits: Vec<(u32, u32)>,
     /// Whether somebody else has looked through the block already.
     is_examined: bool,
-    scratch: Vec<u8>,
+    /// Whether a line of the region begins with a run of NUL bytes.
+    has_runs: bool,
     at_end: bool,
 }
 
@@ -47,6 +51,8 @@ enum Phase {
     Region { start: usize, end: Option<usize> },
     /// The line cut by the block's older edge ends at `end`.
     Rest { end: usize },
+    /// The start of the file lies in a hole: the open line is complete.
+    Start,
     /// The start of the file has been reached.
     Finished,
 }
@@ -56,15 +62,16 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         LineSearch {
             matcher: Arc::new(matcher),
             limit: limits.line,
+            nul_run: limits.nul_run,
+            skipped: 0,
             block: None,
             span: Span { offset: u64::MAX, len: 0 },
             phase: Phase::Hungry,
-            open: OpenLine::default(),
+            cut: CutLine::new(limits),
             open_offset: 0,
-            found: Found::default(),
             hits: Vec::new(),
             is_examined: false,
-            scratch: Vec::new(),
+            has_runs: false,
             at_end: true,
         }
     }
@@ -86,6 +93,22 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         self.block = Some(block);
     }
 
+    pub(super) fn feed_hole(&mut self, span: Span) {
+        assert_eq!(self.phase, Phase::Hungry, "a hole takes the place of the next block");
+        if std::mem::take(&mut self.at_end) {
+            self.cut.set_unended();
+        }
+        self.cut.grow_by_hole(span.len as u64);
+        self.span = span;
+        if span.offset == 0 {
+            self.phase = Phase::Start;
+        }
+    }
+
+    pub(super) fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
     /// What was found in the block goes with it: by the time it is fed again its bytes may
     /// be others.
     pub(super) fn release(&mut self) {
@@ -100,7 +123,7 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
     }
 
     pub(super) fn held(&self) -> usize {
-        self.open.head().len()
+        self.cut.held()
     }
 
     pub(super) fn step(&mut self) -> Step<'_> {
@@ -113,16 +136,18 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
                 }
                 Phase::Seam => {
                     if self.cross_seam() {
-                        let line = (self.open.head(), self.open.len());
+                        let line = self.cut.line();
                         return Step::Record(record(self.open_offset, line, self.older(), self.limit));
                     }
                 }
                 Phase::Region { start, end } => {
-                    self.open.clear();
+                    self.cut.clear();
                     if let Some((line, end)) = self.next_in_region(start, end) {
                         let offset = self.span.offset + line as u64;
                         let block = self.block.as_ref().expect("checked above").as_ref();
-                        let (bytes, older) = (&block[line..end], &block[..line]);
+                        let run =
+                            if self.has_runs { nuls::at_start(&block[line..end], self.nul_run) } else { 0 };
+                        let (bytes, older) = (&block[line + run..end], &block[..line]);
                         return Step::Record(record(offset, (bytes, bytes.len() as u64), older, self.limit));
                     }
                     if matches!(self.phase, Phase::Region { .. }) {
@@ -130,11 +155,17 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
                     }
                 }
                 Phase::Rest { end } => {
-                    self.open.clear();
-                    self.found = Found::default();
-                    self.grow_open_line(0, end);
+                    self.cut.restart();
+                    self.grow_cut_line(0, end);
                     self.block = None;
                     self.phase = Phase::Hungry;
+                }
+                Phase::Start => {
+                    self.phase = Phase::Finished;
+                    self.open_offset = 0;
+                    if self.complete_cut_line() {
+                        return Step::Record(record(0, self.cut.line(), &[], self.limit));
+                    }
                 }
             }
         }
@@ -145,10 +176,10 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         let (Phase::Region { start, end: Some(mut end) }, Some(block)) = (self.phase, &self.block) else {
             return 0;
         };
-        if !self.matcher.matches_all() {
+        if !self.matcher.matches_all() || self.has_runs {
             return 0;
         }
-        self.open.clear();
+        self.cut.clear();
         let block = block.as_ref();
         let mut left = Some(end);
         let mut taken = 0;
@@ -175,23 +206,34 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
     fn cross_seam(&mut self) -> bool {
         let block = self.block.as_ref().expect("checked by step").as_ref();
         let mut end = block.len();
-        if std::mem::take(&mut self.at_end) && block.last() == Some(&b'\n') {
-            // The feed ends the last line; no empty line follows it.
-            end -= 1;
+        if std::mem::take(&mut self.at_end) {
+            // A feed ends the last line; no empty line follows it.
+            if block.last() == Some(&b'\n') {
+                end -= 1;
+            } else {
+                self.cut.set_unended();
+            }
         }
         if let Some(feed) = memrchr(b'\n', &block[..end]) {
-            self.grow_open_line(feed + 1, end);
+            self.grow_cut_line(feed + 1, end);
             self.open_offset = self.span.offset + feed as u64 + 1;
             self.enter_region(feed);
-            self.matcher.is_match(self.found)
+            self.complete_cut_line()
         } else {
-            self.grow_open_line(0, end);
+            self.grow_cut_line(0, end);
             self.open_offset = 0;
             self.block = None;
             let is_first = self.span.offset == 0;
             self.phase = if is_first { Phase::Finished } else { Phase::Hungry };
-            is_first && self.matcher.is_match(self.found)
+            is_first && self.complete_cut_line()
         }
+    }
+
+    /// The cut line's beginning is known. Says whether it is a record.
+    fn complete_cut_line(&mut self) -> bool {
+        let (is_record, skipped) = self.cut.complete(&self.matcher);
+        self.skipped += skipped;
+        is_record
     }
 
     /// The lines whose content ends at `end` or before are next.
@@ -200,7 +242,12 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         let left = if self.is_examined { None } else { Some(end) };
         self.phase = match region_start(self.span.offset, block, end) {
             None => Phase::Rest { end },
-            Some(start) => Phase::Region { start, end: left },
+            Some(start) => {
+                let runs = nuls::in_lines(&block[start..end], self.nul_run);
+                self.has_runs = runs > 0;
+                self.skipped += runs;
+                Phase::Region { start, end: left }
+            }
         };
     }
 
@@ -239,11 +286,9 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         before.ok().and_then(|before| block.get(..before)).unwrap_or(&[])
     }
 
-    fn grow_open_line(&mut self, from: usize, to: usize) {
+    fn grow_cut_line(&mut self, from: usize, to: usize) {
         let block = self.block.as_ref().expect("in a block").as_ref();
-        let piece = &block[from..to];
-        self.matcher.accumulate(&mut self.found, piece, self.open.head(), &mut self.scratch);
-        self.open.prepend(piece, self.limit.max(self.matcher.overlap()));
+        self.cut.grow(&self.matcher, &block[from..to]);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Does a line match: no keyword, one, or several that must all be there.
 
 use super::examine::narrow;
+use super::nuls;
 use memchr::memmem::Finder;
 use memchr::{memchr, memrchr};
 
@@ -10,6 +11,8 @@ pub(super) struct LineMatcher {
     /// The longest first: it is searched for through whole blocks, the others only in the
     /// lines that hold it, and the longest is the rarest, more often than not.
     finders: Vec<Finder<'static>>,
+    /// NUL bytes at the beginning of a line from which on they are no part of it.
+    nul_run: usize,
 }
 
 /// A set of keywords found so far, a bit each.
@@ -18,10 +21,10 @@ pub(super) struct Found(u64);
 
 impl LineMatcher {
     /// At most [`crate::limits::KEYWORDS`] keywords, none empty.
-    pub(super) fn new(mut keywords: Vec<Vec<u8>>) -> LineMatcher {
+    pub(super) fn new(mut keywords: Vec<Vec<u8>>, nul_run: usize) -> LineMatcher {
         keywords.sort_by_key(|keyword| std::cmp::Reverse(keyword.len()));
         keywords.dedup();
-        LineMatcher { finders: keywords.iter().map(|k| Finder::new(k).into_owned()).collect() }
+        LineMatcher { finders: keywords.iter().map(|k| Finder::new(k).into_owned()).collect(), nul_run }
     }
 
     pub(super) fn matches_all(&self) -> bool {
@@ -66,7 +69,11 @@ impl LineMatcher {
             let start = memrchr(b'\n', &block[from..hit]).map_or(from, |feed| from + feed + 1);
             let past = hit + first.needle().len();
             let end = memchr(b'\n', &block[past..]).map_or(block.len(), |feed| past + feed);
-            if others.iter().all(|finder| finder.find(&block[start..end]).is_some()) {
+            let text = start + nuls::at_start(&block[start..end], self.nul_run);
+            // It may be that the first is in the run alone.
+            if (hit >= text || first.find(&block[text..end]).is_some())
+                && others.iter().all(|finder| finder.find(&block[text..end]).is_some())
+            {
                 out.push((narrow(start), narrow(end)));
             }
             from = end + 1;

@@ -8,16 +8,19 @@
 //! - [`Search`]: fed those bytes, it yields each [`Record`] or says what it needs;
 //! - [`Summary`]: what the verdict says of the search so far.
 
+mod cut_line;
 mod examine;
 mod keyword;
 mod lines;
 mod matcher;
+mod nuls;
 mod open_line;
 mod plan;
 mod search;
 mod spans;
 
 pub use examine::{Examiner, Hits};
+pub use nuls::is_all_nul;
 pub use plan::{RAMP, ReadPlan, Span, Stage};
 pub use search::{Limits, Record, Search, Step, Summary};
 

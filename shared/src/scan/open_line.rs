@@ -69,4 +69,11 @@ impl OpenLine {
         self.head.prepend(&bytes[..bytes.len().min(keep)]);
         self.head.truncate(keep);
     }
+
+    /// The same with so many NUL bytes, of which `held` are as many as are held at most.
+    pub(super) fn prepend_nuls(&mut self, nuls: u64, held: &[u8], keep: usize) {
+        self.len += nuls;
+        self.head.prepend(held);
+        self.head.truncate(keep);
+    }
 }

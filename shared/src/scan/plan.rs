@@ -117,6 +117,14 @@ impl ReadPlan {
         self.next_end = span.offset;
     }
 
+    /// Plans nothing of the hole that ends where the plan is now and begins at `offset`. It is as
+    /// if the file were shorter.
+    pub fn skip_to(&mut self, offset: u64) {
+        debug_assert!(offset <= self.next_end);
+        self.size -= self.next_end - offset;
+        self.next_end = offset;
+    }
+
     /// Plans again from `span` on, which was planned before and has not been consumed.
     pub fn rewind_to(&mut self, span: Span) {
         debug_assert!(span.end() >= self.next_end);

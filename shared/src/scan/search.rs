@@ -14,18 +14,20 @@ pub struct Limits {
     pub line: usize,
     /// Bytes of a record, each line's feed included.
     pub record: usize,
+    /// NUL bytes at the beginning of a line from which on they are no part of it.
+    pub nul_run: usize,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { line: limits::LINE_BYTES, record: limits::RECORD_BYTES }
+        Limits { line: limits::LINE_BYTES, record: limits::RECORD_BYTES, nul_run: limits::NUL_RUN_BYTES }
     }
 }
 
 /// What a match yields: one line, or several that one match touches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Record<'a> {
-    /// Offset of its first byte in the file.
+    /// Where its first line begins in the file, with a run of NUL bytes that is no part of it.
     pub offset: u64,
     /// Its lines in file order, without the last one's line feed.
     pub bytes: &'a [u8],
@@ -61,6 +63,9 @@ pub struct Summary {
     pub bytes_scanned: u64,
     /// Lines delivered that were cut at the line limit.
     pub truncated_lines: u64,
+    /// Bytes of NUL runs at the beginning of lines, delivered or not, that were passed over; those
+    /// of holes, which were not even read, among them.
+    pub skipped_bytes: u64,
 }
 
 /// A backwards search through one file. `B` is a block of its bytes, owned until it has
@@ -72,6 +77,8 @@ pub struct Search<B> {
     size: u64,
     /// Offset of the oldest byte fed.
     reached: u64,
+    /// Bytes of holes that were not read.
+    holes: u64,
     summary: Summary,
 }
 
@@ -90,10 +97,10 @@ impl<B: AsRef<[u8]>> Search<B> {
             Ok([keyword]) if keyword.contains(&b'\n') => {
                 Mode::Spans(Box::new(SpanSearch::new(&keyword, size, limits)))
             }
-            Ok(one) => Mode::Lines(LineSearch::new(LineMatcher::new(one.into()), limits)),
-            Err(keywords) => Mode::Lines(LineSearch::new(LineMatcher::new(keywords), limits)),
+            Ok(one) => Mode::Lines(LineSearch::new(LineMatcher::new(one.into(), limits.nul_run), limits)),
+            Err(keywords) => Mode::Lines(LineSearch::new(LineMatcher::new(keywords, limits.nul_run), limits)),
         };
-        Search { mode, remaining: n, size, reached: size, summary: Summary::default() }
+        Search { mode, remaining: n, size, reached: size, holes: 0, summary: Summary::default() }
     }
 
     /// Takes the block at `span`: the one before the last, or the released one again.
@@ -105,6 +112,21 @@ impl<B: AsRef<[u8]>> Search<B> {
         match &mut self.mode {
             Mode::Lines(lines) => lines.feed(span, block, None),
             Mode::Spans(spans) => spans.feed(span, block),
+        }
+    }
+
+    /// Takes a hole, where the block before the last one is wanted: bytes that are all NUL, and
+    /// that nobody has to read.
+    ///
+    /// # Panics
+    /// If another block is wanted.
+    pub fn feed_hole(&mut self, span: Span) {
+        assert_eq!(span.end(), self.reached, "blocks are fed in order");
+        self.reached = span.offset;
+        self.holes += span.len as u64;
+        match &mut self.mode {
+            Mode::Lines(lines) => lines.feed_hole(span),
+            Mode::Spans(spans) => spans.feed_hole(span),
         }
     }
 
@@ -193,6 +215,10 @@ impl<B: AsRef<[u8]>> Search<B> {
 
     /// What has been done so far.
     pub fn summary(&self) -> Summary {
-        Summary { bytes_scanned: self.size - self.reached, ..self.summary }
+        let skipped_bytes = match &self.mode {
+            Mode::Lines(lines) => lines.skipped(),
+            Mode::Spans(spans) => spans.skipped(),
+        };
+        Summary { bytes_scanned: self.size - self.reached - self.holes, skipped_bytes, ..self.summary }
     }
 }

@@ -7,85 +7,32 @@
 //! place at which the keyword stands is a match, overlapping ones too, so the outcome does
 //! not depend on the side from which one searches.
 
+mod pieces;
+
 use super::keyword::Keyword;
 use super::open_line::{FrontBuf, OpenLine};
-use super::plan::Span;
 use super::search::{Limits, Record, Step};
 use memchr::{memchr, memrchr};
+pub(super) use pieces::SpanSearch;
 use std::collections::VecDeque;
 
-/// Bytes that are searched at once, between two turns.
-const PIECE: usize = if cfg!(test) { 5 } else { 16 << 10 };
-
-/// The same, after a piece that was full of records. A block of line feeds yields a record a
-/// byte, each of which is copied.
-const DENSE_PIECE: usize = if cfg!(test) { 3 } else { 2 << 10 };
-
-/// Records from which on a piece was full of them.
-const DENSE: usize = if cfg!(test) { 2 } else { 32 };
-
-/// A block, consumed in pieces from its end.
-#[derive(Debug)]
-pub(super) struct SpanSearch<B> {
-    spans: Spans,
-    /// The block, unless it was given back.
-    block: Option<B>,
-    span: Span,
-    /// Bytes of the block that are still to be searched.
-    left: usize,
-    is_dense: bool,
-}
-
-impl<B: AsRef<[u8]>> SpanSearch<B> {
-    pub(super) fn new(keyword: &[u8], size: u64, limits: Limits) -> SpanSearch<B> {
-        let span = Span { offset: size, len: 0 };
-        SpanSearch { spans: Spans::new(keyword, size, limits), block: None, span, left: 0, is_dense: false }
-    }
-
-    pub(super) fn feed(&mut self, span: Span, block: B) {
-        if self.left == 0 {
-            self.left = span.len;
-        } else {
-            assert_eq!(span, self.span, "the block that was given back is fed again");
-        }
-        self.span = span;
-        self.block = Some(block);
-    }
-
-    pub(super) fn release(&mut self) {
-        self.block = None;
-    }
-
-    pub(super) fn held(&self) -> usize {
-        self.spans.open.head().len() + self.spans.group.bytes.len()
-    }
-
-    pub(super) fn step(&mut self) -> Step<'_> {
-        if !self.spans.ready.is_empty() {
-            return self.spans.deliver();
-        }
-        if self.left == 0 {
-            self.block = None;
-            return if self.spans.base == 0 { Step::Done } else { Step::NeedBlock };
-        }
-        let Some(block) = &self.block else { return Step::NeedAgain(self.span) };
-        let from = self.left.saturating_sub(if self.is_dense { DENSE_PIECE } else { PIECE });
-        let piece = &block.as_ref()[from..self.left];
-        self.spans.feed(Span { offset: self.span.offset + from as u64, len: piece.len() }, piece);
-        self.left = from;
-        self.is_dense = self.spans.ready.len() >= DENSE;
-        Step::Working
-    }
-}
-
 /// The search itself, from piece to piece.
+///
+/// Offsets in here are those that the bytes would have if the runs of NUL bytes that were passed
+/// over so far stood at the beginning of the file: what is before a run and what is after it are
+/// neighbours then.
 #[derive(Debug)]
 struct Spans {
     keyword: Keyword,
     limits: Limits,
-    size: u64,
+    /// Bytes of the runs that were passed over.
+    skipped: u64,
     /// Offset of the oldest byte fed.
     base: u64,
+    /// Whether nothing has been fed yet.
+    is_new: bool,
+    /// Whether the file's start has been reached.
+    is_at_start: bool,
     /// The bytes from `base` on that a match beginning before `base` may reach.
     ahead: Vec<u8>,
     /// Where the keyword stands, as far as lines not decided yet may be touched; ascending.
@@ -103,6 +50,8 @@ struct Spans {
 #[derive(Debug)]
 struct Line {
     start: u64,
+    /// Where it begins in the file.
+    offset: u64,
     /// Offset after its line feed.
     end: u64,
     head: Vec<u8>,
@@ -131,8 +80,10 @@ impl Spans {
         Spans {
             keyword: Keyword::new(keyword),
             limits,
-            size,
+            skipped: 0,
             base: size,
+            is_new: true,
+            is_at_start: false,
             ahead: Vec::new(),
             starts: Vec::new(),
             open: OpenLine::default(),
@@ -153,10 +104,10 @@ impl Spans {
 
     /// Searches the piece before the last one. What it yields is copied out, and no more
     /// than the piece, a line and a record hold.
-    fn feed(&mut self, span: Span, block: &[u8]) {
-        let newest = span.end() == self.size;
-        self.find_starts(span.offset, block);
-        self.base = span.offset;
+    fn feed(&mut self, block: &[u8]) {
+        let newest = std::mem::take(&mut self.is_new);
+        self.base -= block.len() as u64;
+        self.find_starts(self.base, block);
         self.decide_waiting();
 
         // The end of the open line's content in this block.
@@ -165,16 +116,22 @@ impl Spans {
             end = self.skip_untouched(block, end);
         }
         while let Some(feed) = memrchr(b'\n', &block[..end]) {
-            self.complete_line(span.offset + feed as u64 + 1, &block[feed + 1..end]);
+            self.complete_line(self.base + feed as u64 + 1, &block[feed + 1..end]);
             end = feed;
         }
         self.open.prepend(&block[..end], self.limits.line);
-        if self.base == 0 {
-            self.complete_line(0, &[]);
-            self.end_group();
-        }
         self.forget();
         self.remember_ahead(block);
+    }
+
+    /// Nothing is left before what was fed last.
+    fn finish(&mut self) {
+        self.is_at_start = true;
+        self.decide_waiting();
+        if !self.is_new {
+            self.complete_line(self.base, &[]);
+        }
+        self.end_group();
     }
 
     /// Finds where the keyword stands with its first byte in this block.
@@ -213,6 +170,7 @@ impl Spans {
     /// The open line turns out to begin at `start`, with `piece`.
     fn complete_line(&mut self, start: u64, piece: &[u8]) {
         let end = self.open_end;
+        let offset = start - self.skipped;
         self.open_end = start;
         if self.waiting.is_empty() && self.is_decidable(start) && !self.is_touched(start, end) {
             self.end_group();
@@ -222,9 +180,9 @@ impl Spans {
             let open = std::mem::take(&mut self.open);
             let truncated = open.len() > self.limits.line as u64;
             if self.waiting.is_empty() && self.is_decidable(start) {
-                self.decide(start, end, open.head(), truncated);
+                self.decide((start, end), offset, open.head(), truncated);
             } else {
-                self.waiting.push_back(Line { start, end, head: open.head().to_vec(), truncated });
+                self.waiting.push_back(Line { start, offset, end, head: open.head().to_vec(), truncated });
                 self.decide_waiting();
             }
             self.open = open;
@@ -233,15 +191,16 @@ impl Spans {
     }
 
     fn decide_waiting(&mut self) {
-        while let Some(line) =
-            self.waiting.pop_front_if(|line| is_decidable(line.start, self.base, self.keyword.len()))
+        while let Some(line) = self
+            .waiting
+            .pop_front_if(|line| self.is_at_start || is_decidable(line.start, self.base, self.keyword.len()))
         {
-            self.decide(line.start, line.end, &line.head, line.truncated);
+            self.decide((line.start, line.end), line.offset, &line.head, line.truncated);
         }
     }
 
     /// Adds a line to the group that it is joined to, or ends that and begins one.
-    fn decide(&mut self, start: u64, end: u64, head: &[u8], truncated: bool) {
+    fn decide(&mut self, (start, end): (u64, u64), offset: u64, head: &[u8], truncated: bool) {
         if !self.is_joined_at(end) {
             self.end_group();
         }
@@ -251,7 +210,7 @@ impl Spans {
             }
             self.group.bytes.prepend(b"\n");
             self.group.bytes.prepend(head);
-            self.group.offset = start;
+            self.group.offset = offset;
             self.group.lines += 1;
             self.group.truncated_lines += u64::from(truncated);
         }
@@ -271,7 +230,7 @@ impl Spans {
     }
 
     fn is_decidable(&self, start: u64) -> bool {
-        is_decidable(start, self.base, self.keyword.len())
+        self.is_at_start || is_decidable(start, self.base, self.keyword.len())
     }
 
     /// Whether a match has a byte in `start..end`.
@@ -302,5 +261,5 @@ impl Spans {
 
 /// Whether no match that begins before `base` can reach a line that begins at `start`.
 fn is_decidable(start: u64, base: u64, keyword_len: usize) -> bool {
-    base == 0 || start + 1 >= base + keyword_len as u64
+    start + 1 >= base + keyword_len as u64
 }

@@ -125,7 +125,9 @@ impl LineTimes {
     /// The time that `line` carries, if it carries one. Looks at its first hundreds of bytes,
     /// and at the ends of a long JSON object.
     pub fn of(&mut self, line: &[u8]) -> Option<LineTime> {
-        let stamp = match find::find(line, &self.epochs)? {
+        // What a writer that does not append leaves in a file that was emptied under it.
+        let nuls = line.iter().take_while(|byte| **byte == 0).count();
+        let stamp = match find::find(&line[nuls..], &self.epochs)? {
             Raw::Epoch(nanos) => return Some(LineTime { nanos, offset_minutes: 0 }),
             Raw::Civil(stamp) => stamp,
         };

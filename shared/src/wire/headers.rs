@@ -11,6 +11,8 @@ pub const LOG_LINES: HeaderName = HeaderName::from_static("log-lines");
 pub const LOG_BYTES_SCANNED: HeaderName = HeaderName::from_static("log-bytes-scanned");
 /// Lines cut at the line limit.
 pub const LOG_TRUNCATED_LINES: HeaderName = HeaderName::from_static("log-truncated-lines");
+/// Bytes of NUL runs that were passed over.
+pub const LOG_SKIPPED_BYTES: HeaderName = HeaderName::from_static("log-skipped-bytes");
 /// Code and detail of a failure.
 pub const LOG_ERROR: HeaderName = HeaderName::from_static("log-error");
 /// The hosts whose records are missing, comma-separated.
@@ -18,7 +20,7 @@ pub const LOG_HOSTS_FAILED: HeaderName = HeaderName::from_static("log-hosts-fail
 
 /// The value of `Trailer`: every field that a verdict may send.
 pub const TRAILER_NAMES: HeaderValue = HeaderValue::from_static(
-    "log-status, log-lines, log-bytes-scanned, log-truncated-lines, log-error, log-hosts-failed",
+    "log-status, log-lines, log-bytes-scanned, log-truncated-lines, log-skipped-bytes, log-error, log-hosts-failed",
 );
 
 /// Private between primary and secondary: the name by which the one who asks knows the host,

@@ -59,6 +59,9 @@ pub struct Verdict {
     pub bytes_scanned: u64,
     /// Lines delivered that were cut at the line limit.
     pub truncated_lines: u64,
+    /// Bytes of runs of NUL at the beginning of lines, and of holes, that were passed over.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skipped_bytes: u64,
     /// The largest step back in time from a line to the next one that was seen in a merge, in
     /// milliseconds.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -84,6 +87,7 @@ impl Verdict {
             lines: 0,
             bytes_scanned: 0,
             truncated_lines: 0,
+            skipped_bytes: 0,
             disorder_ms: 0,
             error: None,
             hosts: BTreeMap::new(),
@@ -107,6 +111,9 @@ impl Verdict {
         map.insert(headers::LOG_LINES, HeaderValue::from(self.lines));
         map.insert(headers::LOG_BYTES_SCANNED, HeaderValue::from(self.bytes_scanned));
         map.insert(headers::LOG_TRUNCATED_LINES, HeaderValue::from(self.truncated_lines));
+        if self.skipped_bytes > 0 {
+            map.insert(headers::LOG_SKIPPED_BYTES, HeaderValue::from(self.skipped_bytes));
+        }
         if let Some(error) = &self.error {
             map.insert(headers::LOG_ERROR, headers::value(&format!("{}: {}", error.code, error.detail)));
         }
@@ -154,6 +161,11 @@ impl Verdict {
             lines: number(headers::LOG_LINES)?,
             bytes_scanned: number(headers::LOG_BYTES_SCANNED)?,
             truncated_lines: number(headers::LOG_TRUNCATED_LINES)?,
+            // It is sent where there are any.
+            skipped_bytes: match map.contains_key(headers::LOG_SKIPPED_BYTES) {
+                true => number(headers::LOG_SKIPPED_BYTES)?,
+                false => 0,
+            },
             disorder_ms: 0,
             error,
             hosts: BTreeMap::new(),
@@ -202,6 +214,7 @@ mod tests {
     fn a_verdict_survives_the_trailers() {
         let mut verdict = Verdict::failed("io_error", "reading \"a\": bad disk".to_owned());
         verdict.lines = 3;
+        verdict.skipped_bytes = 4096;
         assert_eq!(Verdict::from_trailers(&verdict.to_trailers()), Some(verdict.clone()));
         verdict.error = None;
         verdict.status = Status::Complete;
@@ -220,6 +233,7 @@ mod tests {
     fn a_verdict_that_contradicts_itself_is_none() {
         let complete = Verdict::new(Status::Complete).to_trailers();
         let failed = Verdict::failed("io_error", "bad disk".to_owned()).to_trailers();
+        let skipped = Verdict { skipped_bytes: 4096, ..Verdict::new(Status::Complete) }.to_trailers();
         assert!(Verdict::from_trailers(&complete).is_some() && Verdict::from_trailers(&failed).is_some());
         for (map, name, value) in [
             (&complete, headers::LOG_STATUS, "complete"),
@@ -228,6 +242,7 @@ mod tests {
             (&complete, headers::LOG_LINES, "0"),
             (&complete, headers::LOG_BYTES_SCANNED, "0"),
             (&complete, headers::LOG_TRUNCATED_LINES, "0"),
+            (&skipped, headers::LOG_SKIPPED_BYTES, "4096"),
             (&complete, headers::LOG_ERROR, "io_error: bad disk"),
             (&complete, headers::LOG_ERROR, ""),
             (&failed, headers::LOG_ERROR, "io_error: bad disk"),
@@ -246,6 +261,8 @@ mod tests {
             (headers::LOG_LINES, "1, 1"),
             (headers::LOG_LINES, ""),
             (headers::LOG_LINES, "18446744073709551616"),
+            (headers::LOG_SKIPPED_BYTES, "-1"),
+            (headers::LOG_SKIPPED_BYTES, ""),
         ] {
             let mut map = complete.clone();
             map.insert(&name, HeaderValue::from_static(value));

@@ -1,0 +1,153 @@
+//! From blocks to the pieces that are searched at once, between two turns. Runs of NUL bytes at the
+//! beginning of a line are in no piece.
+
+use super::Spans;
+use crate::scan::nuls;
+use crate::scan::plan::Span;
+use crate::scan::search::{Limits, Step};
+
+/// Bytes that are searched at once, between two turns.
+const PIECE: usize = if cfg!(test) { 5 } else { 16 << 10 };
+
+/// The same, after a piece that was full of records. A block of line feeds yields a record a
+/// byte, each of which is copied.
+const DENSE_PIECE: usize = if cfg!(test) { 3 } else { 2 << 10 };
+
+/// Records from which on a piece was full of them.
+const DENSE: usize = if cfg!(test) { 2 } else { 32 };
+
+/// A block, consumed in pieces from its end.
+#[derive(Debug)]
+pub(in crate::scan) struct SpanSearch<B> {
+    spans: Spans,
+    /// The block, unless it was given back.
+    block: Option<B>,
+    span: Span,
+    /// Bytes of the block that are still to be searched.
+    left: usize,
+    is_dense: bool,
+    nul_run: usize,
+    /// NUL bytes after what is left, of which it is not known yet whether a line begins with them.
+    nuls: u64,
+    /// NUL bytes after what is left that are a part of their line, and still to be searched.
+    inside: u64,
+    is_over: bool,
+}
+
+impl<B: AsRef<[u8]>> SpanSearch<B> {
+    pub(in crate::scan) fn new(keyword: &[u8], size: u64, limits: Limits) -> SpanSearch<B> {
+        SpanSearch {
+            spans: Spans::new(keyword, size, limits),
+            block: None,
+            span: Span { offset: size, len: 0 },
+            left: 0,
+            is_dense: false,
+            nul_run: limits.nul_run,
+            nuls: 0,
+            inside: 0,
+            is_over: false,
+        }
+    }
+
+    pub(in crate::scan) fn feed(&mut self, span: Span, block: B) {
+        if self.left == 0 {
+            self.left = span.len;
+        } else {
+            assert_eq!(span, self.span, "the block that was given back is fed again");
+        }
+        self.span = span;
+        self.block = Some(block);
+    }
+
+    pub(in crate::scan) fn feed_hole(&mut self, span: Span) {
+        assert_eq!(self.left, 0, "a hole takes the place of the next block");
+        self.nuls += span.len as u64;
+        self.span = span;
+    }
+
+    pub(in crate::scan) fn skipped(&self) -> u64 {
+        self.spans.skipped
+    }
+
+    pub(in crate::scan) fn release(&mut self) {
+        self.block = None;
+    }
+
+    pub(in crate::scan) fn held(&self) -> usize {
+        self.spans.open.head().len() + self.spans.group.bytes.len()
+    }
+
+    pub(in crate::scan) fn step(&mut self) -> Step<'_> {
+        if !self.spans.ready.is_empty() {
+            return self.spans.deliver();
+        }
+        if self.inside > 0 {
+            let piece = [0; PIECE];
+            let len = usize::try_from(self.inside).unwrap_or(PIECE).min(PIECE);
+            self.spans.feed(&piece[..len]);
+            self.inside -= len as u64;
+            return Step::Working;
+        }
+        if self.left == 0 {
+            self.block = None;
+            if self.span.offset > 0 {
+                return Step::NeedBlock;
+            }
+            if self.is_over {
+                return Step::Done;
+            }
+            self.decide_nuls(true);
+            if self.inside == 0 {
+                self.spans.finish();
+                self.is_over = true;
+            }
+            return Step::Working;
+        }
+        let Some(block) = &self.block else { return Step::NeedAgain(self.span) };
+        let block = &block.as_ref()[..self.left];
+        let nuls = nuls::trailing(block);
+        if self.nuls > 0 || nuls > 0 {
+            self.nuls += nuls as u64;
+            self.left -= nuls;
+            if self.left > 0 {
+                let is_at_start = block[self.left - 1] == b'\n';
+                self.decide_nuls(is_at_start);
+            }
+            return Step::Working;
+        }
+        let from = piece_start(block, if self.is_dense { DENSE_PIECE } else { PIECE }, self.nul_run);
+        self.spans.feed(&block[from..]);
+        self.left = from;
+        self.is_dense = self.spans.ready.len() >= DENSE;
+        Step::Working
+    }
+
+    /// It is known now whether a line begins with the NUL bytes that have been seen last.
+    fn decide_nuls(&mut self, is_at_start: bool) {
+        let nuls = std::mem::take(&mut self.nuls);
+        if is_at_start && nuls >= self.nul_run as u64 {
+            self.spans.skipped += nuls;
+        } else {
+            self.inside = nuls;
+        }
+    }
+}
+
+/// Where the next piece begins of a block that ends with another byte than NUL: about `len` bytes
+/// before its end, and such that neither a long run of NUL bytes lies in it nor one that may be
+/// the end of a long one.
+fn piece_start(block: &[u8], len: usize, nul_run: usize) -> usize {
+    let from = block.len().saturating_sub(len);
+    let mut at = block.len();
+    while at >= from + nul_run {
+        at -= nul_run;
+        if block[at] == 0 {
+            let end = at + nuls::leading(&block[at..]);
+            at -= nuls::trailing(&block[..at]);
+            if end - at >= nul_run {
+                return end;
+            }
+        }
+    }
+    from + nuls::leading(&block[from..])
+}
