@@ -18,9 +18,11 @@
 pub mod cause;
 mod probe;
 pub mod rounds;
+mod seen;
 
 pub use cause::Cause;
 pub use probe::{Heard, PROBES, Places, Watching};
+pub use seen::{Seen, State};
 
 use crate::upstream::heard::{TEXT_BYTES, line};
 use backscroll_shared::wire::instance::Instance;
@@ -51,59 +53,6 @@ pub const REQUESTS: usize = 1024;
 /// What fails this soon after the failure before it is the same one: many requests see the
 /// same restart at once.
 const BURST: Duration = Duration::from_millis(100);
-
-/// How the last probe, or a request since, found a host.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum State {
-    /// It has not been asked yet.
-    #[default]
-    Unknown,
-    /// It serves.
-    Ready,
-    /// It answers, but does not serve.
-    NotReady,
-    /// It does not answer, or not like a secondary.
-    Unreachable,
-}
-
-impl State {
-    /// The word on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            State::Unknown => "unknown",
-            State::Ready => "ready",
-            State::NotReady => "not_ready",
-            State::Unreachable => "unreachable",
-        }
-    }
-}
-
-/// What the last probes said.
-#[derive(Debug, Clone, Default)]
-pub struct Seen {
-    /// How it was found.
-    pub state: State,
-    /// Its version, as it last said.
-    pub version: Option<String>,
-    /// Its read engine, as it last said.
-    pub io_engine: Option<String>,
-    /// Why it is not ready, or not reached; none where it is ready, or says nothing.
-    pub reason: Option<String>,
-    /// What it warns of, as it last said.
-    pub warnings: Vec<String>,
-    /// Since when nothing has been heard of it: when the first request or probe began that
-    /// failed with none after it that did not.
-    pub failing_since: Option<Timestamp>,
-    /// When the last probe ended.
-    pub last_probe: Option<Timestamp>,
-    /// When the last probe began.
-    probe_began: Option<Instant>,
-    /// When the last probe began that was answered.
-    answered_probe_began: Option<Instant>,
-    failures: u32,
-    first_failure: Option<Instant>,
-    last_failure: Option<Instant>,
-}
 
 /// How one host is. Requests of all threads look at it.
 #[derive(Debug)]
@@ -179,6 +128,13 @@ impl Health {
         }
     }
 
+    /// Whether it has answered somebody since.
+    pub fn has_answered_since(&self, then: Instant) -> bool {
+        let ago_ms = i64::try_from(then.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let then_ms = Timestamp::now().as_millisecond().saturating_sub(ago_ms);
+        self.contact_ms.load(Relaxed) > then_ms
+    }
+
     /// What the last probes said.
     pub fn seen(&self) -> Seen {
         locked(&self.seen).clone()
@@ -200,16 +156,13 @@ impl Health {
     }
 
     fn request_failed(&self, cause: Cause, began: Instant, now: Instant) {
-        {
-            let seen = locked(&self.seen);
-            if seen.answered_probe_began.is_some_and(|probe| began <= probe) {
-                // It has answered since: it is well, whatever became of that one request.
-                return;
-            }
-            if cause.takes_time() && self.suspect.load(Relaxed) {
-                // This one did not wait long enough to say anything new. Probes do.
-                return;
-            }
+        if self.has_answered_since(began) {
+            // It lives, whatever became of that one request.
+            return;
+        }
+        if cause.takes_time() && self.suspect.load(Relaxed) {
+            // This one did not wait long enough to say anything new. Probes do.
+            return;
         }
         let is_down = self.one_more_failure(cause, began, now);
         let is_suspect = cause.takes_time() && !self.suspect.swap(true, Relaxed);
@@ -303,7 +256,6 @@ impl Health {
             let told = |text: &str| Some(line(text, TEXT_BYTES)).filter(|text| !text.trim().is_empty());
             seen.reason = readiness.reason().filter(|_| state != State::Ready).and_then(told);
             seen.warnings = readiness.warnings().filter_map(told).take(WARNINGS).collect();
-            seen.answered_probe_began = Some(began);
             self.forget_failures(&mut seen);
             self.down.store(false, Relaxed);
         }

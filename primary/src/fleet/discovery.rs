@@ -209,12 +209,8 @@ impl Discovery {
         let fleet = Arc::clone(&self.fleet.borrow());
         let before = fleet.hosts().map(|host| (host.name.clone(), host.url.clone())).collect();
         let Merged { urls, clashes, left_out } = merge::merged(members, called, &before);
-        for name in clashes.difference(&self.clashes).filter(|name| !self.is_own_name(name, &urls)) {
-            tracing::warn!(
-                name,
-                "another host has this one's name: its address is added; set --hostname on each"
-            );
-        }
+        let new = clashes.difference(&self.clashes).filter(|name| !self.is_own_name(name, &urls));
+        reports::clashes(&new.collect::<Vec<_>>());
         if left_out > self.left_out {
             tracing::warn!(left_out, "the fleet is full: give each part of it a primary of its own");
         }
@@ -249,23 +245,17 @@ impl Discovery {
     /// secondary's own word, so somebody has to be able to see it.
     fn tell_pairs(&mut self) {
         let fleet = Arc::clone(&self.fleet.borrow());
-        let mut pairs = BTreeSet::new();
+        let (mut pairs, mut new) = (BTreeSet::new(), Vec::new());
         for group in same::grouped(fleet.hosts()) {
             for other in group.others.into_iter().filter(|other| other.url != group.host.url) {
-                let (first, second) = (group.host, other);
-                let pair = (first.url.clone(), second.url.clone());
+                let pair = (group.host.url.clone(), other.url.clone());
                 if !self.pairs.contains(&pair) {
-                    tracing::warn!(
-                        host = first.name,
-                        url = first.url,
-                        other = second.name,
-                        other_url = second.url,
-                        "the same secondary answers at two addresses, by its own word, so its records come once: if these are two machines, check what runs there"
-                    );
+                    new.push((group.host, other));
                 }
                 pairs.insert(pair);
             }
         }
+        reports::pairs(&new);
         self.pairs = pairs;
     }
 

@@ -102,7 +102,7 @@ pub(super) fn changed(old: &Fleet, new: &Fleet) {
             left.push(host);
         }
     }
-    let with_url = |host: &&Arc<Host>| format!("{} ({})", host.name, host.url);
+    let with_url = |host: &&Arc<Host>| with_url(host);
     if !left.is_empty() {
         tracing::info!(count = left.len(), "left the fleet: {}", named(left.iter().map(with_url)));
     }
@@ -113,6 +113,32 @@ pub(super) fn changed(old: &Fleet, new: &Fleet) {
         let names = called.iter().map(|(known, host)| format!("{} is {}", known.name, host.name));
         tracing::info!(count = called.len(), "hosts have other names now: {}", named(names));
     }
+}
+
+/// Warns of hosts that are listed as `NAME@ADDRESS`, since others have their names.
+pub(super) fn clashes(names: &[&String]) {
+    if !names.is_empty() {
+        tracing::warn!(
+            count = names.len(),
+            "other hosts have the names of these, so their addresses are added: {}; set --hostname on each",
+            named(names.iter().map(|name| (*name).clone()))
+        );
+    }
+}
+
+/// Warns of pairs of addresses at which one secondary answers.
+pub(super) fn pairs(pairs: &[(&Arc<Host>, &Arc<Host>)]) {
+    if !pairs.is_empty() {
+        tracing::warn!(
+            count = pairs.len(),
+            "the same secondary answers at two addresses, by its own word, so its records come once: {}; if these are two machines, check what runs there",
+            named(pairs.iter().map(|(host, other)| format!("{} and {}", with_url(host), with_url(other))))
+        );
+    }
+}
+
+fn with_url(host: &Host) -> String {
+    format!("{} ({})", host.name, host.url)
 }
 
 /// The first few, and how many more there are.

@@ -130,3 +130,22 @@ fn an_unknown_name_may_be_one_of_those_that_are_missing() {
         assert!(problem.detail().contains("the fleet is full"), "{}", problem.detail());
     }
 }
+
+#[tokio::test]
+async fn others_go_on_while_many_patterns_are_held_against_many_names() {
+    let names: Vec<String> = (0..HOSTS).map(|n| format!("{}{n:04}", "a".repeat(200))).collect();
+    let fleet = fleet(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let patterns: Vec<String> = (0..PATTERNS).map(|n| format!("*{}?{n}*", "a".repeat(100))).collect();
+    let turns = Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let counted = Arc::clone(&turns);
+    let other = tokio::spawn(async move {
+        loop {
+            counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            #[expect(clippy::disallowed_methods, reason = "a test of turns")]
+            tokio::task::yield_now().await;
+        }
+    });
+    fleet.select(&patterns).await.unwrap();
+    other.abort();
+    assert!(turns.load(std::sync::atomic::Ordering::Relaxed) > 2, "{turns:?}");
+}

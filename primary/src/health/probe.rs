@@ -26,6 +26,10 @@ const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// Where that ends, for an interval that is longer.
 const LAST_WAIT: Duration = Duration::from_secs(32);
 
+/// The first probe of a host comes after this part of the interval: those of a fleet that
+/// starts are spread, and what does not answer is known before the log tells of it.
+const FIRST_PART: u32 = 5;
+
 /// What is read of a secondary's `/readyz`.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Readiness {
@@ -113,10 +117,10 @@ pub struct Watching {
 }
 
 impl Watching {
-    /// Probes `host` until it is dropped. A host that is `nameless` is asked at once: it is
-    /// waited for.
+    /// Probes `host` until it is dropped, soon for the first time. A host that is `nameless` is
+    /// asked at once: it is waited for.
     pub async fn host(self, host: Arc<Host>, nameless: bool) {
-        let mut wait = if nameless { Duration::ZERO } else { self.interval };
+        let mut wait = if nameless { Duration::ZERO } else { self.interval / FIRST_PART };
         let mut retry = Duration::ZERO;
         let (mut called, mut was_down) = (None, false);
         loop {

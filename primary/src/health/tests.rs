@@ -106,15 +106,24 @@ fn those_that_waited_less_do_not_count() {
 }
 
 #[test]
-fn a_request_that_is_lost_says_nothing_of_a_host_that_has_answered_a_probe_since() {
-    let health = Health::default();
-    let began = Instant::now();
-    probed(&health, State::Ready, &ready());
-    for _ in 0..FAILURES {
-        health.hung(began);
+fn a_request_that_is_lost_says_nothing_of_a_host_that_has_answered_since() {
+    for answer in [
+        |health: &Health| health.answered(here()),
+        |health: &Health| {
+            probed(health, State::Ready, &ready());
+        },
+    ] {
+        let health = Health::default();
+        let began = Instant::now().checked_sub(Duration::from_secs(3)).unwrap();
+        answer(&health);
+        assert!(health.has_answered_since(began) && !health.has_answered_since(Instant::now()));
+        let state = health.seen().state;
+        for _ in 0..FAILURES {
+            health.hung(began);
+        }
+        assert_eq!(health.seen().state, state);
+        assert_eq!(health.patience(Duration::from_secs(3)), Duration::from_secs(3));
     }
-    assert_eq!(health.seen().state, State::Ready);
-    assert_eq!(health.patience(Duration::from_secs(3)), Duration::from_secs(3));
 }
 
 #[test]

@@ -128,6 +128,24 @@ fn a_log_that_nobody_reads_holds_up_no_answer_and_no_end() {
 }
 
 #[test]
+fn there_is_a_thread_for_each_core() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_backscroll-primary"))
+        .args(["--listen", "127.0.0.1:0"])
+        .env_clear()
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
+    assert!(lines.next().unwrap().unwrap().contains("serving"));
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", child.id())).unwrap();
+    let names = tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).unwrap());
+    let serving = names.filter(|name| name.starts_with("primary-")).count();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(serving, std::thread::available_parallelism().unwrap().get());
+}
+
+#[test]
 fn a_signal_stops_it() {
     for signal in ["-TERM", "-INT"] {
         let mut child = Command::new(env!("CARGO_BIN_EXE_backscroll-primary"))
