@@ -12,6 +12,12 @@ use std::pin::pin;
 use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// When an answer is to have ended, among its extensions: also where its client does not read,
+/// and nothing asks for more of it.
+#[derive(Debug, Clone, Copy)]
+pub struct EndsBy(pub Instant);
 
 /// Serves a connection until its client closes it, or until the request in flight has been
 /// answered once `stopping` turns true.
@@ -29,6 +35,9 @@ pub async fn serve(stream: TcpStream, app: Router, watch: Arc<Watch>, mut stoppi
         let answered = routes.call(Request::from(request));
         async move {
             let answer = answered.await?;
+            if let Some(EndsBy(deadline)) = answer.extensions().get() {
+                watch.answer_within(deadline.saturating_duration_since(Instant::now()));
+            }
             Ok::<_, std::convert::Infallible>(answer.map(|body| Answer::new(body, version, &method, watch)))
         }
     });

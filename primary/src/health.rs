@@ -20,6 +20,10 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 /// Failures in a row after which a host is down: one may be a restart, two a packet lost twice.
 pub const FAILURES: u32 = 3;
 
+/// How long a request waits for a suspect host to begin its answer. Those that hang cost each
+/// request no more than this; one that has only stalled answers within it once it goes on.
+pub const PATIENCE: Duration = Duration::from_millis(500);
+
 /// Bytes of what a host says of itself that are kept. A version has a dozen.
 const SAID_BYTES: usize = 255;
 
@@ -84,6 +88,8 @@ pub struct Health {
     url: String,
     /// Whether there is a failure that nothing has followed yet.
     failing: AtomicBool,
+    /// Whether somebody has waited for it in vain, and nothing has been heard of it since.
+    suspect: AtomicBool,
     down: AtomicBool,
     /// When it last answered, in milliseconds since 1970; 0 where it never did.
     contact_ms: AtomicI64,
@@ -102,6 +108,7 @@ impl Health {
         Health {
             url: url.to_owned(),
             failing: AtomicBool::new(false),
+            suspect: AtomicBool::new(false),
             down: AtomicBool::new(false),
             contact_ms: AtomicI64::new(0),
             seen: Mutex::default(),
@@ -144,6 +151,30 @@ impl Health {
     /// What the last probes said.
     pub fn seen(&self) -> Seen {
         locked(&self.seen).clone()
+    }
+
+    /// How long a request waits for it to begin its answer, which is `usual` unless somebody
+    /// has waited in vain before.
+    pub fn patience(&self, usual: Duration) -> Duration {
+        if self.suspect.load(Relaxed) { usual.min(PATIENCE) } else { usual }
+    }
+
+    /// Whether it has answered somebody since.
+    pub fn has_answered_since(&self, then: Instant) -> bool {
+        let ago_ms = i64::try_from(then.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let then_ms = Timestamp::now().as_millisecond().saturating_sub(ago_ms);
+        self.contact_ms.load(Relaxed) > then_ms
+    }
+
+    /// A request that began then was not answered in the time that it had.
+    pub fn hung(&self, began: Instant) {
+        if self.has_answered_since(began) {
+            // It lives, whatever became of that one request.
+            return;
+        }
+        self.suspect.store(true, Relaxed);
+        self.suspected.notify_one();
+        self.failed();
     }
 
     /// A request could not connect.
@@ -201,6 +232,7 @@ impl Health {
         seen.failing_since = None;
         seen.last_failure = None;
         self.failing.store(false, Relaxed);
+        self.suspect.store(false, Relaxed);
     }
 
     /// A probe was answered by what is no secondary.

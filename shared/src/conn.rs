@@ -39,6 +39,9 @@ pub struct Watch {
     flushed: AtomicWaker,
     /// Whether an answer is on its way whose end is the connection's end.
     ends_by_closing: AtomicBool,
+    /// Milliseconds after `born` by when the answer is to be with the peer; `NEVER` if that is
+    /// not limited.
+    answer_until: AtomicU64,
 }
 
 /// Nothing is asked for.
@@ -52,6 +55,10 @@ const LEAVING_WHOLE: u8 = 3;
 /// The same of an answer that was broken off.
 const LEAVING_BROKEN: u8 = 4;
 const TAKING: u64 = u64::MAX;
+const NEVER: u64 = u64::MAX;
+
+/// How long what is left of an answer may take to leave once the time for its request is over.
+const LATE_GRACE: Duration = Duration::from_secs(5);
 
 /// Why a connection is to be cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +69,8 @@ pub enum Overdue {
     Idle,
     /// The peer took nothing for too long.
     Stalled,
+    /// The time for the request was over, and the peer had not taken all of the answer.
+    Late,
 }
 
 impl Watch {
@@ -75,6 +84,7 @@ impl Watch {
             flushes: AtomicU64::new(0),
             flushed: AtomicWaker::new(),
             ends_by_closing: AtomicBool::new(false),
+            answer_until: AtomicU64::new(NEVER),
         })
     }
 
@@ -90,7 +100,15 @@ impl Watch {
 
     /// A request's head is whole: what follows is the server's time.
     pub fn request_began(&self) {
+        self.answer_until.store(NEVER, Relaxed);
         self.enter(BUSY);
+    }
+
+    /// The answer that is on its way is to end within this time: what has not left a little
+    /// later is cut.
+    pub fn answer_within(&self, time: Duration) {
+        let time = u64::try_from((time + LATE_GRACE).as_millis()).unwrap_or(NEVER);
+        self.answer_until.store(self.now().saturating_add(time), Relaxed);
     }
 
     /// All that was produced has been written: an answer that was leaving is gone.
@@ -123,6 +141,9 @@ impl Watch {
         let waited = Duration::from_millis(self.now().saturating_sub(self.phase_since.load(Relaxed)));
         match phase {
             HEAD if waited >= limits::HEAD_TIME => Some(Overdue::Head),
+            BUSY | LEAVING_WHOLE | LEAVING_BROKEN if self.answer_until.load(Relaxed) <= self.now() => {
+                Some(Overdue::Late)
+            }
             IDLE if waited >= limits::KEEP_ALIVE_TIME => Some(Overdue::Idle),
             _ => None,
         }

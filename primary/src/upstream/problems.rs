@@ -11,7 +11,7 @@ use std::time::Duration;
 const WHAT_BYTES: usize = 160;
 
 /// Whether it is this machine that could not, whatever the host is like.
-pub(super) fn is_ours(error: &reqwest::Error) -> bool {
+pub(super) fn is_ours(error: &hyper_util::client::legacy::Error) -> bool {
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
         let errno = error.downcast_ref::<std::io::Error>().and_then(rustix::io::Errno::from_io_error);
@@ -62,6 +62,13 @@ pub(super) fn no_secondary(host: &Host, what: &str) -> Problem {
 pub(super) fn no_room(host: &Host) -> Problem {
     let detail = "too many answers of hosts are under way at once: try again in a moment";
     Problem::new(Code::Overloaded, detail).on_host(&host.name)
+}
+
+pub(super) fn not_admitted(hosts: usize) -> Problem {
+    let detail = format!(
+        "too many answers of hosts are under way at once for a question to {hosts} more: try again in a moment, or name fewer hosts with hostname="
+    );
+    Problem::new(Code::Overloaded, detail)
 }
 
 pub(super) fn out_of_descriptors(host: &Host) -> Problem {
