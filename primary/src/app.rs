@@ -2,8 +2,9 @@
 
 use crate::fleet::Fleet;
 use crate::health::rounds::Rounds;
+use crate::long::Long;
 use crate::routes::{files, health, hosts, index, logs};
-use crate::upstream::{Times, Upstream};
+use crate::upstream::{QUICK_AT_ONCE, Times, Upstream};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
@@ -34,17 +35,23 @@ pub struct Shared {
 pub struct Room {
     /// Answers under way, each over a connection.
     pub streams: Arc<Semaphore>,
-    /// Long records of which a part has come.
-    pub large: Arc<Semaphore>,
+    /// How many there may be.
+    pub most_streams: usize,
+    /// What is held of long lines and records.
+    pub long: Long,
+    /// Answers that are read in large pieces.
+    pub quick: Arc<Semaphore>,
 }
-
-/// Long records of which a part is held: at 2 MiB each no more than 128 MiB.
-const LARGE_AT_ONCE: usize = 64;
 
 impl Room {
     /// For so many answers under way.
     pub fn new(streams: usize) -> Room {
-        Room { streams: Arc::new(Semaphore::new(streams)), large: Arc::new(Semaphore::new(LARGE_AT_ONCE)) }
+        Room {
+            streams: Arc::new(Semaphore::new(streams)),
+            most_streams: streams,
+            long: Long::default(),
+            quick: Arc::new(Semaphore::new(QUICK_AT_ONCE)),
+        }
     }
 }
 
@@ -73,9 +80,9 @@ pub struct App {
 
 impl App {
     /// The state of one thread.
-    pub fn new(shared: Arc<Shared>, times: Times) -> Result<Arc<App>, reqwest::Error> {
-        let upstream = Upstream::new(times, shared.room.clone())?;
-        Ok(Arc::new(App { shared, upstream }))
+    pub fn new(shared: Arc<Shared>, times: Times) -> Arc<App> {
+        let upstream = Upstream::new(times, shared.room.clone());
+        Arc::new(App { shared, upstream })
     }
 }
 
@@ -94,7 +101,10 @@ pub fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-async fn guard(request: Request, next: Next) -> Response {
+async fn guard(mut request: Request, next: Next) -> Response {
+    // What is between a primary and its hosts changes nothing for a client that says it.
+    request.headers_mut().remove(headers::RELAY);
+    request.headers_mut().remove(headers::REMAINING);
     if let Err(problem) = check_head(&request) {
         return problem.into_response::<Body>();
     }

@@ -49,6 +49,13 @@ pub struct Args {
     /// Seconds that a request may take, all that the hosts do for it included
     #[arg(long, env = "BACKSCROLL_REQUEST_TIMEOUT", default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub request_timeout: u64,
+    /// Seconds that a host may take to accept a connection and begin its answer
+    #[arg(long, env = "BACKSCROLL_ANSWER_TIMEOUT", default_value_t = 3, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub answer_timeout: u64,
+    /// Seconds that a host may send nothing in the middle of its answer; one that is asked alone
+    /// goes on where it still answers /healthz
+    #[arg(long, env = "BACKSCROLL_SILENCE_TIMEOUT", default_value_t = 5, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub silence_timeout: u64,
     /// A file that lists hosts, as Prometheus' `file_sd` does:
     /// `[{"targets": ["10.0.0.1:8001"], "labels": {"hostname": "web1"}}]`; JSON, or YAML where
     /// its name ends in .yml or .yaml; read again when it changes
@@ -101,7 +108,13 @@ impl TryFrom<Args> for Config {
             listen: args.listen,
             fleet,
             log: args.log,
-            times: Times { request: Duration::from_secs(args.request_timeout), ..Times::default() },
+            times: Times {
+                head: Duration::from_secs(args.answer_timeout),
+                idle: Duration::from_secs(args.silence_timeout),
+                framed_idle: Duration::from_secs(args.silence_timeout),
+                request: Duration::from_secs(args.request_timeout),
+                ..Times::default()
+            },
             connections: CONNECTIONS,
             threads: std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN),
         })

@@ -16,6 +16,12 @@ use std::pin::pin;
 use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// When an answer is to have ended, among its extensions: also where its client does not read,
+/// and nothing asks for more of it.
+#[derive(Debug, Clone, Copy)]
+pub struct EndsBy(pub Instant);
 
 /// Serves a connection until its client closes it, or until the request in flight has been
 /// answered once `stopping` turns true.
@@ -37,6 +43,9 @@ pub async fn serve(stream: TcpStream, app: Router, watch: Arc<Watch>, mut stoppi
                 (None, Some(answered)) => answered.await?,
                 (refused, _) => refused.map_or_else(Response::default, Problem::into_response::<Body>),
             };
+            if let Some(EndsBy(deadline)) = answer.extensions().get() {
+                watch.answer_within(deadline.saturating_duration_since(Instant::now()));
+            }
             if watch.ends_with_its_answer() {
                 answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }

@@ -22,6 +22,7 @@ pub mod connection;
 pub mod fanout;
 pub mod fleet;
 pub mod health;
+pub mod long;
 pub mod relay;
 pub mod retries;
 pub mod routes;

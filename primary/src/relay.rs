@@ -2,12 +2,16 @@
 //! nothing is read from the host that the client has no room for.
 //!
 //! Whole lines only: what follows the last line feed is held back until the rest of its
-//! line is there, so that a host that breaks off never has half a line delivered as one. In
-//! NDJSON each line is to be a record of this host: the end is the primary's to write.
+//! line is there, so that a host that breaks off never has half a line delivered as one. All
+//! answers together hold a bounded part of such lines. One that finds no room passes a line of
+//! more than 64 KiB on as it comes: where the host then breaks off in it, the answer is cut in
+//! it, without a line feed. In NDJSON each line is to be a record of this host: the end is the
+//! primary's to write.
 //!
 //! What fails ends like this whatever `on_error` says: there is no other host whose records
 //! would be worth an answer that is not all of it.
 
+use crate::long::{FREE_BYTES, Hold, Long};
 use crate::upstream::{Broken, Pieces, heard};
 use backscroll_shared::limits;
 use backscroll_shared::wire::problem::{Code, Problem};
@@ -59,9 +63,17 @@ pub struct Relay {
     upstream: Option<Pieces>,
     /// A line whose end has not come yet.
     held: BytesMut,
+    /// The room for it, where it is long.
+    room: Option<Hold>,
+    long: Long,
+    /// Bytes of a line whose beginning has been passed on and whose end has not come; none
+    /// where no line is.
+    open: Option<usize>,
     /// What leaves next; at most the held line and the rest of one piece.
     ready: VecDeque<Bytes>,
     trailers: Option<HeaderMap>,
+    /// Bytes of log lines that the host has read for what came, as far as can be told.
+    scanned: Scanned,
     /// Lines passed on. In NDJSON a record is one line, so for a host that ends without a
     /// verdict it counts records.
     lines: u64,
@@ -85,7 +97,7 @@ enum Last {
 
 impl Relay {
     /// Passes `upstream` on.
-    pub fn new(wish: Wish, upstream: Pieces) -> Relay {
+    pub fn new(wish: Wish, upstream: Pieces, long: Long) -> Relay {
         let beginning = match wish.format {
             Format::Ndjson => ndjson::beginning(&wish.host, &wish.file),
             Format::Text | Format::Frames => Vec::new(),
@@ -96,6 +108,10 @@ impl Relay {
             failure: None,
             upstream: Some(upstream),
             held: BytesMut::new(),
+            room: None,
+            long,
+            open: None,
+            scanned: Scanned::default(),
             ready: VecDeque::new(),
             trailers: None,
             lines: 0,
@@ -159,6 +175,25 @@ impl Relay {
 
     /// Takes a piece. The error says what about it no secondary does.
     fn take(&mut self, mut piece: Bytes) -> Result<(), &'static str> {
+        if let Some(bytes) = self.open {
+            let feed = memchr::memchr(b'\n', &piece);
+            let of_line = piece.split_to(feed.map_or(piece.len(), |feed| feed + 1));
+            if !self.beginning.is_empty() && has_control(&of_line) {
+                return Err("sent a line that is not one of its records");
+            }
+            let bytes = bytes + of_line.len();
+            if bytes > limits::ENCODED_RECORD_BYTES {
+                return Err("sent a line longer than any record");
+            }
+            self.scanned.went_on(of_line.len());
+            self.ready.push_back(of_line);
+            if feed.is_none() {
+                self.open = Some(bytes);
+                return Ok(());
+            }
+            self.open = None;
+            self.lines += 1;
+        }
         if let Some(at) = memchr::memrchr(b'\n', &piece) {
             let rest = piece.split_off(at + 1);
             let sound = self.sound(&piece);
@@ -166,9 +201,8 @@ impl Relay {
             piece.truncate(sound);
             self.lines += memchr::memchr_iter(b'\n', &piece).count() as u64;
             if !piece.is_empty() {
-                if !self.held.is_empty() {
-                    self.ready.push_back(self.held.split().freeze());
-                }
+                self.scanned.came(&self.held, &piece, &self.beginning);
+                self.release();
                 self.ready.push_back(piece);
             }
             if !is_sound {
@@ -176,24 +210,56 @@ impl Relay {
             }
             piece = rest;
         }
-        if self.held.len() + piece.len() > limits::ENCODED_RECORD_BYTES {
+        self.keep(&piece)
+    }
+
+    /// Holds back what has come of a line without its end.
+    fn keep(&mut self, piece: &[u8]) -> Result<(), &'static str> {
+        let bytes = self.held.len() + piece.len();
+        if bytes > limits::ENCODED_RECORD_BYTES {
             return Err("sent a line longer than any record");
         }
         // Copied, so that the tail of a line does not keep the whole piece alive.
-        self.held.extend_from_slice(&piece);
+        self.held.extend_from_slice(piece);
+        let has_room = bytes <= FREE_BYTES
+            || if let Some(room) = &mut self.room {
+                room.try_grow(&self.long, bytes)
+            } else {
+                self.room = self.long.try_hold(bytes);
+                self.room.is_some()
+            };
+        if !has_room {
+            if !self.begins(b"") {
+                return Err("sent a line that is not one of its records");
+            }
+            self.open = Some(bytes);
+            self.scanned.came(&self.held, b"", &self.beginning);
+            self.release();
+        }
         Ok(())
+    }
+
+    /// Lets the held line, or its beginning, leave.
+    fn release(&mut self) {
+        if self.held.is_empty() {
+            return;
+        }
+        let held = self.held.split().freeze();
+        self.ready.push_back(match self.room.take() {
+            Some(room) => room.keep(held),
+            None => held,
+        });
+        // What is left of a long one is not to stay behind the next short ones.
+        self.held = BytesMut::new();
     }
 
     /// Bytes of the lines before the first one that is no record, as far as can be seen without
     /// reading it as JSON. The first line began with what is held, and each has its end here.
     fn sound(&self, lines: &[u8]) -> usize {
-        let beginning = &self.beginning[..];
-        if beginning.is_empty() {
+        if self.beginning.is_empty() {
             return lines.len();
         }
-        let is_record = |line: &[u8]| line.strip_prefix(beginning).is_some_and(ndjson::goes_on);
-        let first = self.held.iter().chain(lines).copied().take(beginning.len() + ndjson::GOES_ON_BYTES);
-        if has_control(&self.held) || !is_record(&first.collect::<Vec<u8>>()) {
+        if !self.begins(lines) {
             return 0;
         }
         let mut sound = lines;
@@ -203,9 +269,21 @@ impl Relay {
             sound = &lines[..memchr::memrchr(b'\n', &lines[..at]).map_or(0, |feed| feed + 1)];
         }
         let starts = memchr::memchr_iter(b'\n', sound).map(|feed| feed + 1);
-        let mut odd = starts.filter(|start| !is_record(&sound[*start..]));
+        let mut odd = starts.filter(|start| !self.is_record(&sound[*start..]));
         // The last one found is where the next piece goes on.
         odd.next().unwrap_or(sound.len())
+    }
+
+    /// Whether the line that begins with what is held, and goes on with this, begins like a
+    /// record.
+    fn begins(&self, rest: &[u8]) -> bool {
+        let most = self.beginning.len() + ndjson::GOES_ON_BYTES;
+        let first = self.held.iter().chain(rest).copied().take(most);
+        self.beginning.is_empty() || !has_control(&self.held) && self.is_record(&first.collect::<Vec<u8>>())
+    }
+
+    fn is_record(&self, line: &[u8]) -> bool {
+        line.strip_prefix(&self.beginning[..]).is_some_and(ndjson::goes_on)
     }
 
     /// Takes what the host sends next.
@@ -233,9 +311,13 @@ impl Relay {
     fn end(&mut self, broken: Option<Failure>) {
         self.upstream = None;
         let verdict = self.overall(broken);
-        self.held = BytesMut::new();
+        (self.held, self.room) = (BytesMut::new(), None);
         self.failure.clone_from(&verdict.error);
         if self.wish.format == Format::Ndjson {
+            if self.open.is_some() {
+                // The end is to be a line of its own.
+                self.ready.push_back(Bytes::from_static(b"\n"));
+            }
             self.ready.push_back(Bytes::from(ndjson::end(&verdict)));
         }
         let is_complete = verdict.status == Status::Complete;
@@ -256,18 +338,26 @@ impl Relay {
         let given = match (broken, self.trailers.as_ref().and_then(Verdict::from_trailers)) {
             (Some(failure), _) => Err(failure),
             (None, None) => Err(self.no_secondary("ended its stream without a valid verdict")),
-            (None, Some(given)) if given.status == Status::Complete && !self.held.is_empty() => {
+            (None, Some(given)) if given.status == Status::Complete && self.is_in_a_line() => {
                 Err(self.no_secondary("ended its stream in the middle of a line"))
             }
             (None, Some(given)) => heard::verdict(given).map_err(|what| self.no_secondary(what)),
         };
-        let of_host = given.unwrap_or_else(|failure| Verdict { lines: self.lines, ..heard::failed(failure) });
+        let of_host = given.unwrap_or_else(|failure| Verdict {
+            lines: self.lines,
+            bytes_scanned: self.scanned.bytes(),
+            ..heard::failed(failure)
+        });
         if let Some(error) = &of_host.error {
             tracing::warn!(host = name, code = error.code, detail = error.detail, "host failed");
         }
         let hosts = BTreeMap::from([(name.clone(), of_host.clone())]);
         let status = if of_host.is_failure() { Status::Failed } else { of_host.status };
         Verdict { hosts, status, ..of_host }
+    }
+
+    fn is_in_a_line(&self) -> bool {
+        !self.held.is_empty() || self.open.is_some()
     }
 
     fn no_secondary(&self, what: &str) -> Failure {
@@ -298,6 +388,53 @@ impl Relay {
             ),
         };
         Failure { code: code.as_str().to_owned(), detail }
+    }
+}
+
+/// Bytes of its file that a host has looked at, where it does not say so itself: at least those
+/// between the newest line that came and the oldest.
+#[derive(Debug, Default)]
+struct Scanned {
+    /// Bytes of text that came.
+    text: u64,
+    /// Offsets of records.
+    newest: Option<u64>,
+    oldest: u64,
+}
+
+impl Scanned {
+    /// These lines came, of which the first one began with what was held.
+    fn came(&mut self, held: &[u8], lines: &[u8], beginning: &[u8]) {
+        if beginning.is_empty() {
+            self.text += (held.len() + lines.len()) as u64;
+            return;
+        }
+        let offset = |line: &[u8]| -> Option<u64> {
+            let rest = line.strip_prefix(beginning)?;
+            let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+            std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()
+        };
+        let most = beginning.len() + ndjson::GOES_ON_BYTES;
+        if self.newest.is_none() {
+            let first: Vec<u8> = held.iter().chain(lines).copied().take(most).collect();
+            self.newest = offset(&first);
+            self.oldest = self.newest.unwrap_or_default();
+        }
+        let feed = lines.split_last().and_then(|(_, before)| memchr::memrchr(b'\n', before));
+        if let Some(oldest) = feed.and_then(|feed| offset(&lines[feed + 1..])) {
+            self.oldest = oldest;
+        }
+    }
+
+    /// The line in hand went on.
+    fn went_on(&mut self, bytes: usize) {
+        if self.newest.is_none() {
+            self.text += bytes as u64;
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        self.newest.map_or(self.text, |newest| newest.saturating_sub(self.oldest) + 1)
     }
 }
 

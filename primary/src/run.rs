@@ -22,9 +22,6 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Why the server could not run.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The client of the secondaries could not be set up.
-    #[error("the HTTP client cannot be set up: {0}")]
-    Client(#[from] reqwest::Error),
     /// The listener has no address, or the system refused a thread.
     #[error("the server cannot start: {0}")]
     Start(#[from] std::io::Error),
@@ -54,12 +51,7 @@ pub async fn run(
     let (stop, stopping) = watch::channel(false);
     let workers: Vec<Worker> = (0..threads)
         .map(|index| {
-            Worker::start(
-                index,
-                App::new(Arc::clone(&shared), times)?,
-                Connections::bound(most),
-                stopping.clone(),
-            )
+            Worker::start(index, App::new(Arc::clone(&shared), times), Connections::bound(most), stopping.clone())
         })
         .collect::<Result<_, Error>>()?;
     tracing::info!(%listen, hosts, threads, version = VERSION, "serving");
@@ -68,7 +60,7 @@ pub async fn run(
         tracing::warn!("{EMPTY}");
     }
     let mut tasks = JoinSet::new();
-    tasks.spawn(discovery.run(Upstream::new(times, room)?, times.health_interval));
+    tasks.spawn(discovery.run(Upstream::new(times, room), times.health_interval));
     let mut outcome = tokio::select! {
         () = accept(&listener, &workers, most) => Ok(()),
         // It has no end of its own.

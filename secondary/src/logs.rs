@@ -86,7 +86,8 @@ pub(crate) async fn logs<E: Engine, B>(
         Encoding::Plain(Encoder::new(format, &host, query.filename.as_bytes(), log.opened.modified_seconds))
     };
     let browser = format == Format::Text && accept::is_browser(request.headers());
-    let ending = Ending { format, trailers, browser, relay: relay.is_some(), deadline };
+    // Whoever says that it is a primary, and reads no trailers, gets the verdict all the same.
+    let ending = Ending { format, trailers, browser, relay: relay.is_some() && trailers, deadline };
     let mut answer = LogStream::new(context, query.filename, log.opened, search, readahead, encoding, ending);
     let primed = match cold_head {
         None => timeout(FIRST_RECORD_WAIT, answer.prime()).await,

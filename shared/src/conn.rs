@@ -59,6 +59,9 @@ pub struct Watch {
     is_evicted: AtomicBool,
     /// What waits for the next request.
     reader: AtomicWaker,
+    /// Milliseconds after `born` by when the answer is to be with the peer; `NEVER` if that is
+    /// not limited.
+    answer_until: AtomicU64,
 }
 
 /// What the log says of a request. No more: the rest of its target is the client's business.
@@ -75,6 +78,10 @@ const LEAVING_WHOLE: u8 = 3;
 /// The same of an answer that was broken off.
 const LEAVING_BROKEN: u8 = 4;
 const TAKING: u64 = u64::MAX;
+const NEVER: u64 = u64::MAX;
+
+/// How long what is left of an answer may take to leave once the time for its request is over.
+const LATE_GRACE: Duration = Duration::from_secs(5);
 
 /// How long the rest of a request's head is waited for where others need the connection's place.
 const HEAD_GRACE: Duration = Duration::from_secs(1);
@@ -88,6 +95,8 @@ pub enum Overdue {
     Idle,
     /// The peer took nothing for too long.
     Stalled,
+    /// The time for the request was over, and the peer had not taken all of the answer.
+    Late,
 }
 
 impl Watch {
@@ -112,6 +121,7 @@ impl Watch {
             leaves_at_once: AtomicBool::new(false),
             is_evicted: AtomicBool::new(false),
             reader: AtomicWaker::new(),
+            answer_until: AtomicU64::new(NEVER),
         })
     }
 
@@ -131,7 +141,15 @@ impl Watch {
         self.endpoint.store(u8::try_from(known).unwrap_or(u8::MAX), Relaxed);
         // One task counts them.
         self.requests.store(self.requests.load(Relaxed) + 1, Relaxed);
+        self.answer_until.store(NEVER, Relaxed);
         self.enter(BUSY);
+    }
+
+    /// The answer that is on its way is to end within this time: what has not left a little
+    /// later is cut.
+    pub fn answer_within(&self, time: Duration) {
+        let time = u64::try_from((time + LATE_GRACE).as_millis()).unwrap_or(NEVER);
+        self.answer_until.store(self.now().saturating_add(time), Relaxed);
     }
 
     /// The peer is a primary: where it ends its sending it wants nothing any more. Any other
@@ -201,6 +219,9 @@ impl Watch {
         let waited = Duration::from_millis(self.now().saturating_sub(self.phase_since.load(Relaxed)));
         match phase {
             HEAD if waited >= limits::HEAD_TIME => Some(Overdue::Head),
+            BUSY | LEAVING_WHOLE | LEAVING_BROKEN if self.answer_until.load(Relaxed) <= self.now() => {
+                Some(Overdue::Late)
+            }
             IDLE if waited >= limits::KEEP_ALIVE_TIME => Some(Overdue::Idle),
             _ => None,
         }
@@ -210,17 +231,21 @@ impl Watch {
     /// that was asked for, where that is known.
     pub fn log_cut(&self, overdue: Overdue, file: Option<&str>) {
         let client = self.client.map(tracing::field::display);
+        let endpoint = ENDPOINTS.get(usize::from(self.endpoint.load(Relaxed))).unwrap_or(&"other");
         match overdue {
-            Overdue::Stalled => {
-                let endpoint = ENDPOINTS.get(usize::from(self.endpoint.load(Relaxed))).unwrap_or(&"other");
-                tracing::warn!(
-                    client,
-                    endpoint,
-                    file,
-                    "an answer was cut: it was not read for {} s",
-                    limits::STALL_TIME.as_secs()
-                );
-            }
+            Overdue::Stalled => tracing::warn!(
+                client,
+                endpoint,
+                file,
+                "an answer was cut: it was not read for {} s",
+                limits::STALL_TIME.as_secs()
+            ),
+            Overdue::Late => tracing::warn!(
+                client,
+                endpoint,
+                file,
+                "an answer was cut: its client had not read all of it when the time for its request was over"
+            ),
             Overdue::Head | Overdue::Idle => tracing::debug!(client, ?overdue, "a connection is cut"),
         }
     }

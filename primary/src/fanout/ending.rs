@@ -23,6 +23,7 @@ use bytes::Bytes;
 use futures_util::stream::FuturesUnordered;
 use http_body::Frame;
 use http_body_util::StreamBody;
+use tokio::time::Instant;
 
 impl Fanout {
     /// Whether this verdict spoils the records of a host that are out already.
@@ -57,17 +58,27 @@ impl Fanout {
     pub(super) fn end(&mut self) {
         self.merge = Merge::new(0);
         self.pulls = FuturesUnordered::new();
-        for (name, delivered) in self.names.iter().zip(&self.delivered) {
-            if let Some(verdict) = self.verdicts.get_mut(name) {
-                verdict.lines = delivered.lines;
-                verdict.truncated_lines = delivered.truncated_lines;
-            }
+        self.assembly = None;
+        if self.written.take().is_some() && self.wish.format == Format::Ndjson {
+            // The end is to be a line of its own, whatever became of the record in hand.
+            self.out.push(b'\n');
         }
-        let mut verdict = verdict::overall(self.all_verdicts(), self.twins.len(), self.wish.on_error);
+        let mut unsaid = 0_u64;
+        for (name, delivered) in self.names.iter().zip(&self.delivered) {
+            let Some(verdict) = self.verdicts.get_mut(name) else {
+                unsaid = unsaid.saturating_add(delivered.bytes_scanned());
+                continue;
+            };
+            verdict.lines = delivered.lines;
+            verdict.truncated_lines = delivered.truncated_lines;
+            verdict.bytes_scanned = verdict.bytes_scanned.max(delivered.bytes_scanned());
+        }
+        let mut verdict = verdict::overall(self.all_verdicts(), self.asked(), self.wish.on_error);
         // Those of hosts included on which there is no verdict, as others failed the request.
         verdict.lines = self.delivered.iter().map(|of| of.lines).fold(0, u64::saturating_add);
         verdict.truncated_lines =
             self.delivered.iter().map(|of| of.truncated_lines).fold(0, u64::saturating_add);
+        verdict.bytes_scanned = verdict.bytes_scanned.saturating_add(unsaid);
         if self.wish.format == Format::Ndjson {
             self.out.extend_from_slice(&ndjson::end(&verdict));
         } else if self.wish.browser && verdict.status != Status::Complete {
@@ -107,9 +118,17 @@ impl Fanout {
     pub async fn next_frame(&mut self) -> Option<Result<Frame<Bytes>, Incomplete>> {
         // The time that the client took is no host's.
         self.lateness.went_on();
+        if matches!(self.state, State::Merging) && Instant::now() >= self.wish.deadline {
+            self.late();
+        }
         self.fill().await;
         if !self.out.is_empty() {
-            let data = std::mem::take(&mut self.out);
+            let mut data = std::mem::take(&mut self.out);
+            self.left += data.len() as u64;
+            if data.capacity() - data.len() > data.len() / 4 {
+                // Room that is not used would stay until a client that hardly reads has it.
+                data.shrink_to_fit();
+            }
             return Some(Ok(Frame::data(data.into())));
         }
         let State::Ended(verdict) = std::mem::replace(&mut self.state, State::Over) else { return None };

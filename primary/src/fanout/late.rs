@@ -75,8 +75,20 @@ impl Fanout {
             }
             return self.end();
         }
-        let holding_up = self.merge.holding_up();
-        for index in &holding_up {
+        self.leave(&self.merge.holding_up());
+    }
+
+    /// The rest of this host's long record did not come for as long as may be waited.
+    pub(super) fn late_with(&mut self, index: usize) {
+        if Instant::now() >= self.wish.deadline {
+            return self.late();
+        }
+        self.lateness.went_on();
+        self.leave(&[index]);
+    }
+
+    fn leave(&mut self, holding_up: &[usize]) {
+        for index in holding_up {
             self.merge.over(*index);
             self.lateness.is_left[*index] = true;
             self.is_late(*index);

@@ -1,6 +1,7 @@
 //! Several hosts' listings as one, host by host, with the host first.
 
 use super::twins::Twins;
+use super::verdict::Asked;
 use crate::fleet::Host;
 use crate::relay::Incomplete;
 use crate::upstream::{Answer, Broken, Pieces};
@@ -61,6 +62,7 @@ pub struct Ends {
 pub struct Listing {
     format: ListFormat,
     ends: Ends,
+    asked: Asked,
     parts: VecDeque<Part>,
     /// An entry whose end has not come.
     held: BytesMut,
@@ -114,16 +116,18 @@ impl Listing {
             };
             verdicts.insert(host, verdict);
         }
+        let asked = Asked { hosts: verdicts.len(), sources: missing.len() };
         // Last, so that no host of the same name hides one of them.
         verdicts.extend(super::verdict::missing(missing));
         if parts.is_empty()
-            && let Some(problem) = super::verdict::problem(&verdicts, verdicts.len(), OnError::default(), "")
+            && let Some(problem) = super::verdict::problem(&verdicts, asked, OnError::default(), "")
         {
             return Err(problem);
         }
         Ok(Listing {
             format,
             ends,
+            asked,
             parts,
             held: BytesMut::new(),
             is_closed: false,
@@ -202,7 +206,7 @@ impl Listing {
             };
             self.leave(ended);
         }
-        let verdict = super::verdict::overall(self.verdicts.clone(), self.verdicts.len(), OnError::default());
+        let verdict = super::verdict::overall(self.verdicts.clone(), self.asked, OnError::default());
         let is_complete = verdict.status == Status::Complete;
         match std::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Over => None,

@@ -14,6 +14,7 @@
 pub mod ending;
 pub mod late;
 pub mod listing;
+mod long;
 pub mod merge;
 pub mod source;
 mod twins;
@@ -21,7 +22,7 @@ pub mod verdict;
 pub mod write;
 
 use crate::fleet::Host;
-use crate::upstream::Upstream;
+use crate::upstream::{Places, Upstream};
 use backscroll_shared::query::{LogQuery, OnError};
 use backscroll_shared::wire::problem::{Code, Problem};
 use backscroll_shared::wire::verdict::{Status, Verdict};
@@ -46,8 +47,19 @@ use write::Writer;
 /// tracker take, and few enough rounds that some hosts which hang do not hold up the rest.
 pub const ASKED_AT_ONCE: usize = 256;
 
-/// Bytes that are collected before they leave, give or take one record.
-const CHUNK_BYTES: usize = 32 << 10;
+/// Bytes that are collected before they leave, give or take one record. A thousand clients
+/// that do not read hold up to three times as much each.
+const CHUNK_BYTES: usize = 16 << 10;
+
+/// The same once a client has taken [`LARGE_FROM`] bytes.
+const LARGE_CHUNK_BYTES: usize = 32 << 10;
+const LARGE_FROM: u64 = 1 << 20;
+
+/// Room beyond that for the last record: most are shorter.
+const SPARE_BYTES: usize = 1 << 10;
+
+/// Bytes of a short answer, for which no more room is made.
+const SHORT_BYTES: usize = 4 << 10;
 
 /// How long the answer's head waits for the first record once every host has begun to
 /// answer: whoever asked is to know that it is being worked on.
@@ -82,6 +94,9 @@ pub struct Fanout {
     writer: Writer,
     merge: Merge<(Box<Source>, Framed)>,
     pulls: FuturesUnordered<Pull>,
+    /// A long record whose turn it is, and one that is being written.
+    assembly: Option<long::Assembly>,
+    written: Option<long::Written>,
     question: Arc<Question>,
     names: Vec<String>,
     lateness: Lateness,
@@ -93,6 +108,8 @@ pub struct Fanout {
     missing: BTreeMap<String, Verdict>,
     delivered: Vec<Delivered>,
     out: Vec<u8>,
+    /// Bytes that have left.
+    left: u64,
     records: u64,
     state: State,
     /// Hosts that the answer's head names as failed.
@@ -104,6 +121,25 @@ pub struct Fanout {
 struct Delivered {
     lines: u64,
     truncated_lines: u64,
+    /// Where its newest record ends, and its oldest one begins.
+    end: u64,
+    offset: u64,
+}
+
+impl Delivered {
+    /// A record came.
+    fn came(&mut self, framed: &Framed) {
+        if self.end == 0 {
+            self.end = framed.offset.saturating_add(framed.bytes.len() as u64 + 1);
+        }
+        self.offset = framed.offset;
+    }
+
+    /// Bytes of its file that the host has looked at, where it has not said so: at least those
+    /// of its records and between them.
+    fn bytes_scanned(&self) -> u64 {
+        self.end.saturating_sub(self.offset)
+    }
 }
 
 #[derive(Debug)]
@@ -115,10 +151,11 @@ enum State {
 }
 
 impl Fanout {
-    /// Asks `hosts`.
+    /// Asks `hosts`, for all of which there are `places`.
     pub fn new(
         upstream: &Upstream,
         hosts: Vec<Arc<Host>>,
+        places: Places,
         method: Method,
         query: &LogQuery,
         wish: Wish,
@@ -128,7 +165,8 @@ impl Fanout {
             method,
             target: format!("/logs?{}", query.for_secondary()),
             deadline: wish.deadline,
-            places: Semaphore::new(ASKED_AT_ONCE),
+            turns: Semaphore::new(ASKED_AT_ONCE),
+            places,
             silent: AtomicUsize::new(hosts.len()),
         });
         let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
@@ -146,6 +184,8 @@ impl Fanout {
             writer,
             merge,
             pulls,
+            assembly: None,
+            written: None,
             question,
             lateness: Lateness::new(wish.deadline, names.len()),
             twins,
@@ -154,6 +194,7 @@ impl Fanout {
             verdicts: BTreeMap::new(),
             missing: BTreeMap::new(),
             out: Vec::new(),
+            left: 0,
             records: 0,
             state: State::Merging,
             told: 0,
@@ -163,6 +204,10 @@ impl Fanout {
     /// Says of what belongs to the fleet, and could not be asked, that its records are missing.
     pub fn misses(&mut self, missing: &BTreeMap<String, String>) {
         self.missing.extend(verdict::missing(missing));
+    }
+
+    fn asked(&self) -> verdict::Asked {
+        verdict::Asked { hosts: self.twins.len(), sources: self.missing.len() }
     }
 
     /// All verdicts so far.
@@ -191,7 +236,7 @@ impl Fanout {
         if !(is_over || is_doomed) {
             return Ok(());
         }
-        verdict::problem(&verdicts, self.twins.len(), self.wish.on_error, &self.file).map_or(Ok(()), Err)
+        verdict::problem(&verdicts, self.asked(), self.wish.on_error, &self.file).map_or(Ok(()), Err)
     }
 
     /// Works until there is something to send, or the records are out. What has been merged
@@ -199,8 +244,15 @@ impl Fanout {
     async fn fill(&mut self) {
         while matches!(self.state, State::Merging) {
             self.write_merged();
-            if !matches!(self.state, State::Merging) || self.out.len() >= CHUNK_BYTES {
+            if !matches!(self.state, State::Merging) || self.out.len() >= self.chunk_bytes() {
                 return;
+            }
+            if self.assembly.is_some() {
+                if !self.out.is_empty() {
+                    return;
+                }
+                self.assemble().await;
+                continue;
             }
             let pulled = if self.out.is_empty() {
                 timeout_at(self.lateness.next_look(), self.pulls.next()).await
@@ -228,28 +280,56 @@ impl Fanout {
 
     /// Writes what nothing newer can come before.
     fn write_merged(&mut self) {
-        while self.out.len() < CHUNK_BYTES && matches!(self.state, State::Merging) {
+        while self.out.len() < self.chunk_bytes() && matches!(self.state, State::Merging) {
+            if self.written.is_some() {
+                self.go_on_writing();
+                continue;
+            }
+            if self.assembly.is_some() {
+                return;
+            }
             if self.wish.n == Some(self.records) && !self.is_only_asking() {
                 return self.stop();
             }
-            let Some((index, (mut source, framed))) = self.merge.pop() else { break };
+            let Some((index, (source, framed))) = self.merge.pop() else { break };
             if self.is_left(index) {
                 self.merge.over(index);
                 continue;
             }
+            let Some((source, framed)) = self.take_long(index, source, framed) else { continue };
+            self.make_room();
             self.writer.write(index, &framed, &mut self.out);
-            self.records += 1;
-            let delivered = &mut self.delivered[index];
-            // What a host says of them may be anything.
-            delivered.lines = delivered.lines.saturating_add(framed.lines);
-            delivered.truncated_lines = delivered.truncated_lines.saturating_add(framed.truncated_lines);
-            match source.next_at_hand() {
-                Some(event) => self.take(source, event),
-                None => self.pulls.push(Box::pin(source.pull())),
-            }
+            self.is_written(index, source, &framed);
         }
         if self.merge.is_over() && matches!(self.state, State::Merging) {
             self.end();
+        }
+    }
+
+    /// Bytes that are collected before they leave.
+    fn chunk_bytes(&self) -> usize {
+        if self.left < LARGE_FROM { CHUNK_BYTES } else { LARGE_CHUNK_BYTES }
+    }
+
+    /// Makes room for what leaves next in one step: a buffer that doubles is twice as large as
+    /// what is in it.
+    fn make_room(&mut self) {
+        let (len, room) = (self.out.len(), self.chunk_bytes() + SPARE_BYTES);
+        if len > SHORT_BYTES && self.out.capacity() < room {
+            self.out.reserve_exact(room - len);
+        }
+    }
+
+    /// A record of this host is out, or in what leaves next.
+    fn is_written(&mut self, index: usize, mut source: Box<Source>, framed: &Framed) {
+        self.records += 1;
+        let delivered = &mut self.delivered[index];
+        // What a host says of them may be anything.
+        delivered.lines = delivered.lines.saturating_add(framed.lines);
+        delivered.truncated_lines = delivered.truncated_lines.saturating_add(framed.truncated_lines);
+        match source.next_at_hand() {
+            Some(event) => self.take(source, event),
+            None => self.pulls.push(Box::pin(source.pull())),
         }
     }
 
@@ -283,7 +363,10 @@ impl Fanout {
                     source.failed(Code::UpstreamUnreachable, "sent records where none were asked for");
                 self.take(source, ended);
             }
-            Event::Record(framed) => self.merge.offer(index, framed.stamp.map(|s| s.nanos), (source, framed)),
+            Event::Record(framed) => {
+                self.delivered[index].came(&framed);
+                self.merge.offer(index, framed.stamp.map(|s| s.nanos), (source, framed));
+            }
             Event::Mark(nanos) => {
                 self.merge.mark(index, nanos);
                 self.pulls.push(Box::pin(source.pull()));

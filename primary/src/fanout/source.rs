@@ -1,21 +1,19 @@
 //! One host's stream of records, from the question to its verdict.
 
-use crate::app::Room;
 use crate::fleet::Host;
-use crate::upstream::{Answer, Broken, Pieces, Upstream, heard};
+use crate::long::{FREE_BYTES, Hold, Long};
+use crate::upstream::{Answer, Broken, Pieces, Places, Upstream, heard};
 use backscroll_shared::wire::frames::{self, Decoder, Framed, Item};
 use backscroll_shared::wire::instance::Instance;
 use backscroll_shared::wire::problem::{Code, Problem};
 use backscroll_shared::wire::verdict::{Status, Verdict};
+use bytes::BytesMut;
 use http::Method;
 use http_body_util::BodyExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
-
-/// Bytes of an unfinished record that every host may have here.
-const LARGE_BYTES: usize = 64 << 10;
 
 /// What all hosts are asked alike.
 #[derive(Debug)]
@@ -27,7 +25,9 @@ pub struct Question {
     /// When the answer is to have ended.
     pub deadline: Instant,
     /// Who may be asked now.
-    pub places: Semaphore,
+    pub turns: Semaphore,
+    /// The places of the request among all answers under way.
+    pub places: Places,
     /// Hosts that have not begun to answer.
     pub silent: AtomicUsize,
 }
@@ -40,9 +40,7 @@ pub struct Source {
     host: Arc<Host>,
     state: State,
     decoder: Decoder,
-    /// Where it waits for the rest of a long record, and until that is out.
-    large: Option<OwnedSemaphorePermit>,
-    room: Room,
+    long: Long,
     /// Which secondary has begun to answer, until somebody takes note of it.
     pub instance: Option<Instance>,
 }
@@ -68,9 +66,9 @@ pub enum Event {
 impl Source {
     /// A host that has not been asked yet.
     pub fn new(index: usize, host: Arc<Host>, question: Arc<Question>, upstream: Upstream) -> Source {
-        let room = upstream.room().clone();
+        let long = upstream.room().long.clone();
         let state = State::Unasked(question, upstream);
-        Source { index, host, state, decoder: Decoder::default(), large: None, room, instance: None }
+        Source { index, host, state, decoder: Decoder::in_parts(FREE_BYTES), long, instance: None }
     }
 
     /// Its name in the fleet.
@@ -99,62 +97,82 @@ impl Source {
     }
 
     async fn next(&mut self) -> Event {
-        // What it sent before is out.
-        self.large = None;
         loop {
             if let Some(event) = self.next_at_hand() {
                 return event;
             }
-            match std::mem::replace(&mut self.state, State::Over) {
-                State::Unasked(question, upstream) => {
-                    if let Err(ended) = self.ask(&question, &upstream).await {
-                        return ended;
-                    }
-                }
-                State::Streaming(mut pieces) => match pieces.frame().await {
-                    Some(Ok(frame)) => {
-                        if let Ok(piece) = frame.into_data() {
-                            self.decoder.push(piece);
-                        }
-                        if self.decoder.held() > LARGE_BYTES && self.large.is_none() {
-                            self.large = Arc::clone(&self.room.large).try_acquire_owned().ok();
-                            if self.large.is_none() {
-                                return self.failed(
-                                    Code::Overloaded,
-                                    "sent a long line while too many are under way",
-                                );
-                            }
-                        }
-                        self.state = State::Streaming(pieces);
-                    }
-                    Some(Err(Broken::Connection(error))) => {
-                        // The inner text is for the log: it names addresses.
-                        tracing::warn!(host = self.host.name, %error, "host broke off");
-                        return self
-                            .failed(Code::UpstreamUnreachable, "broke off in the middle of its answer");
-                    }
-                    Some(Err(Broken::Late)) => {
-                        return self.failed(Code::UpstreamTimeout, "had not ended when the time was over");
-                    }
-                    Some(Err(Broken::Idle(time))) => {
-                        return self.failed(Code::UpstreamTimeout, &format!("sent nothing for {time:?}"));
-                    }
-                    None => {
-                        return self.failed(Code::UpstreamUnreachable, "ended its answer without a verdict");
-                    }
-                },
-                State::Over => {
-                    return self.failed(Code::UpstreamUnreachable, "was asked for more than it had");
-                }
+            if let Err(ended) = self.more().await {
+                return ended;
             }
         }
     }
 
+    /// Whether the bytes of the record that came last are still to come.
+    pub fn is_long(&self) -> bool {
+        self.decoder.left() > 0
+    }
+
+    /// The long record that came last, with its bytes and the room that they take, and with
+    /// itself. It waits for that room first, without holding any.
+    pub async fn assemble(
+        mut self: Box<Source>,
+        mut framed: Framed,
+    ) -> (Box<Source>, Result<(Framed, Hold), Event>) {
+        let len = self.decoder.left();
+        let hold = self.long.hold(len).await;
+        let mut bytes = BytesMut::with_capacity(len);
+        while self.is_long() {
+            match self.decoder.next_part() {
+                Some(part) => bytes.extend_from_slice(&part),
+                None => {
+                    if let Err(ended) = self.more().await {
+                        return (self, Err(ended));
+                    }
+                }
+            }
+        }
+        framed.bytes = bytes.freeze();
+        (self, Ok((framed, hold)))
+    }
+
+    /// Asks, or takes the next piece of the answer.
+    async fn more(&mut self) -> Result<(), Event> {
+        let mut pieces = match std::mem::replace(&mut self.state, State::Over) {
+            // Apart, so that a host that is read costs no room for how it is asked.
+            State::Unasked(question, upstream) => return Box::pin(self.ask(&question, &upstream)).await,
+            State::Streaming(pieces) => pieces,
+            State::Over => {
+                return Err(self.failed(Code::UpstreamUnreachable, "was asked for more than it had"));
+            }
+        };
+        match pieces.frame().await {
+            Some(Ok(frame)) => {
+                if let Ok(piece) = frame.into_data() {
+                    self.decoder.push(piece);
+                }
+                self.state = State::Streaming(pieces);
+                Ok(())
+            }
+            Some(Err(Broken::Connection(error))) => {
+                // The inner text is for the log: it names addresses.
+                tracing::warn!(host = self.host.name, %error, "host broke off");
+                Err(self.failed(Code::UpstreamUnreachable, "broke off in the middle of its answer"))
+            }
+            Some(Err(Broken::Late)) => {
+                Err(self.failed(Code::UpstreamTimeout, "had not ended when the time was over"))
+            }
+            Some(Err(Broken::Idle(time))) => {
+                Err(self.failed(Code::UpstreamTimeout, &format!("sent nothing for {time:?}")))
+            }
+            None => Err(self.failed(Code::UpstreamUnreachable, "ended its answer without a verdict")),
+        }
+    }
+
     async fn ask(&mut self, question: &Question, upstream: &Upstream) -> Result<(), Event> {
-        let place = question.places.acquire().await;
-        let Question { method, target, deadline, .. } = question;
-        let asked = upstream.ask(&self.host, method, target, frames::CONTENT_TYPE, *deadline).await;
-        drop(place);
+        let turn = question.turns.acquire().await;
+        let Question { method, target, deadline, places, .. } = question;
+        let asked = upstream.ask(&self.host, method, target, frames::CONTENT_TYPE, *deadline, places).await;
+        drop(turn);
         question.silent.fetch_sub(1, Relaxed);
         let asked = asked.map(|(instance, answer)| {
             self.instance = Some(instance);

@@ -11,22 +11,31 @@ const NAMED: usize = 5;
 /// A secondary's code for a file that was truncated while it was read.
 const FILE_SHRUNK: &str = "file_shrunk";
 
-/// What is answered with its own status where it is what all that failed have said: what a
-/// secondary says of the question, of its file or of its state. The others are 502.
-const PASSED_ON: [Code; 9] = [
-    Code::BadParameter,
-    Code::UnknownParameter,
-    Code::Forbidden,
-    Code::UriTooLong,
-    Code::UnsupportedCompression,
-    Code::IoError,
-    Code::UpstreamTimeout,
-    Code::Overloaded,
-    Code::Draining,
+/// What has not its own status where it is what all that failed have said, but 502. A host says
+/// the first one of a file, which is no failure, and the others of a request that no primary
+/// sends: somebody else answers, or one that is newer.
+const NOT_PASSED_ON: [Code; 8] = [
+    Code::NotFound,
+    Code::BadRequest,
+    Code::UnknownHost,
+    Code::NoRoute,
+    Code::MethodNotAllowed,
+    Code::NotAcceptable,
+    Code::HeadersTooLarge,
+    Code::UpstreamUnreachable,
 ];
 
-/// The verdict on the whole answer of so many hosts, of which these have ended.
-pub fn overall(hosts: BTreeMap<String, Verdict>, asked: usize, on_error: OnError) -> Verdict {
+/// Of whom an answer is.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked {
+    /// Hosts that were asked, each counted once.
+    pub hosts: usize,
+    /// Sources of the fleet whose hosts are missing.
+    pub sources: usize,
+}
+
+/// The verdict on the whole answer of these, of whom those in `hosts` have ended.
+pub fn overall(hosts: BTreeMap<String, Verdict>, asked: Asked, on_error: OnError) -> Verdict {
     // What a host counts may be anything.
     let sum = |of: fn(&Verdict) -> u64| hosts.values().map(of).fold(0, u64::saturating_add);
     let lines = sum(|host| host.lines);
@@ -44,18 +53,17 @@ pub fn overall(hosts: BTreeMap<String, Verdict>, asked: usize, on_error: OnError
 }
 
 /// What is answered instead where nothing has been delivered yet: where no host has the
-/// file, where all that may have it failed, or where one failure is one too many. Of so many
-/// hosts that were asked these have ended.
+/// file, where all that may have it failed, or where one failure is one too many.
 pub fn problem(
     hosts: &BTreeMap<String, Verdict>,
-    asked: usize,
+    asked: Asked,
     on_error: OnError,
     file: &str,
 ) -> Option<Problem> {
     if hosts.values().all(|host| host.status == Status::NotFound) {
         let whose = match hosts.keys().next() {
             Some(host) if hosts.len() == 1 => format!("host {host} has no"),
-            _ => format!("none of {asked} hosts has a"),
+            _ => format!("none of {} hosts has a", asked.hosts),
         };
         let detail = format!("{whose} log file {file}: GET /files lists what there is");
         return Some(Problem::new(Code::NotFound, detail));
@@ -66,7 +74,7 @@ pub fn problem(
     }
     let mut failed = hosts.values().filter(|host| host.is_failure());
     let shared = failed.all(|host| host.error.as_ref().is_some_and(|error| error.code == failure.code));
-    let shared = PASSED_ON.into_iter().find(|code| shared && code.as_str() == failure.code);
+    let shared = Code::known(&failure.code).filter(|code| shared && !NOT_PASSED_ON.contains(code));
     let code = shared.unwrap_or(Code::UpstreamUnreachable);
     Some(Problem::new(code, failure.detail).on_host(&hosts_failed(hosts)))
 }
@@ -85,7 +93,7 @@ pub fn missing(missing: &BTreeMap<String, String>) -> impl Iterator<Item = (Stri
 }
 
 /// What failed, for a person, and the code of the first failure.
-fn failure(hosts: &BTreeMap<String, Verdict>, asked: usize) -> Option<Failure> {
+fn failure(hosts: &BTreeMap<String, Verdict>, asked: Asked) -> Option<Failure> {
     let failed: Vec<_> = hosts.iter().filter(|(_, host)| host.is_failure()).collect();
     let (name, first) = failed.first()?;
     let code = |host: &Verdict| host.error.as_ref().map_or("unknown", |error| &error.code).to_owned();
@@ -95,14 +103,24 @@ fn failure(hosts: &BTreeMap<String, Verdict>, asked: usize) -> Option<Failure> {
         len if len > NAMED => format!(" and {} more", len - NAMED),
         _ => String::new(),
     };
+    let Asked { hosts: of, sources } = asked;
+    let what = match sources {
+        0 => format!("{} of {of} hosts failed", failed.len()),
+        1 => format!(
+            "{} of {of} hosts failed and the hosts of a source of the fleet are not known",
+            failed.len().saturating_sub(1)
+        ),
+        _ => format!(
+            "{} of {of} hosts failed and the hosts of {sources} sources of the fleet are not known",
+            failed.len().saturating_sub(sources)
+        ),
+    };
     let mut detail = format!(
-        "{} of {asked} hosts failed: {}{more}: their records are missing; ask again, or see GET /hosts",
-        failed.len(),
+        "{what}: {}{more}: their records are missing; ask again, or see GET /hosts",
         named.join(", ")
     );
-    // What is the same everywhere is worth its advice.
-    let is_everywhere = failed.len() >= asked && failed.len() == hosts.len();
-    if let (true, Some(error)) = (is_everywhere, &first.error)
+    // What is the same for all that failed is worth its advice.
+    if let (true, Some(error)) = (hosts.len() >= of + sources, &first.error)
         && failed.iter().all(|(_, host)| code(host) == error.code)
     {
         detail = format!("{detail}; {name}: {}", error.detail);
@@ -129,17 +147,37 @@ mod tests {
             .collect()
     }
 
+    fn of(hosts: usize) -> Asked {
+        Asked { hosts, sources: 0 }
+    }
+
+    #[test]
+    fn a_source_that_is_missing_is_not_counted_as_a_host() {
+        let mut all = hosts(&[("a", Status::Complete)]);
+        all.extend(missing(&BTreeMap::from([("b.internal:1".to_owned(), "has no address".to_owned())])));
+        let told =
+            overall(all.clone(), Asked { hosts: 1, sources: 1 }, OnError::Report).error.unwrap().detail;
+        assert!(told.starts_with("0 of 1 hosts failed and the hosts of a source"), "{told}");
+        assert!(
+            told.contains("b.internal:1 (upstream_unreachable)") && told.ends_with("has no address"),
+            "{told}"
+        );
+        all.insert("a".to_owned(), Verdict::failed("io_error", "disk".to_owned()));
+        let told = overall(all, Asked { hosts: 1, sources: 1 }, OnError::Report).error.unwrap().detail;
+        assert!(told.starts_with("1 of 1 hosts failed and the hosts of a source"), "{told}");
+    }
+
     #[test]
     fn hosts_without_the_file_do_not_make_an_answer_partial() {
         let all = hosts(&[("a", Status::Complete), ("b", Status::NotFound)]);
-        assert!(problem(&all, 2, OnError::Fail, "f").is_none());
-        assert_eq!(overall(all, 2, OnError::Fail).status, Status::Complete);
+        assert!(problem(&all, of(2), OnError::Fail, "f").is_none());
+        assert_eq!(overall(all, of(2), OnError::Fail).status, Status::Complete);
         let none = hosts(&[("a", Status::NotFound), ("b", Status::NotFound)]);
-        let told = problem(&none, 2, OnError::Ignore, "f").unwrap();
+        let told = problem(&none, of(2), OnError::Ignore, "f").unwrap();
         assert_eq!(told.code(), Code::NotFound);
         assert!(told.detail().starts_with("none of 2 hosts has a log file f: "), "{}", told.detail());
         let one = hosts(&[("a", Status::NotFound)]);
-        let told = problem(&one, 1, OnError::Ignore, "f").unwrap();
+        let told = problem(&one, of(1), OnError::Ignore, "f").unwrap();
         assert!(told.detail().starts_with("host a has no log file f: "), "{}", told.detail());
     }
 
@@ -151,13 +189,13 @@ mod tests {
             (OnError::Ignore, Status::Partial),
             (OnError::Fail, Status::Failed),
         ] {
-            assert_eq!(overall(some.clone(), 3, on_error).status, status);
+            assert_eq!(overall(some.clone(), of(3), on_error).status, status);
         }
-        assert!(problem(&some, 3, OnError::Report, "f").is_none());
-        assert_eq!(problem(&some, 3, OnError::Fail, "f").unwrap().code(), Code::UpstreamUnreachable);
+        assert!(problem(&some, of(3), OnError::Report, "f").is_none());
+        assert_eq!(problem(&some, of(3), OnError::Fail, "f").unwrap().code(), Code::UpstreamUnreachable);
         assert_eq!(hosts_failed(&some), "b,c");
         let late = hosts(&[("a", Status::NotFound), ("b", Status::Timeout)]);
-        assert_eq!(problem(&late, 2, OnError::Ignore, "f").unwrap().code(), Code::UpstreamTimeout);
+        assert_eq!(problem(&late, of(2), OnError::Ignore, "f").unwrap().code(), Code::UpstreamTimeout);
     }
 
     #[test]
@@ -165,7 +203,9 @@ mod tests {
         let failed = |code: &str| Verdict::failed(code, format!("what to do about {code}"));
         for (code, status) in [
             ("bad_parameter", 400),
+            ("unknown_parameter", 400),
             ("forbidden", 403),
+            ("uri_too_long", 414),
             ("unsupported_compression", 415),
             ("io_error", 500),
             ("overloaded", 503),
@@ -177,19 +217,28 @@ mod tests {
             ("of_a_newer_one", 502),
         ] {
             let mut all = BTreeMap::from(["a", "b"].map(|name| (name.to_owned(), failed(code))));
-            let told = problem(&all, 2, OnError::Report, "f").unwrap();
+            let told = problem(&all, of(2), OnError::Report, "f").unwrap();
             assert_eq!(told.code().status(), status, "{code}");
             let advice = format!("; a: what to do about {code}");
             assert!(told.detail().contains(&advice), "{}", told.detail());
-            assert!(overall(all.clone(), 2, OnError::Report).error.unwrap().detail.contains(&advice));
+            assert!(overall(all.clone(), of(2), OnError::Report).error.unwrap().detail.contains(&advice));
             // One that has not ended may say something else, and so may one that failed.
-            assert!(!problem(&all, 3, OnError::Report, "f").unwrap().detail().contains("what to do"));
+            assert!(!problem(&all, of(3), OnError::Report, "f").unwrap().detail().contains("what to do"));
+            // One that does not have the file says nothing else.
             all.insert("c".to_owned(), Verdict::new(Status::NotFound));
-            let told = problem(&all, 3, OnError::Report, "f").unwrap();
+            let told = problem(&all, of(3), OnError::Report, "f").unwrap();
             assert_eq!(told.code().status(), status, "{code}");
-            assert!(!told.detail().contains("what to do"), "{}", told.detail());
+            assert!(told.detail().contains(&advice), "{}", told.detail());
+            // Nor does what others have delivered.
+            all.insert("c".to_owned(), Verdict::new(Status::Complete));
+            let error = overall(all.clone(), of(3), OnError::Report).error.unwrap();
+            assert!(error.detail.contains(&advice), "{error:?}");
             all.insert("d".to_owned(), failed("another"));
-            assert_eq!(problem(&all, 4, OnError::Report, "f").unwrap().code().status(), 502, "{code}");
+            assert!(
+                !overall(all.clone(), of(4), OnError::Report).error.unwrap().detail.contains("what to do")
+            );
+            all.insert("c".to_owned(), Verdict::new(Status::NotFound));
+            assert_eq!(problem(&all, of(4), OnError::Report, "f").unwrap().code().status(), 502, "{code}");
         }
     }
 }

@@ -14,6 +14,15 @@ pub enum Writer {
     Ndjson(Vec<ndjson::Encoder>),
 }
 
+/// How far a record has been written that is written in parts.
+#[derive(Debug)]
+pub enum Written {
+    /// Bytes of it, and whether the next one begins a line.
+    Text(usize, bool),
+    /// Its bytes.
+    Ndjson(ndjson::Parts),
+}
+
 impl Writer {
     /// For the records of `file` on these hosts.
     pub fn new(format: Format, hosts: &[Arc<Host>], file: &[u8]) -> Writer {
@@ -25,6 +34,57 @@ impl Writer {
                 Writer::Text(hosts.iter().map(|host| format!("{}\t", host.name).into_bytes()).collect())
             }
         }
+    }
+
+    /// Appends the beginning of a record of the `host`th host, which is written in parts.
+    pub fn begin(&self, host: usize, framed: &Framed, out: &mut Vec<u8>) -> Written {
+        match self {
+            Writer::Text(_) => Written::Text(0, true),
+            Writer::Ndjson(encoders) => {
+                let time = framed.stamp.and_then(|stamp| stamp.own);
+                Written::Ndjson(encoders[host].begin(&framed.record(), time, out))
+            }
+        }
+    }
+
+    /// Goes on with it until `out` has so many bytes, give or take a part. Returns whether it
+    /// is written.
+    pub fn go_on(
+        &self,
+        host: usize,
+        framed: &Framed,
+        written: &mut Written,
+        most: usize,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        while out.len() < most {
+            let is_last = match (self, &mut *written) {
+                (Writer::Text(names), Written::Text(at, begins)) => {
+                    if std::mem::take(begins) {
+                        out.extend_from_slice(&names[host]);
+                    }
+                    let rest = &framed.bytes[*at..];
+                    let part = &rest[..rest.len().min(most)];
+                    let feed = memchr::memchr(b'\n', part);
+                    *begins = feed.is_some();
+                    let part = &part[..feed.map_or(part.len(), |feed| feed + 1)];
+                    out.extend_from_slice(part);
+                    *at += part.len();
+                    let is_last = !*begins && part.len() == rest.len();
+                    if is_last {
+                        out.push(b'\n');
+                    }
+                    is_last
+                }
+                (Writer::Ndjson(_), Written::Ndjson(parts)) => parts.next(&framed.bytes, out),
+                // It was begun by this one.
+                _ => true,
+            };
+            if is_last {
+                return true;
+            }
+        }
+        false
     }
 
     /// Appends a record of the `host`th host.

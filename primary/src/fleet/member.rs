@@ -81,7 +81,7 @@ pub fn base(url: &str) -> Result<String, &'static str> {
     }
     // A name means the same in capitals: two of them are one URL.
     let url = format!("{SCHEME}{}", authority.as_str().to_ascii_lowercase());
-    match reqwest::Url::parse(&url) {
+    match url::Url::parse(&url) {
         Ok(_) => Ok(url),
         Err(_) => Err("has no valid host"),
     }

@@ -1,11 +1,12 @@
 //! `GET /files`: one host's log files passed through, or those of several.
 
-use super::{JSON, TEXT, headless, told};
+use super::{JSON, TEXT, alone, headless, told};
 use crate::app::App;
+use crate::connection::EndsBy;
 use crate::fanout::ASKED_AT_ONCE;
 use crate::fanout::listing::{Ends, Listing};
 use crate::fleet;
-use crate::upstream::Answer;
+use crate::upstream::{Answer, Places};
 use axum::extract::State;
 use axum::response::Response;
 use backscroll_shared::query::{Pair, host, pairs, unknown_parameter};
@@ -42,15 +43,15 @@ async fn answer(app: &App, request: &Parts) -> Result<Response, Problem> {
         None => "/files".to_owned(),
     };
     let method = &request.method;
+    let places = Places::admit(app.upstream.room(), hosts.len(), app.upstream.times().head).await?;
     let asks = hosts.iter().map(|host| async {
-        let answer = app.upstream.ask(host, method, &target, content_type, deadline).await;
+        let answer = app.upstream.ask(host, method, &target, content_type, deadline, &places).await;
         (Arc::clone(host), answer)
     });
     let asks: Vec<_> = asks.collect();
     let mut answers: Vec<_> = stream::iter(asks).buffered(ASKED_AT_ONCE).collect().await;
     let trailers = headers::wants_trailers(request.version, &request.headers);
-    // Bare names are for who asks one host by its whole name.
-    let is_bare = matches!((&hosts[..], &query.hostnames[..]), ([host], [name]) if *name == host.name);
+    let is_bare = alone(&hosts, &query.hostnames).is_some();
     if is_bare {
         match answers.pop() {
             Some((_, Err(problem))) => return Err(problem),
@@ -71,6 +72,7 @@ async fn answer(app: &App, request: &Parts) -> Result<Response, Problem> {
         response.headers_mut().insert(header::TRAILER, headers::TRAILER_NAMES);
     }
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.extensions_mut().insert(EndsBy(deadline));
     Ok(response)
 }
 

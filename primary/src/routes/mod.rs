@@ -6,6 +6,7 @@ pub mod hosts;
 pub mod logs;
 
 use crate::app::App;
+use crate::fleet::Host;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
@@ -51,6 +52,13 @@ fn whole(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>)
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
+}
+
+/// The host that is asked alone, by its whole name: its lines are bare. Said twice it is one host.
+fn alone<'h>(hosts: &'h [Arc<Host>], hostnames: &[String]) -> Option<&'h Arc<Host>> {
+    let [host] = hosts else { return None };
+    let is_named = !hostnames.is_empty() && hostnames.iter().all(|name| *name == host.name);
+    is_named.then_some(host)
 }
 
 /// The body of an answer to HEAD, whose length is not known.

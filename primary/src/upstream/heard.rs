@@ -8,10 +8,16 @@ use backscroll_shared::wire::problem::Code;
 use backscroll_shared::wire::verdict::{Failure, Status, Verdict};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
-use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+use std::fmt;
 
 /// Bytes of a host's text that are told to somebody else.
 pub const TEXT_BYTES: usize = 512;
+
+/// Bytes of each member of a problem that is passed on: it may name a file of 4 KiB, escaped.
+const DETAIL_BYTES: usize = 16 << 10;
 
 /// Bytes of a code: the longest of ours has 23.
 const CODE_BYTES: usize = 40;
@@ -19,8 +25,19 @@ const CODE_BYTES: usize = 40;
 /// The type of a problem.
 const PROBLEM: &str = "application/problem+json";
 
-/// The header fields of a host's problem that are passed on.
-const PASSED: [HeaderName; 2] = [header::RETRY_AFTER, header::ALLOW];
+/// Members of a problem that are passed on: RFC 9457 has five, and ours a few more.
+const MEMBERS: usize = 16;
+
+/// A header field that is passed on, and what its value has to be.
+type Passed = (HeaderName, fn(&str) -> bool);
+
+/// The header fields of a host's problem that are passed on, each with what its value has to be.
+const PASSED: [Passed; 2] = [
+    (header::RETRY_AFTER, |value| value.len() <= 6 && value.bytes().all(|b| b.is_ascii_digit())),
+    (header::ALLOW, |value| {
+        value.len() <= 64 && value.bytes().all(|b| b.is_ascii_uppercase() || b", ".contains(&b))
+    }),
+];
 
 /// A secondary's problem.
 #[derive(Debug)]
@@ -47,7 +64,7 @@ impl Refusal {
         method: &Method,
         status: StatusCode,
         fields: &HeaderMap,
-        body: Bytes,
+        body: &Bytes,
     ) -> Result<Refusal, &'static str> {
         let content_type = fields.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         if !content_type.is_some_and(|given| essence(given).eq_ignore_ascii_case(PROBLEM)) {
@@ -57,21 +74,25 @@ impl Refusal {
         if !is_refusal || status == StatusCode::BAD_GATEWAY {
             return Err("its status is one that no secondary sends");
         }
-        let said = if method == Method::HEAD {
-            None
-        } else {
-            let said: Said = serde_json::from_slice(&body).map_err(|_| "its problem is malformed")?;
-            if said.status != status.as_u16() || !fits(&said.code, status) {
+        let (mut said, mut kept_body) = (None, Bytes::new());
+        if method != Method::HEAD {
+            let heard: Said = serde_json::from_slice(body).map_err(|_| "its problem is malformed")?;
+            if heard.status != status.as_u16() || !fits(&heard.code, status) {
                 return Err("its problem contradicts its status");
             }
-            Some(said)
+            let members = serde_json::from_slice(body).map_err(|_| "its problem is malformed")?;
+            kept_body = cleaned(members).map_or_else(|| body.clone(), Bytes::from);
+            said = Some(heard);
+        }
+        let kept = |(name, is_sound): &Passed| {
+            let value = fields.get(name)?.to_str().ok()?;
+            is_sound(value).then(|| Some((name.clone(), HeaderValue::from_str(value).ok()?)))?
         };
-        let kept = |name: HeaderName| fields.get(&name).map(|value| (name, value.clone()));
-        let fields = PASSED.into_iter().filter_map(kept).collect();
-        Ok(Refusal { status, fields, body, said })
+        let fields = PASSED.iter().filter_map(kept).collect();
+        Ok(Refusal { status, fields, body: kept_body, said })
     }
 
-    /// As the host gave it.
+    /// As the host gave it, but for what a client's terminal or browser is not to see.
     pub fn into_response(self) -> Response<Body> {
         let body = match self.said {
             Some(_) => Body::from(self.body),
@@ -108,6 +129,55 @@ impl Refusal {
             },
         })
     }
+}
+
+/// The members of an object, as often as they stand there.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Members, D::Error> {
+        struct InOrder;
+
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(InOrder)
+    }
+}
+
+/// A problem with these members in the form of a secondary's, which are words and numbers by
+/// short names, each once; nothing where they are that already.
+fn cleaned(Members(members): Members) -> Option<String> {
+    let (before, mut is_clean) = (members.len(), true);
+    let mut clean = Map::new();
+    for (name, value) in members.into_iter().take(MEMBERS) {
+        let value = match value {
+            Value::String(text) => {
+                let line = line(&text, DETAIL_BYTES);
+                is_clean &= line == text;
+                Value::String(line)
+            }
+            value @ (Value::Number(_) | Value::Bool(_)) => value,
+            Value::Null | Value::Array(_) | Value::Object(_) => continue,
+        };
+        if is_word(&name) {
+            clean.entry(name).or_insert(value);
+        }
+    }
+    (!is_clean || clean.len() < before).then(|| format!("{}\n", Value::Object(clean)))
 }
 
 /// Whether a secondary says this with that status. A code that is not known here may be that
@@ -198,7 +268,7 @@ mod tests {
     ) -> Result<Refusal, &'static str> {
         let mut fields = HeaderMap::new();
         fields.insert(header::CONTENT_TYPE, HeaderValue::try_from(content_type).unwrap());
-        Refusal::new(method, StatusCode::from_u16(status).unwrap(), &fields, Bytes::from(body.to_owned()))
+        Refusal::new(method, StatusCode::from_u16(status).unwrap(), &fields, &Bytes::from(body.to_owned()))
     }
 
     fn problem(status: u16, code: &str) -> String {
@@ -238,6 +308,33 @@ mod tests {
             (404, problem(404, "No Word")),
         ] {
             assert!(refusal(&Method::GET, status, PROBLEM, &body).is_err(), "{status} {body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_passed_on_as_it_is_but_for_what_is_hidden_in_it() {
+        let passed = async |body: &str| {
+            let refusal = refusal(&Method::GET, 404, PROBLEM, body).unwrap();
+            let body = refusal.into_response().into_body();
+            let body = http_body_util::BodyExt::collect(body).await.unwrap().to_bytes();
+            String::from_utf8(body.to_vec()).unwrap()
+        };
+        let own = "{ \"status\": 404,\"code\":\"not_found\", \"detail\":\"\u{fc}\", \"position\":7}\n";
+        assert_eq!(passed(own).await, own);
+        let long = "x".repeat(DETAIL_BYTES);
+        for odd in [
+            "\"detail\":\"a\\u001b[2Jb\\u202e\"".to_owned(),
+            format!("\"detail\":\"{long}{long}\""),
+            "\"detail\":\"\",\"title\":\"\\u202e\",\"title\":\"x\"".to_owned(),
+            "\"detail\":\"\",\"\\u202e\":1".to_owned(),
+            "\"detail\":\"\",\"x\":{\"y\":\"\\u202e\"}".to_owned(),
+            "\"detail\":\"\",\"x\":[\"\\u202e\"]".to_owned(),
+        ] {
+            let told = passed(&format!("{{\"status\":404,\"code\":\"not_found\",{odd}}}")).await;
+            let value: Value = serde_json::from_str(&told).unwrap();
+            assert_eq!((&value["status"], &value["code"]), (&404.into(), &"not_found".into()));
+            assert!(told.len() <= DETAIL_BYTES + 100 && !told.contains("202e"), "{told}");
+            assert!(!told.trim_end().chars().any(is_hidden) && !told.contains("\\u001b"), "{told}");
         }
     }
 

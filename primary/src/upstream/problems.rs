@@ -5,13 +5,14 @@ use super::heard::line;
 use crate::fleet::Host;
 use crate::health::{Cause, REQUESTS};
 use backscroll_shared::wire::problem::{Code, Problem};
+use hyper_util::client::legacy;
 use std::time::Duration;
 
 /// Bytes of what is told of an answer that is no secondary's.
 const WHAT_BYTES: usize = 160;
 
 /// Whether it is this machine that could not, whatever the host is like.
-pub(super) fn is_ours(error: &reqwest::Error) -> bool {
+pub(super) fn is_ours(error: &legacy::Error) -> bool {
     Cause::of(error) == Cause::Ours
 }
 
@@ -49,6 +50,13 @@ pub(super) fn no_secondary(host: &Host, what: &str) -> Problem {
 pub(super) fn no_room(host: &Host) -> Problem {
     let detail = "too many answers of hosts are under way at once: try again in a moment";
     Problem::new(Code::Overloaded, detail).on_host(&host.name)
+}
+
+pub(super) fn not_admitted(hosts: usize) -> Problem {
+    let detail = format!(
+        "too many answers of hosts are under way at once for a question to {hosts} more: try again in a moment, or name fewer hosts with hostname="
+    );
+    Problem::new(Code::Overloaded, detail)
 }
 
 pub(super) fn out_of_descriptors(host: &Host) -> Problem {

@@ -161,3 +161,56 @@ fn a_signal_stops_it() {
         assert!(lines.any(|line| line.unwrap().contains("stopped")));
     }
 }
+
+#[tokio::test]
+async fn what_was_asked_for_is_in_no_log() {
+    use crate::liar::{Liar, Step, TEXT, chunk, end, foreign, head};
+    use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let hosts = [
+        ("html", Liar::new(foreign("404 x", "Content-Type: text/html\r\n", "<p>")).await),
+        ("leaves", Liar::new(vec![]).await),
+        ("breaks", Liar::new(vec![head(TEXT), chunk("a\nb")]).await),
+        ("lies", Liar::new(vec![head(TEXT), chunk("a\n"), end("Log-Status: odd\r\n")]).await),
+        ("hangs", Liar::new(vec![Step::Hang]).await),
+    ];
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_backscroll-primary"));
+    command.args(["--listen", "127.0.0.1:0", "--log-level", "trace", "--answer-timeout", "1"]);
+    command.args(["--log-format", "json", "--secondary", &format!("gone=http://{free}")]);
+    for (name, liar) in &hosts {
+        command.args(["--secondary", &format!("{name}={}", liar.url())]);
+    }
+    let mut server = command.stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+    let mut lines = BufReader::new(server.stderr.take().unwrap());
+    let mut logged = String::new();
+    let address = loop {
+        assert!(lines.read_line(&mut logged).await.unwrap() > 0, "{logged}");
+        if let Some((_, rest)) = logged.split_once("\"listen\":\"") {
+            break rest.split('"').next().unwrap().to_owned();
+        }
+    };
+    let rest = tokio::spawn(async move {
+        let mut rest = String::new();
+        lines.read_to_string(&mut rest).await.unwrap();
+        rest
+    });
+    let keyword = format!("hunter2{}", "k".repeat(4000));
+    let mut names: Vec<&str> = hosts.iter().map(|(name, _)| *name).collect();
+    names.extend(["gone", "nobody", "*"]);
+    for name in names {
+        for rest in ["", "&nonsense=hunter2", "&n=hunter2"] {
+            let url = format!("http://{address}/logs?hostname={name}&filename=a.log&keyword={keyword}{rest}");
+            let asked =
+                tokio::process::Command::new("curl").args(["-s", "-m", "20", &url]).output().await.unwrap();
+            assert!(!asked.stdout.is_empty());
+        }
+        let url = format!("http://{address}/files?hostname={name}&glob=hunter2*");
+        tokio::process::Command::new("curl").args(["-s", "-m", "20", &url]).output().await.unwrap();
+    }
+    server.kill().await.unwrap();
+    let rest = rest.await.unwrap();
+    for name in ["html", "leaves", "breaks", "lies", "gone"] {
+        assert!(rest.contains(&format!("\"host\":\"{name}\"")), "the log tells of {name}");
+    }
+    assert!(!rest.contains("hunter2") && !rest.contains("kkkk"), "{rest}");
+}

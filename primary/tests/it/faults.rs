@@ -55,6 +55,13 @@ async fn an_incomplete_answer_says_so_in_trailers() {
         assert!(got.contains("log-status: failed\r\n") && got.ends_with("\r\n\r\n"), "{name}: {got}");
         assert!(got.contains(&format!("log-error: {code}: ")), "{name}: {got}");
         assert!(got.contains("log-hosts-failed: web1\r\n"), "{name}: {got}");
+        // What came has been read, at least, and nothing that came is counted as nothing.
+        let read = match name {
+            "no verdict" => "9",
+            "its own failure" => "99",
+            _ => "4",
+        };
+        assert!(got.contains(&format!("log-bytes-scanned: {read}\r\n")), "{name}: {got}");
     }
 }
 
@@ -74,6 +81,7 @@ async fn an_incomplete_ndjson_answer_ends_with_its_verdict_and_is_cut() {
         assert_eq!(lines.len(), 2);
         assert_eq!(lines[1]["end"]["status"], "failed");
         assert_eq!(lines[1]["end"]["lines"], 1);
+        assert_eq!(lines[1]["end"]["bytes_scanned"], 1);
         assert_eq!(lines[1]["end"]["hosts"]["web1"]["error"]["code"], "upstream_unreachable");
     }
 }

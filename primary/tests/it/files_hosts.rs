@@ -15,7 +15,10 @@ async fn the_files_of_a_host_are_passed_through() {
     for target in ["/files?hostname=web1&x=1", "/files?hostname=web1&glob=a&glob=b"] {
         assert!(primary.curl(target, &[]).await.log.contains("< http/1.1 400 "));
     }
-    for target in ["/files", "/files?hostname=web*", "/files?hostname=web1&hostname=web1"] {
+    // One host by its whole name, said twice.
+    let got = primary.curl("/files?hostname=web1&hostname=web1", &[]).await;
+    assert_eq!((got.exit, got.out.as_str()), (0, "1\t2\ta.log\n"), "{got:?}");
+    for target in ["/files", "/files?hostname=web*", "/files?hostname=web1&hostname=web?"] {
         let got = primary.curl(target, &[]).await;
         assert_eq!((got.exit, got.out.as_str()), (0, "web1\t1\t2\ta.log\n"), "{target}: {got:?}");
     }

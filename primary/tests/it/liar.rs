@@ -80,7 +80,7 @@ impl Liar {
         Liar::start("127.0.0.1:0", instance, Some(&ready(name)), script).await
     }
 
-    /// One that calls itself `name` where it is asked for `/readyz`.
+    /// One that calls itself `name` where it is asked for `/readyz`, and answers `/healthz`.
     pub(crate) async fn named(name: &str, script: Vec<Step>) -> Liar {
         Liar::at("127.0.0.1:0", Some(&ready(name)), script).await
     }
@@ -167,7 +167,9 @@ async fn play(
     while !asked.ends_with(b"\r\n\r\n") {
         asked.push(stream.read_u8().await?);
     }
-    let script = readyz.filter(|_| asked.starts_with(b"GET /readyz ")).unwrap_or(script);
+    let script = readyz
+        .filter(|_| asked.starts_with(b"GET /readyz ") || asked.starts_with(b"GET /healthz "))
+        .unwrap_or(script);
     heads.lock().unwrap().push(String::from_utf8(asked).unwrap());
     for step in script {
         match step {

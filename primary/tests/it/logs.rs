@@ -25,6 +25,15 @@ async fn a_complete_answer_is_passed_through_and_ends_properly() {
 }
 
 #[tokio::test]
+async fn a_host_named_twice_is_one_that_is_asked_by_its_whole_name() {
+    let liar = Liar::new(vec![head(TEXT), chunk("b\na\n"), end(COMPLETE)]).await;
+    let primary = primary(configured(&[("web1", liar.url())])).await;
+    let got = primary.curl(&format!("{ASK}&hostname=web1"), &[]).await;
+    assert_eq!((got.exit, got.out.as_str()), (0, "b\na\n"), "{got:?}");
+    assert!(liar.heads.lock().unwrap()[0].contains("accept: text/plain\r\n"));
+}
+
+#[tokio::test]
 async fn a_client_that_reads_trailers_gets_the_verdict_in_them() {
     let liar = Liar::new(vec![head(TEXT), chunk("b\na\n"), end(COMPLETE)]).await;
     let primary = primary(configured(&[("web1", liar.url())])).await;
@@ -89,6 +98,8 @@ async fn what_is_asked_wrongly_is_refused_before_a_host_is_asked() {
         ("/files", &["-H", "Range: bytes=7-"], "400", "bad_request"),
         (ASK, &["-X", "POST"], "405", "method_not_allowed"),
         (&long, &[], "414", "uri_too_long"),
+        // What is between a primary and its hosts raises no limit for a client.
+        (&long, &["-H", "Backscroll-Relay: x"], "414", "uri_too_long"),
         (ASK, &["-H", &large], "431", "headers_too_large"),
         ("/nope", &[], "404", "no_route"),
     ] {

@@ -16,10 +16,12 @@ mod health;
 mod healthcheck;
 mod liar;
 mod logs;
+mod long_lines;
 mod other_servers;
 mod same;
 mod service_manager;
 mod verdicts;
+mod waiting;
 
 use backscroll_primary::{Args, Config, run};
 use clap::Parser as _;

@@ -98,6 +98,13 @@ fn ndjson_is_an_object_a_record_and_the_verdict_last() {
         assert!(relayed.text().starts_with("{\"host\":\"web1\","), "{}", relayed.text());
         assert_eq!(relayed.text().lines().count(), 5);
         assert_eq!(relayed.trailer("log-lines"), Some("5"));
+        // A stranger who says that it is a primary, and reads no trailers, misses no verdict.
+        let posing = server.request(
+            "GET",
+            "/logs?filename=app.log",
+            "accept: application/x-ndjson\r\nbackscroll-relay: web1\r\n",
+        );
+        assert!(posing.text().lines().last().unwrap().starts_with("{\"end\":{\"status\":\"complete\""));
     });
 }
 

@@ -112,7 +112,8 @@ fn push<N: VarInt>(number: N, out: &mut Vec<u8>) {
 /// One frame, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Item {
-    /// The next newest record.
+    /// The next newest record. One that comes in parts has no bytes yet: they follow, and
+    /// [`Decoder::next_part`] takes them.
     Record(Framed),
     /// No record that follows is newer than this, in nanoseconds since 1970.
     Mark(i64),
@@ -174,6 +175,10 @@ pub struct Decoder {
     needed: usize,
     last: Last,
     is_over: bool,
+    /// Records longer than this come in parts where they have not come whole.
+    whole_bytes: Option<usize>,
+    /// Bytes of a record in parts that have not been taken.
+    left: usize,
 }
 
 /// Why a frame cannot be read.
@@ -184,6 +189,12 @@ enum Stop {
 }
 
 impl Decoder {
+    /// One that holds records of up to so many bytes until they are whole, and gives longer
+    /// ones in parts.
+    pub fn in_parts(whole_bytes: usize) -> Decoder {
+        Decoder { whole_bytes: Some(whole_bytes), ..Decoder::default() }
+    }
+
     /// Takes the next piece, once `next` has come to an end of the last one.
     pub fn push(&mut self, piece: Bytes) {
         debug_assert!(self.piece.is_empty(), "a piece is read to its end");
@@ -199,16 +210,17 @@ impl Decoder {
 
     /// The next frame; None where another piece is needed for it.
     pub fn next_item(&mut self) -> Result<Option<Item>, Malformed> {
-        if self.piece.is_empty() {
+        if self.piece.is_empty() || self.left > 0 {
             return Ok(None);
         }
         if self.is_over {
             return Err(Malformed::AfterEnd);
         }
         let mut last = self.last;
-        match read(&self.piece, &mut last) {
-            Ok((item, len)) => {
+        match read(&self.piece, &mut last, self.whole_bytes.unwrap_or(usize::MAX)) {
+            Ok((item, len, left)) => {
                 self.last = last;
+                self.left = left;
                 let _ = self.piece.split_to(len);
                 self.is_over = matches!(item, Item::End(_));
                 Ok(Some(item))
@@ -223,6 +235,18 @@ impl Decoder {
         }
     }
 
+    /// The next part of a long record; None where another piece is needed for it.
+    pub fn next_part(&mut self) -> Option<Bytes> {
+        let part = self.piece.split_to(self.left.min(self.piece.len()));
+        self.left -= part.len();
+        Some(part).filter(|part| !part.is_empty())
+    }
+
+    /// Bytes of a long record that have not been taken.
+    pub fn left(&self) -> usize {
+        self.left
+    }
+
     /// Bytes held of a frame whose end has not come.
     pub fn held(&self) -> usize {
         self.held.len()
@@ -234,8 +258,9 @@ impl Decoder {
     }
 }
 
-/// A frame and its length.
-fn read(piece: &Bytes, last: &mut Last) -> Result<(Item, usize), Stop> {
+/// A frame and its length, and the bytes of it that are to follow in parts: none but of a record
+/// of more than `whole_bytes`.
+fn read(piece: &Bytes, last: &mut Last, whole_bytes: usize) -> Result<(Item, usize, usize), Stop> {
     let mut at = 1;
     let tag = piece[0];
     match tag & KIND {
@@ -259,19 +284,24 @@ fn read(piece: &Bytes, last: &mut Last) -> Result<(Item, usize), Stop> {
                 lines = number(piece, &mut at)?;
                 truncated_lines = number(piece, &mut at)?;
             }
+            if len > whole_bytes && piece.len() < at + len {
+                let bytes = Bytes::new();
+                let framed = Framed { offset: last.offset, stamp, lines, truncated_lines, bytes };
+                return Ok((Item::Record(framed), at, len));
+            }
             let bytes = slice(piece, at, len)?;
             let framed = Framed { offset: last.offset, stamp, lines, truncated_lines, bytes };
-            Ok((Item::Record(framed), at + len))
+            Ok((Item::Record(framed), at + len, 0))
         }
         MARK if tag == MARK => {
             last.nanos = last.nanos.wrapping_sub(number::<i64>(piece, &mut at)?);
-            Ok((Item::Mark(last.nanos), at))
+            Ok((Item::Mark(last.nanos), at, 0))
         }
         END if tag == END => {
             let len = length(number(piece, &mut at)?, END_BYTES)?;
             let body = slice(piece, at, len)?;
             let verdict = serde_json::from_slice(&body).map_err(|_| Stop::Bad(Malformed::Verdict))?;
-            Ok((Item::End(verdict), at + len))
+            Ok((Item::End(verdict), at + len, 0))
         }
         _ => Err(Stop::Bad(Malformed::Tag(tag))),
     }

@@ -21,6 +21,20 @@ impl Encoder {
 
     /// Appends one record, and the time that it carries, as one line.
     pub fn encode(&self, record: &Record<'_>, time: Option<LineTime>, out: &mut Vec<u8>) {
+        self.fields(record, time, out);
+        push_bytes("line", record.bytes, out);
+        out.extend_from_slice(b"}\n");
+    }
+
+    /// Appends the beginning of one record, whose bytes follow in parts.
+    pub fn begin(&self, record: &Record<'_>, time: Option<LineTime>, out: &mut Vec<u8>) -> Parts {
+        self.fields(record, time, out);
+        let is_text = std::str::from_utf8(record.bytes).is_ok();
+        out.extend_from_slice(if is_text { b",\"line\":\"" } else { b",\"line_base64\":\"" });
+        Parts { at: 0, is_text }
+    }
+
+    fn fields(&self, record: &Record<'_>, time: Option<LineTime>, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.prefix);
         out.extend_from_slice(itoa::Buffer::new().format(record.offset).as_bytes());
         if let Some(time) = time {
@@ -28,8 +42,41 @@ impl Encoder {
             time.push_rfc3339(out);
             out.push(b'"');
         }
-        push_bytes("line", record.bytes, out);
-        out.extend_from_slice(b"}\n");
+    }
+}
+
+/// Bytes of a record in a part of it: three of them are four digits of base64.
+const PART_BYTES: usize = 12 << 10;
+
+/// How far a record has been written that is written in parts.
+#[derive(Debug, Clone, Copy)]
+pub struct Parts {
+    at: usize,
+    is_text: bool,
+}
+
+impl Parts {
+    /// Appends the next part of the bytes of the record. Returns whether it was the last one,
+    /// with the end of the line behind it.
+    pub fn next(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> bool {
+        let mut end = bytes.len().min(self.at + PART_BYTES);
+        if self.is_text {
+            while end < bytes.len() && bytes[end] & 0xC0 == 0x80 {
+                end -= 1;
+            }
+            let text = std::str::from_utf8(&bytes[self.at..end]).expect("a part of text between characters");
+            let mut quoted = Vec::with_capacity(PART_BYTES);
+            push_string(text, &mut quoted);
+            out.extend_from_slice(&quoted[1..quoted.len() - 1]);
+        } else {
+            out.extend_from_slice(STANDARD.encode(&bytes[self.at..end]).as_bytes());
+        }
+        self.at = end;
+        let is_last = end == bytes.len();
+        if is_last {
+            out.extend_from_slice(b"\"}\n");
+        }
+        is_last
     }
 }
 
@@ -135,6 +182,30 @@ mod tests {
         let object = encoded(b"\xff\xfe", None);
         assert_eq!(object["line_base64"], "//4=");
         assert!(object.get("line").is_none());
+    }
+
+    #[test]
+    fn a_record_in_parts_is_the_same_as_one_at_once() {
+        let odd = "\u{1}\"é中🦀\n".repeat(3000);
+        for more in 0..4 {
+            let text = [&b"x".repeat(more)[..], odd.as_bytes()].concat();
+            for bytes in
+                [&text[..], &[&text[..], b"\xff"].concat(), &[&b"\xff".repeat(more)[..], &text].concat(), b""]
+            {
+                let time = Some(LineTime { nanos: 0, offset_minutes: 0 });
+                let record = Record { offset: 7, bytes, lines: 1, truncated_lines: 0, older: &[] };
+                let (encoder, mut whole, mut out) = (Encoder::new("h", b"a.log"), Vec::new(), Vec::new());
+                encoder.encode(&record, time, &mut whole);
+                let mut parts = encoder.begin(&record, time, &mut out);
+                let before = out.len();
+                let mut count = 1;
+                while !parts.next(bytes, &mut out) {
+                    assert!(out.len() <= before + count * 6 * PART_BYTES);
+                    count += 1;
+                }
+                assert!(out == whole && count == bytes.len().div_ceil(PART_BYTES).max(1));
+            }
+        }
     }
 
     #[test]

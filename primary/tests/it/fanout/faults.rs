@@ -102,6 +102,9 @@ async fn a_host_that_hangs_after_some_records_is_left_in_time_for_what_the_other
                 assert_eq!(answer.trailers["log-hosts-failed"], "h1,h3");
                 assert!(answer.trailers["log-error"].starts_with("upstream_timeout: "), "{answer:?}");
                 assert_eq!(answer.text().lines().count(), 30 + 7 + 30 + 3 + usize::from(ndjson));
+                // At least from the end of each host's newest record to its oldest one.
+                let scanned: u64 = answer.trailers["log-bytes-scanned"].parse().unwrap();
+                assert!(scanned >= (6 + 2) * 100 + 7, "{answer:?}");
             }
         }
     }

@@ -6,6 +6,7 @@ mod fault;
 mod faults;
 mod fleet;
 mod ignore;
+mod large;
 mod liars;
 mod lies;
 mod oracle;
@@ -15,13 +16,20 @@ mod twins;
 use crate::{Primary, configured, primary};
 use backscroll_primary::Config;
 use backscroll_shared::time::{LineTime, Stamp};
-use simulated::{Entry, Simulated};
+use simulated::{Entry, Fault};
 use std::num::NonZero;
 use std::time::{Duration, Instant};
 
 /// Nanoseconds since 1970 of the newest records.
 const NEWEST: i64 = 1_700_000_000_000_000_000;
 const SECOND: i64 = 1_000_000_000;
+
+pub(crate) use simulated::Simulated;
+
+/// A host that sends older and older records for ever.
+pub(crate) fn endless(name: &str) -> Simulated {
+    Simulated::new(name, entries(0, 30), Fault::Endless)
+}
 
 /// Of a fleet, with short deadlines and one thread.
 fn quick(fleet: &[Simulated]) -> Config {

@@ -120,3 +120,46 @@ fn a_long_record_in_small_pieces_is_not_copied_over_and_over() {
     let whole = encoded(std::slice::from_ref(&item));
     assert_eq!(decoded(&whole, &[16]).unwrap().0, [item]);
 }
+
+proptest! {
+    #[test]
+    fn a_record_in_parts_is_the_same_as_one_that_comes_whole(
+        items in proptest::collection::vec(item(), 0..20),
+        sizes in proptest::collection::vec(1usize..60, 1..9),
+        whole_bytes in 0usize..150,
+    ) {
+        let bytes = encoded(&items);
+        let (mut decoder, mut got) = (Decoder::in_parts(whole_bytes), Vec::new());
+        let mut in_parts: Option<(Framed, BytesMut)> = None;
+        let (mut rest, mut sizes) = (&bytes[..], sizes.iter().cycle());
+        while !rest.is_empty() {
+            let (piece, after) = rest.split_at(rest.len().min(*sizes.next().unwrap()));
+            decoder.push(Bytes::copy_from_slice(piece));
+            loop {
+                if let Some((framed, mut bytes)) = in_parts.take() {
+                    while let Some(part) = decoder.next_part() {
+                        bytes.extend_from_slice(&part);
+                    }
+                    if decoder.left() > 0 {
+                        prop_assert_eq!(decoder.next_item(), Ok(None));
+                        in_parts = Some((framed, bytes));
+                        break;
+                    }
+                    got.push(Item::Record(Framed { bytes: bytes.freeze(), ..framed }));
+                }
+                match decoder.next_item().unwrap() {
+                    Some(Item::Record(framed)) if decoder.left() > 0 => {
+                        prop_assert!(decoder.left() > whole_bytes && framed.bytes.is_empty());
+                        in_parts = Some((framed, BytesMut::new()));
+                    }
+                    Some(item) => got.push(item),
+                    None => break,
+                }
+            }
+            // Besides what is to be whole, a frame's beginning and the piece that ends it.
+            prop_assert!(decoder.held() <= whole_bytes + 70 + 60);
+            rest = after;
+        }
+        prop_assert_eq!(got, items);
+    }
+}
