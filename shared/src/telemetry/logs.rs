@@ -98,6 +98,10 @@ fn panicked(panic: &PanicHookInfo<'_>) {
     tracing::error!(backtrace, "{what}");
 }
 
+/// Libraries of which only errors are logged, unless the flag says otherwise. What watches the
+/// folder of the fleet's file complains of its own doings when the folder is removed.
+const QUIET: &str = "notify=error";
+
 /// A bare word is a level. To the filter it may also be the name of a module, of which
 /// everything is logged, and of all others nothing: a slip of the pen would silence the program.
 fn filter(text: &str) -> Result<EnvFilter, String> {
@@ -105,7 +109,7 @@ fn filter(text: &str) -> Result<EnvFilter, String> {
     if let Some(word) = words.find(|word| word.parse::<LevelFilter>().is_err()) {
         return Err(format!("{word:?} is no level"));
     }
-    EnvFilter::try_new(text).map_err(|error| error.to_string())
+    EnvFilter::try_new(format!("{QUIET},{text}")).map_err(|error| error.to_string())
 }
 
 fn start<W>(filter: EnvFilter, format: LogFormat, writer: W)
@@ -131,6 +135,8 @@ mod tests {
         {
             assert!(filter(good).is_ok(), "{good}");
         }
+        assert!(filter("debug").unwrap().to_string().contains("notify=error"));
+        assert!(!filter("info,notify=debug").unwrap().to_string().contains("notify=error"));
         for bad in ["inof", "warning", "info,hyper", "info,foo=x"] {
             assert!(filter(bad).is_err(), "{bad}");
         }
