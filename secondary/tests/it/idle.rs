@@ -90,6 +90,19 @@ fn connections_that_never_ask_keep_nobody_away() {
 }
 
 #[test]
+fn connections_that_were_refused_and_stay_open_keep_nobody_away() {
+    let server = server();
+    let mut held = Vec::new();
+    for _ in 0..4 * LIMIT {
+        let mut socket = server.connect();
+        socket.write_all(b"GET /a b HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+        socket.read_exact(&mut [0; 15]).unwrap();
+        held.push(socket);
+        assert_eq!(server.get("/logs?filename=app.log").body, b"line\n");
+    }
+}
+
+#[test]
 fn a_server_that_is_busy_still_says_how_it_is() {
     let server = server();
     let mut held: Vec<TcpStream> = (0..LIMIT).map(|_| busy(&server)).collect();

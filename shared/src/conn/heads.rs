@@ -7,9 +7,12 @@
 //! on where the next request begins. It also notes what is wrong with a head, because hyper says
 //! no more than 400.
 
+mod plain_line;
+
 use super::unsound::Unsound;
 use crate::limits;
 use memchr::memchr;
+use plain_line::PlainLine;
 use std::mem::take;
 
 /// Bytes of a target from which on it is too long for whatever asks: percent-encoded by a
@@ -272,46 +275,6 @@ impl Heads {
 
 /// The first byte of a TLS connection.
 const TLS_HANDSHAKE: u8 = 0x16;
-
-/// A whole request line in which everything is as it should be.
-struct PlainLine {
-    /// Its end included.
-    len: usize,
-    is_head: bool,
-    is_http_1_0: bool,
-}
-
-impl PlainLine {
-    fn at(bytes: &[u8]) -> Option<PlainLine> {
-        let feed = memchr(b'\n', bytes)?;
-        let line = bytes[..feed].strip_suffix(b"\r")?;
-        let is_http_1_0 = line.ends_with(b"HTTP/1.0");
-        let line = line.strip_suffix(b" HTTP/1.1").or_else(|| line.strip_suffix(b" HTTP/1.0"))?;
-        let (method, target) = line.split_at(memchr(b' ', line)?);
-        let target = &target[1..];
-        let is_plain = !method.is_empty()
-            && method.iter().all(u8::is_ascii_uppercase)
-            && (1..=TARGET_BYTES).contains(&target.len())
-            && !has_odd(target);
-        is_plain.then(|| PlainLine { len: feed + 1, is_head: method == b"HEAD", is_http_1_0 })
-    }
-}
-
-/// Whether a target holds a byte that needs a closer look. All of it is looked at, without a
-/// branch: that is faster than to stop at the first.
-#[expect(clippy::needless_bitwise_bool, reason = "no branch is what makes it fast")]
-fn has_odd(target: &[u8]) -> bool {
-    target.iter().fold(false, |has, byte| {
-        let odd = (*byte <= b' ')
-            | (*byte >= 0x7f)
-            | (*byte == b'"')
-            | (*byte == b'#')
-            | (*byte == b'<')
-            | (*byte == b'>')
-            | (*byte == b'`');
-        has | odd
-    })
-}
 
 fn begins_with(line: &[u8], name: &[u8]) -> bool {
     line.get(..name.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(name))

@@ -115,3 +115,41 @@ fn a_connection_is_idle_only_once_its_answer_has_left() {
     watch.written();
     assert_eq!(watch.phase.load(Relaxed), BUSY);
 }
+
+#[test]
+fn the_log_says_whose_answer_was_cut_and_why_and_nothing_of_what_was_asked() {
+    #[derive(Clone, Default)]
+    struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let log = Log::default();
+    let into = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || into.clone()).with_ansi(false).finish();
+    tracing::subscriber::with_default(subscriber, || {
+        let watch = Watch::of(Some("10.0.0.7:4711".parse().unwrap()), false);
+        watch.request_began("/logs");
+        watch.log_cut(Overdue::Stalled, Some("app.log"));
+        watch.request_began("/secret");
+        watch.log_cut(Overdue::Stalled, None);
+        watch.log_cut(Overdue::Idle, None);
+    });
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    for words in
+        ["WARN", "client=10.0.0.7:4711", "endpoint=\"/logs\"", "file=\"app.log\"", "not read for 120 s"]
+    {
+        assert!(lines[0].contains(words), "{words}: {text}");
+    }
+    assert!(lines[1].contains("endpoint=\"other\"") && !lines[1].contains("secret"), "{text}");
+}

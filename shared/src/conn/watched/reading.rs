@@ -1,0 +1,115 @@
+//! What comes from a client, on its way to hyper.
+
+use super::{Socket, Watched};
+use crate::conn::half_closed::{HalfClosed, PROBE, Step};
+use crate::conn::heads::REFUSED_ANYWHERE;
+use crate::conn::{BUSY, HEAD, IDLE, LEAVING_BROKEN, LEAVING_WHOLE};
+use bytes::Bytes;
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+impl<S: AsyncRead + AsyncWrite + Socket + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if !this.arrived.is_empty() {
+            this.hand_over(buf);
+            return Poll::Ready(Ok(()));
+        }
+        if this.half_closed.is_some() {
+            return this.poll_half_closed(cx, buf);
+        }
+        let before = buf.filled().len();
+        let Poll::Ready(read) = Pin::new(&mut this.stream).poll_read(cx, buf) else {
+            return this.poll_evicted(cx);
+        };
+        read?;
+        if buf.filled().len() == before {
+            return this.poll_end(cx, buf);
+        }
+        if this.watch.phase.load(Relaxed) == IDLE {
+            this.watch.enter(HEAD);
+        }
+        if let Some(other) = this.heads.take(&buf.filled()[before..]) {
+            this.arrived = other.into();
+            buf.set_filled(before);
+            this.hand_over(buf);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Socket + Unpin> Watched<S> {
+    fn hand_over(&mut self, buf: &mut ReadBuf<'_>) {
+        let len = self.arrived.len().min(buf.remaining());
+        buf.put_slice(&self.arrived.split_to(len));
+    }
+
+    /// The client sends nothing just now. Where its place is needed, this is taken for the end.
+    fn poll_evicted(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !matches!(self.watch.phase.load(Relaxed), IDLE | HEAD) {
+            return Poll::Pending;
+        }
+        self.watch.reader.register(cx.waker());
+        if self.watch.is_evicted.load(SeqCst) { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+
+    /// The client has ended its sending.
+    fn poll_end(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let is_answering = matches!(self.watch.phase.load(Relaxed), BUSY | LEAVING_WHOLE | LEAVING_BROKEN);
+        if is_answering && !self.watch.leaves_at_once.load(Relaxed) {
+            let has_begun = self.answered == self.watch.requests.load(Relaxed);
+            self.half_closed = Some(HalfClosed::new(has_begun));
+            return self.poll_half_closed(cx, buf);
+        }
+        self.end(buf);
+        Poll::Ready(Ok(()))
+    }
+
+    /// As long as an answer is on its way, hyper does not learn of the end.
+    fn poll_half_closed(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let Some(half_closed) = &mut self.half_closed else { return Poll::Ready(Ok(())) };
+        loop {
+            if matches!(self.watch.phase.load(Relaxed), IDLE | HEAD) {
+                self.end(buf);
+                return Poll::Ready(Ok(()));
+            }
+            ready!(half_closed.poll_look(cx));
+            if let Some(error) = self.stream.error() {
+                return Poll::Ready(Err(error));
+            }
+            // Between two answers, to a client that knows what is said before one.
+            let may_be_probed = self.is_flushed
+                && self.answered != self.watch.requests.load(Relaxed)
+                && !self.heads.has_seen_http_1_0;
+            match half_closed.step(&self.watch, may_be_probed) {
+                Step::Wait => {}
+                Step::Probe => {
+                    half_closed.was_written_to();
+                    self.told = Bytes::from_static(PROBE);
+                    // What does not leave now does so before the answer.
+                    if let Poll::Ready(Err(error)) = self.poll_told(cx) {
+                        return Poll::Ready(Err(error));
+                    }
+                    return self.poll_half_closed(cx, buf);
+                }
+                Step::Leave => return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into())),
+            }
+        }
+    }
+
+    /// The end for hyper, which says nothing by itself of a head that is cut off.
+    fn end(&mut self, buf: &mut ReadBuf<'_>) {
+        if self.heads.has_ended_in_a_head() {
+            // It does not look at a head again before it has seen an empty line.
+            self.arrived = Bytes::from_static(&[REFUSED_ANYWHERE, b'\r', b'\n', b'\r', b'\n']);
+            self.hand_over(buf);
+        }
+    }
+}
