@@ -153,3 +153,32 @@ fn the_log_says_whose_answer_was_cut_and_why_and_nothing_of_what_was_asked() {
     }
     assert!(lines[1].contains("endpoint=\"other\"") && !lines[1].contains("secret"), "{text}");
 }
+
+#[test]
+fn a_connection_that_never_waited_for_its_first_request_can_be_told_to_make_room() {
+    struct Told(AtomicBool);
+
+    impl std::task::Wake for Told {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, SeqCst);
+        }
+    }
+
+    let watch = Watch::new();
+    let mut stream = Watched::new(Fake(Arc::default()), Arc::clone(&watch));
+    let told = Arc::new(Told(AtomicBool::new(false)));
+    let waker = Arc::clone(&told).into();
+    let cx = &mut Context::from_waker(&waker);
+    let mut bytes = [0; 16];
+    let mut read = |cx: &mut Context<'_>| Pin::new(&mut stream).poll_read(cx, &mut ReadBuf::new(&mut bytes));
+    // The request was there at once. Only while it is answered does hyper look for more.
+    watch.request_began("/logs");
+    assert!(read(cx).is_pending());
+    assert!(watch.evictable().is_none());
+    watch.enter(LEAVING_WHOLE);
+    watch.written();
+    assert!(watch.evictable().is_some());
+    watch.evict();
+    assert!(told.0.load(SeqCst), "it is polled again");
+    assert!(read(cx).is_ready(), "and that is the end");
+}

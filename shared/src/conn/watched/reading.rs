@@ -53,11 +53,10 @@ impl<S: AsyncRead + AsyncWrite + Socket + Unpin> Watched<S> {
 
     /// The client sends nothing just now. Where its place is needed, this is taken for the end.
     fn poll_evicted(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !matches!(self.watch.phase.load(Relaxed), IDLE | HEAD) {
-            return Poll::Pending;
-        }
+        // Also while an answer is under way: hyper does not ask again once it is idle.
         self.watch.reader.register(cx.waker());
-        if self.watch.is_evicted.load(SeqCst) { Poll::Ready(Ok(())) } else { Poll::Pending }
+        let is_of_use = !matches!(self.watch.phase.load(Relaxed), IDLE | HEAD);
+        if !is_of_use && self.watch.is_evicted.load(SeqCst) { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
     /// The client has ended its sending.
