@@ -170,5 +170,5 @@ fn a_404_says_why_and_what_to_do_and_nothing_of_what_is_outside() {
     }
     let hidden = detail(".git/x");
     assert!(hidden.contains("hidden"), "{hidden}");
-    assert_eq!(detail(".git/none"), hidden, "whether it is there or not");
+    assert_eq!(detail(".git/y"), hidden, "whether it is there or not");
 }
