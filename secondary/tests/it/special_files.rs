@@ -78,6 +78,7 @@ fn no_fifo_socket_or_device_is_opened_whoever_asks() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a test's own thread may block")]
 fn a_writer_that_waits_at_a_fifo_goes_on_waiting() {
     for io in BOTH {
         let server = Server::start(io);
