@@ -83,6 +83,7 @@ pub struct Search<B> {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one a request, and the usual one is not to be allocated")]
 enum Mode<B> {
     Lines(LineSearch<B>),
     Spans(Box<SpanSearch<B>>),

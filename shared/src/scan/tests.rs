@@ -159,7 +159,7 @@ fn check(
     assert_eq!(summary.lines, expected.iter().map(|r| r.2).sum::<u64>());
     assert_eq!(summary.truncated_lines, expected.iter().map(|r| r.3).sum::<u64>());
     if n.is_none() {
-        if release_every % 2 == 0 {
+        if release_every.is_multiple_of(2) {
             assert_eq!(summary.bytes_scanned, file.len() as u64);
         }
         let runs = without_runs(file, limits.nul_run).1;

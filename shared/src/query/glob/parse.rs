@@ -132,7 +132,7 @@ impl Parser<'_> {
             range.for_each(|byte| class[usize::from(byte)] = true);
         }
         if negated {
-            class.iter_mut().for_each(|is_member| *is_member = !*is_member);
+            class = class.map(|is_member| !is_member);
         }
         class[usize::from(b'/')] = false;
         self.classes.push(class);
