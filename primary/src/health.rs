@@ -187,11 +187,9 @@ impl Health {
         }
     }
 
-    /// Asks for a probe, unless one began since `then`.
-    fn want_probe(&self, then: Instant) {
-        if locked(&self.seen).probe_began.is_none_or(|began| began < then) {
-            self.wanted.notify_one();
-        }
+    /// Asks for a probe before its time.
+    fn want_probe(&self) {
+        self.wanted.notify_one();
     }
 
     /// Waits until a probe has ended that began since `then`.

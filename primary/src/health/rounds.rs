@@ -59,20 +59,18 @@ impl Rounds {
         let healths: BTreeMap<&str, &Arc<Health>> =
             fleet.hosts().map(|host| (&*host.url, &host.health)).collect();
         let pause = PAUSE.max(PAUSE_EACH * u32::try_from(healths.len()).unwrap_or(u32::MAX));
-        // A probe that began a moment ago will do.
-        let since = began.checked_sub(PAUSE).unwrap_or(began);
         let (end, over) = watch::channel(());
-        tokio::spawn(round(healths.into_values().cloned().collect(), since, end));
+        tokio::spawn(round(healths.into_values().cloned().collect(), began, end));
         *current = Some(Round { began, pause, over: over.clone() });
         over
     }
 }
 
-async fn round(healths: Vec<Arc<Health>>, since: Instant, end: watch::Sender<()>) {
+async fn round(healths: Vec<Arc<Health>>, began: Instant, end: watch::Sender<()>) {
     for health in &healths {
-        health.want_probe(since);
+        health.want_probe();
     }
-    let mut looks: FuturesUnordered<_> = healths.iter().map(|health| health.probed_since(since)).collect();
+    let mut looks: FuturesUnordered<_> = healths.iter().map(|health| health.probed_since(began)).collect();
     // What was not seen in time is not in the health either.
     let _ = timeout(ROUND_TIME, async { while looks.next().await.is_some() {} }).await;
     drop(end);

@@ -137,12 +137,21 @@ fn there_is_a_thread_for_each_core() {
         .unwrap();
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
     assert!(lines.next().unwrap().unwrap().contains("serving"));
-    let tasks = std::fs::read_dir(format!("/proc/{}/task", child.id())).unwrap();
-    let names = tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).unwrap());
-    let serving = names.filter(|name| name.starts_with("primary-")).count();
+    // A thread takes its name once it runs.
+    let serving = || {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", child.id())).unwrap();
+        let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+        names.filter(|name| name.starts_with("primary-")).count()
+    };
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let since = std::time::Instant::now();
+    while serving() != cores && since.elapsed() < crate::PATIENCE {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let count = serving();
     child.kill().unwrap();
     child.wait().unwrap();
-    assert_eq!(serving, std::thread::available_parallelism().unwrap().get());
+    assert_eq!(count, cores);
 }
 
 #[test]
