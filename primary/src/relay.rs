@@ -313,11 +313,11 @@ impl Relay {
         let verdict = self.overall(broken);
         (self.held, self.room) = (BytesMut::new(), None);
         self.failure.clone_from(&verdict.error);
+        if self.open.is_some() && (self.wish.format == Format::Ndjson || self.wish.browser) {
+            // The end is to be a line of its own.
+            self.ready.push_back(Bytes::from_static(b"\n"));
+        }
         if self.wish.format == Format::Ndjson {
-            if self.open.is_some() {
-                // The end is to be a line of its own.
-                self.ready.push_back(Bytes::from_static(b"\n"));
-            }
             self.ready.push_back(Bytes::from(ndjson::end(&verdict)));
         }
         let is_complete = verdict.status == Status::Complete;

@@ -51,7 +51,12 @@ pub async fn run(
     let (stop, stopping) = watch::channel(false);
     let workers: Vec<Worker> = (0..threads)
         .map(|index| {
-            Worker::start(index, App::new(Arc::clone(&shared), times), Connections::bound(most), stopping.clone())
+            Worker::start(
+                index,
+                App::new(Arc::clone(&shared), times),
+                Connections::bound(most),
+                stopping.clone(),
+            )
         })
         .collect::<Result<_, Error>>()?;
     tracing::info!(%listen, hosts, threads, version = VERSION, "serving");

@@ -59,7 +59,8 @@ impl Fanout {
         self.merge = Merge::new(0);
         self.pulls = FuturesUnordered::new();
         self.assembly = None;
-        if self.written.take().is_some() && self.wish.format == Format::Ndjson {
+        let has_last_line = self.wish.format == Format::Ndjson || self.wish.browser;
+        if self.written.take().is_some() && has_last_line {
             // The end is to be a line of its own, whatever became of the record in hand.
             self.out.push(b'\n');
         }
