@@ -140,10 +140,9 @@ impl Builder {
         while let Some(unit) = units.get(at) {
             let state = self.state()?;
             match unit {
-                Unit::Star => {
-                    let run = units[at..].iter().take_while(|unit| **unit == Unit::Star).count();
-                    let is_part = run == 2 && (at == 0 || units[at - 1] == Unit::Byte(b'/'));
-                    at += run;
+                Unit::Star | Unit::TwoStars => {
+                    let is_part = *unit == Unit::TwoStars && (at == 0 || units[at - 1] == Unit::Byte(b'/'));
+                    at += 1;
                     match units.get(at) {
                         None if is_part => set(&mut self.glob.stays, state),
                         Some(Unit::Byte(b'/')) if is_part => {
