@@ -14,8 +14,10 @@ use tokio::net::TcpStream;
 const LONG: Duration = Duration::from_mins(1);
 const ALL: Question = Question { n: None, ndjson: true, on_error: None, trailers: true };
 
-/// What the system holds of an answer on its way and the primary in its buffers.
-const ON_THE_WAY_BYTES: u64 = 2 << 20;
+/// What the system holds of an answer on its way, and the primary in its buffers. The system's
+/// buffers grow to some megabytes where their reader is late; a host that is read without end
+/// sends hundreds in the same time.
+const ON_THE_WAY_BYTES: u64 = 8 << 20;
 
 fn fleet(faults: &[Fault]) -> Vec<Simulated> {
     let host =
