@@ -2,7 +2,7 @@
 //! block's edge; the line limit.
 
 use super::examine::{EXAMINED_KEYWORDS, Examiner, Hits, region_start};
-use super::matcher::{Found, LineMatcher};
+use super::matcher::{Found, LineMatcher, Place};
 use super::open_line::OpenLine;
 use super::plan::Span;
 use super::search::{Limits, Record, Step};
@@ -28,6 +28,10 @@ pub(super) struct LineSearch<B> {
     /// Where it begins, once that is known.
     open_offset: u64,
     found: Found,
+    /// The first match in the open line, as far as that has been read.
+    first: Option<Span>,
+    /// As [`Search::window`](super::Search::window) says.
+    window: Option<Span>,
     /// Matching lines of the region not delivered yet, oldest first.
     hits: Vec<(u32, u32)>,
     /// Whether somebody else has looked through the block already.
@@ -62,6 +66,8 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
             open: OpenLine::default(),
             open_offset: 0,
             found: Found::default(),
+            first: None,
+            window: None,
             hits: Vec::new(),
             is_examined: false,
             scratch: Vec::new(),
@@ -75,6 +81,10 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
     }
 
     pub(super) fn feed(&mut self, span: Span, block: B, hits: Option<Hits>) {
+        if let Some(lost) = self.lost() {
+            assert_eq!(span, lost, "what was given up of a line is fed again");
+            return self.open.take_again(block.as_ref(), self.kept());
+        }
         if self.phase == Phase::Hungry {
             self.phase = Phase::Seam;
             self.is_examined = hits.is_some();
@@ -96,7 +106,51 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         {
             self.phase = Phase::Region { start, end: Some(*end as usize) };
         }
-        self.hits.clear();
+        self.hits = Vec::new();
+        if self.is_open() {
+            self.open.give_up();
+        } else {
+            // It has been delivered.
+            self.open.free();
+        }
+    }
+
+    /// Whether more of the open line is to come.
+    fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Hungry | Phase::Seam)
+    }
+
+    /// What has to be fed again of the open line first.
+    fn lost(&self) -> Option<Span> {
+        let base = if self.phase == Phase::Seam { self.span.end() } else { self.span.offset };
+        self.open.lost(base)
+    }
+
+    /// Bytes of the open line that are held.
+    fn kept(&self) -> usize {
+        self.limit.max(self.matcher.overlap())
+    }
+
+    /// Of the last record.
+    pub(super) fn window(&self) -> Option<Span> {
+        self.window
+    }
+
+    /// The file's bytes in `span`, where they are at hand: in the block, or in the line that
+    /// was delivered last.
+    pub(super) fn at_hand(&self, span: Span) -> Option<&[u8]> {
+        let within = |base: u64, bytes: &'_ [u8]| {
+            let from = usize::try_from(span.offset.checked_sub(base)?).ok()?;
+            (from + span.len <= bytes.len()).then_some(from)
+        };
+        let line = self.open.head();
+        if let Some(block) = self.block.as_ref().map(AsRef::as_ref)
+            && let Some(from) = within(self.span.offset, block)
+        {
+            return Some(&block[from..from + span.len]);
+        }
+        let from = within(self.open_offset, line).filter(|_| !self.is_open())?;
+        Some(&line[from..from + span.len])
     }
 
     pub(super) fn held(&self) -> usize {
@@ -104,6 +158,9 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
     }
 
     pub(super) fn step(&mut self) -> Step<'_> {
+        if let Some(span) = self.lost() {
+            return Step::NeedAgain(span);
+        }
         loop {
             match self.phase {
                 Phase::Hungry => return Step::NeedBlock,
@@ -113,6 +170,7 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
                 }
                 Phase::Seam => {
                     if self.cross_seam() {
+                        self.window = window(self.open_offset, self.open.len(), self.first, self.limit);
                         let line = (self.open.head(), self.open.len());
                         return Step::Record(record(self.open_offset, line, self.older(), self.limit));
                     }
@@ -121,6 +179,10 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
                     self.open.clear();
                     if let Some((line, end)) = self.next_in_region(start, end) {
                         let offset = self.span.offset + line as u64;
+                        self.window = None;
+                        if end - line > self.limit {
+                            self.window = self.window_in_region(line, end);
+                        }
                         let block = self.block.as_ref().expect("checked above").as_ref();
                         let (bytes, older) = (&block[line..end], &block[..line]);
                         return Step::Record(record(offset, (bytes, bytes.len() as u64), older, self.limit));
@@ -132,6 +194,7 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
                 Phase::Rest { end } => {
                     self.open.clear();
                     self.found = Found::default();
+                    self.first = None;
                     self.grow_open_line(0, end);
                     self.block = None;
                     self.phase = Phase::Hungry;
@@ -141,7 +204,7 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
     }
 
     /// Lines of the region, where every line is a record: how many were appended to `out`.
-    pub(super) fn take_lines(&mut self, out: &mut Vec<u8>, full: usize, most: u64) -> u64 {
+    pub(super) fn take_lines(&mut self, out: &mut Vec<u8>, full: usize, longest: usize, most: u64) -> u64 {
         let (Phase::Region { start, end: Some(mut end) }, Some(block)) = (self.phase, &self.block) else {
             return 0;
         };
@@ -150,13 +213,14 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         }
         self.open.clear();
         let block = block.as_ref();
+        let longest = longest.min(self.limit);
         let mut left = Some(end);
         let mut taken = 0;
         let mut feeds = memrchr_iter(b'\n', &block[start..end]);
         while taken < most && out.len() < full {
             let feed = feeds.next().map(|feed| start + feed);
             let line = &block[feed.map_or(start, |feed| feed + 1)..end];
-            if line.len() > self.limit {
+            if line.len() > longest {
                 break;
             }
             out.extend_from_slice(line);
@@ -242,8 +306,19 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
     fn grow_open_line(&mut self, from: usize, to: usize) {
         let block = self.block.as_ref().expect("in a block").as_ref();
         let piece = &block[from..to];
-        self.matcher.accumulate(&mut self.found, piece, self.open.head(), &mut self.scratch);
-        self.open.prepend(piece, self.limit.max(self.matcher.overlap()));
+        let place = self.matcher.accumulate(&mut self.found, piece, self.open.head(), &mut self.scratch);
+        if let Some(Place { at, len }) = place {
+            self.first = Some(Span { offset: self.span.offset + (from + at) as u64, len });
+        }
+        self.open.prepend(piece, self.kept());
+    }
+
+    fn window_in_region(&self, line: usize, end: usize) -> Option<Span> {
+        let bytes = &self.block.as_ref().expect("in a block").as_ref()[line..end];
+        let offset = self.span.offset + line as u64;
+        let first = self.matcher.first_in(bytes);
+        let first = first.map(|Place { at, len }| Span { offset: offset + at as u64, len });
+        window(offset, bytes.len() as u64, first, self.limit)
     }
 }
 
@@ -258,6 +333,18 @@ fn piece_start(matcher: &LineMatcher, block: &[u8], start: usize, end: usize) ->
         Some(feed) => feed + 1,
         None => memrchr(b'\n', &block[start..near]).map_or(start, |feed| start + feed + 1),
     }
+}
+
+/// What is delivered of a line of `len` bytes instead of its beginning: where the first match
+/// does not lie in that, it stands in the middle of what is.
+pub(super) fn window(offset: u64, len: u64, first: Option<Span>, limit: usize) -> Option<Span> {
+    let (end, first) = (offset + len, first?);
+    if len <= limit as u64 || first.end() <= offset + limit as u64 {
+        return None;
+    }
+    let before = limit.saturating_sub(first.len) as u64 / 2;
+    let from = first.offset.saturating_sub(before).min(end - limit as u64).max(offset);
+    Some(Span { offset: from, len: limit })
 }
 
 /// The record of a line, of which the beginning and the length are given.

@@ -3,7 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 
-/// A record as it is owned: offset, bytes, lines, truncated lines.
+/// A record as it is delivered: offset, bytes, lines, truncated lines.
 pub(crate) type Owned = (u64, Vec<u8>, u64, u64);
 
 /// Reads the whole file at once and decides by definition.
@@ -56,7 +56,34 @@ fn oracle(file: &[u8], keywords: &[Vec<u8>], n: Option<u64>, limits: Limits) -> 
         }
     }
     records.truncate(n.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX)));
+    for record in records.iter_mut().filter(|record| record.2 == 1 && record.3 == 1) {
+        show_match(file, keywords, limits.line, record);
+    }
     records
+}
+
+/// A cut line without a match in its beginning is delivered from where its first match stands
+/// in the middle.
+fn show_match(file: &[u8], keywords: &[Vec<u8>], limit: usize, record: &mut Owned) {
+    let start = usize::try_from(record.0).unwrap();
+    let end = file[start..].iter().position(|b| *b == b'\n').map_or(file.len(), |at| start + at);
+    let mut matches = Vec::new();
+    for keyword in keywords {
+        for at in start.saturating_sub(keyword.len())..=end {
+            // Of one that lies in several lines, what lies in this one's content.
+            let (from, to) = (at.clamp(start, end), (at + keyword.len()).clamp(start, end));
+            let in_line = keyword.contains(&b'\n') || at + keyword.len() <= end;
+            if file[at..].starts_with(keyword) && at + keyword.len() > start && in_line {
+                matches.push((from, std::cmp::Reverse(to)));
+            }
+        }
+    }
+    let Some((from, std::cmp::Reverse(to))) = matches.into_iter().min() else { return };
+    if to > start + limit {
+        let before = limit.saturating_sub(to - from) / 2;
+        let from = from.saturating_sub(before).min(end - limit).max(start);
+        (record.0, record.1) = (from as u64, file[from..from + limit].to_vec());
+    }
 }
 
 /// Drives a search over bytes in memory; gives every `release_every`th block back once.
@@ -70,11 +97,17 @@ fn drive(
 ) -> (Vec<Owned>, Summary) {
     let mut search = Search::new(keywords.to_vec(), n, file.len() as u64, limits);
     let mut records = Vec::new();
-    let mut blocks = 0;
+    let (mut blocks, mut again) = (0, 0);
     let block = |span: Span| file[usize::try_from(span.offset).unwrap()..][..span.len].to_vec();
     loop {
         let owned = match search.step() {
             Step::Record(r) => Some((r.offset, r.bytes.to_vec(), r.lines, r.truncated_lines)),
+            // Also in the middle of a line: it is given up and fed again.
+            Step::NeedBlock if release_every > 0 && again < blocks / release_every => {
+                again += 1;
+                search.release();
+                None
+            }
             Step::Working => None,
             Step::NeedBlock => {
                 let span = plan.next_span().expect("the search stops at the file's start");
@@ -96,7 +129,16 @@ fn drive(
             }
             Step::Done => return (records, search.summary()),
         };
-        if let Some(record) = owned {
+        if let Some(mut record) = owned {
+            let delivered = Span { offset: record.0, len: record.1.len() };
+            if let Some(bytes) = search.at_hand(delivered) {
+                assert!(record.3 > 0 || bytes == record.1);
+            }
+            assert!(release_every == 0 || limits != Limits::default() || search.at_hand(delivered).is_some());
+            if let Some(window) = search.window() {
+                assert!(search.at_hand(window).is_none_or(|bytes| bytes == block(window)));
+                (record.0, record.1) = (window.offset, block(window));
+            }
             records.push(record);
             if release_every > 0 && records.len() % release_every == 0 {
                 search.release();
@@ -165,6 +207,7 @@ proptest! {
     #[test]
     fn lines_taken_in_one_go_are_those_that_come_one_by_one(
         file in content(), n in prop::option::of(0u64..9), line in 1usize..40, full in 1usize..50,
+        longest in 0usize..50,
     ) {
         let limits = Limits { line, record: 60 };
         let expected = oracle(&file, &[], n, limits);
@@ -174,7 +217,7 @@ proptest! {
             let mut out = Vec::new();
             loop {
                 let room = out.len() + full;
-                if search.take_lines(&mut out, room) {
+                if search.take_lines(&mut out, room, longest) {
                     continue;
                 }
                 match search.step() {
@@ -274,6 +317,8 @@ fn a_long_line_is_matched_whole_cut_and_held_in_bounded_memory() {
         }
     };
     assert_eq!(record, (1 << 20, 0, 1));
+    // It stands at the end of what is delivered.
+    assert_eq!(search.window(), Some(Span { offset: (LEN - (1 << 20)) as u64, len: 1 << 20 }));
 }
 
 #[test]
