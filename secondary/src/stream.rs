@@ -66,10 +66,7 @@ pub struct LogStream<E: Engine> {
     look: SecondLook,
     /// Whether the client was given time since the last look at the file.
     is_look_due: bool,
-    /// Whether the last frame of an answer to a merge is still to be written.
-    is_end_due: bool,
-    /// Whether it ends within a record.
-    is_broken_off: bool,
+    tail: Tail,
     search: Search<Block>,
     readahead: Readahead<E::File>,
     encoding: Encoding,
@@ -80,19 +77,29 @@ pub struct LogStream<E: Engine> {
     long: Option<Long>,
     phase: Phase,
     worked_since: Instant,
-    /// When the last frame was handed out; None before the first.
-    handed_out: Option<Instant>,
-    /// Whether the client took that one at once.
-    keeps_up: bool,
-    /// Of what was handed out.
     delivered: Delivered,
     /// Held while much is held of a line or a record, and never while the client is waited for.
     large: Option<OwnedSemaphorePermit>,
 }
 
+/// What ends the frames of an answer to a merge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tail {
+    /// Nothing that is still to be written.
+    Written,
+    /// The last frame is.
+    Due,
+    /// They end within a record, so that nothing can follow.
+    BrokenOff,
+}
+
 /// What has left so far.
 #[derive(Debug, Default)]
 struct Delivered {
+    /// When the last frame was handed out; None before the first.
+    at: Option<Instant>,
+    /// Whether the client took that one at once.
+    keeps_up: bool,
     bytes: u64,
     /// Whole records' lines, and those of them that were cut.
     lines: u64,
@@ -127,8 +134,7 @@ impl<E: Engine> LogStream<E> {
             name,
             look: SecondLook::new(opened),
             is_look_due: false,
-            is_end_due: false,
-            is_broken_off: false,
+            tail: Tail::Written,
             search,
             readahead,
             encoding,
@@ -138,8 +144,6 @@ impl<E: Engine> LogStream<E> {
             long: None,
             phase: Phase::Searching,
             worked_since: Instant::now(),
-            handed_out: None,
-            keeps_up: false,
             delivered: Delivered::default(),
             large: None,
         }
@@ -178,17 +182,16 @@ impl<E: Engine> LogStream<E> {
 
     /// The next piece of the body. May be dropped and called again.
     pub async fn next_frame(&mut self) -> Option<Result<Frame<Bytes>, Incomplete>> {
-        self.keeps_up = self.handed_out.is_some_and(|at| at.elapsed() < PATIENCE);
-        if self.handed_out.is_some() && !self.keeps_up {
+        self.delivered.keeps_up = self.delivered.at.is_some_and(|at| at.elapsed() < PATIENCE);
+        if self.delivered.at.is_some() && !self.delivered.keeps_up {
             // What was read before may be another file's by now.
             self.readahead.slow_down();
             self.park();
         }
         self.fill_checked().await;
         if !self.frame.is_empty() {
-            self.handed_out = Some(Instant::now());
             self.note_delivery();
-            if !self.keeps_up {
+            if !self.delivered.keeps_up {
                 // It may be long until it takes the next one.
                 self.park();
             }
@@ -201,7 +204,9 @@ impl<E: Engine> LogStream<E> {
                 Some(Ok(Frame::data(Bytes::from(object))))
             }
             Phase::Ended(verdict) if self.ending.browser && verdict.status != Status::Complete => {
-                let line = verdict.last_line();
+                // Its own line, also after half of one.
+                let mut line = if self.is_broken_off { b"\n".to_vec() } else { Vec::new() };
+                line.extend_from_slice(&verdict.last_line());
                 self.phase = Phase::Closing(verdict);
                 Some(Ok(Frame::data(Bytes::from(line))))
             }
@@ -253,7 +258,7 @@ impl<E: Engine> LogStream<E> {
         if let Err(failure) = self.look_again().await {
             return self.fail(&failure);
         }
-        let full = self.context.frames.target(self.delivered.bytes, self.keeps_up);
+        let full = self.context.frames.target(self.delivered.bytes, self.delivered.keeps_up);
         let room = Room { full, piece: frame::longest(full) };
         while matches!(self.phase, Phase::Searching) && self.frame.len() < full {
             if self.context.giving_up.get() {

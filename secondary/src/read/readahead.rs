@@ -435,13 +435,12 @@ impl<F: ReadAt> Readahead<F> {
             waited |= polled.is_pending();
             polled
         }));
-        let ready = match timeout(SLICE_TIME, ready.as_mut()).await {
-            Ok(ready) => ready,
-            Err(_) => {
-                // The disk may hang: others are not to wait for it as well.
-                self.pass.give_up();
-                timeout(READ_TIME, ready).await.map_err(|_| ReadFailure::Hung { offset })?
-            }
+        let ready = if let Ok(ready) = timeout(SLICE_TIME, ready.as_mut()).await {
+            ready
+        } else {
+            // The disk may hang: others are not to wait for it as well.
+            self.pass.give_up();
+            timeout(READ_TIME, ready).await.map_err(|_| ReadFailure::Hung { offset })?
         };
         self.waited |= waited;
         match ready {

@@ -1,7 +1,7 @@
 //! How an answer ends: its verdict, and the way in which that leaves.
 
 use super::long::Long;
-use super::{Encoding, LogStream, Phase};
+use super::{Encoding, LogStream, Phase, Tail};
 use crate::read::{Engine, ReadFailure};
 use backscroll_shared::wire::problem::Code;
 use backscroll_shared::wire::verdict::{Failure, Status, Verdict};
@@ -32,8 +32,8 @@ pub struct Incomplete(pub String);
 
 impl<E: Engine> LogStream<E> {
     pub(super) fn close(&self, verdict: &Verdict) -> Option<Result<Frame<Bytes>, Incomplete>> {
-        if let (Encoding::Framed(_), true, Some(failure)) =
-            (&self.encoding, self.is_broken_off, &verdict.error)
+        if let (Encoding::Framed(_), Tail::BrokenOff, Some(failure)) =
+            (&self.encoding, self.tail, &verdict.error)
         {
             return Some(Err(Incomplete(failure.detail.clone())));
         }
@@ -71,17 +71,18 @@ impl<E: Engine> LogStream<E> {
     pub(super) fn end(&mut self, verdict: Verdict) {
         self.park();
         // What is left of the record that is on its way does not come any more.
-        self.is_broken_off = self.long.take().is_some_and(|long| long.has_begun());
-        if self.is_broken_off && self.ending.format == Format::Ndjson && !self.ending.relay {
+        let breaks_off = self.long.take().is_some_and(|long| long.has_begun());
+        if breaks_off && self.ending.format == Format::Ndjson && !self.ending.relay {
             self.frame.extend_from_slice(ndjson::CUT);
         }
-        self.is_end_due = matches!(self.encoding, Encoding::Framed(_));
+        self.tail = if breaks_off { Tail::BrokenOff } else { Tail::Due };
         self.phase = Phase::Ended(verdict);
     }
 
     /// A frame is about to leave: what has been delivered with it.
     pub(super) fn note_delivery(&mut self) {
         let tally = self.tally(Status::Complete);
+        self.delivered.at = Some(Instant::now());
         self.delivered.bytes += self.frame.len() as u64;
         self.delivered.lines = tally.lines;
         self.delivered.truncated_lines = tally.truncated_lines;
@@ -93,7 +94,9 @@ impl<E: Engine> LogStream<E> {
         self.frame.clear();
         self.long = None;
         self.fail(failure);
-        self.is_broken_off = self.delivered.is_within;
+        if self.delivered.is_within {
+            self.tail = Tail::BrokenOff;
+        }
         if let Phase::Ended(verdict) = &mut self.phase {
             verdict.lines = self.delivered.lines;
             verdict.truncated_lines = self.delivered.truncated_lines;
@@ -102,12 +105,11 @@ impl<E: Engine> LogStream<E> {
 
     /// Writes the last frame of an answer to a merge, once that is known.
     pub(super) fn write_end(&mut self) {
-        if let (Encoding::Framed(framing), Phase::Ended(verdict), true) =
-            (&self.encoding, &mut self.phase, self.is_end_due && !self.is_broken_off)
+        if let (Encoding::Framed(framing), Phase::Ended(verdict), Tail::Due) =
+            (&self.encoding, &mut self.phase, self.tail)
         {
-            // Nothing could follow half a record.
             *verdict = framing.end(verdict.clone(), &mut self.frame);
-            self.is_end_due = false;
+            self.tail = Tail::Written;
         }
     }
 

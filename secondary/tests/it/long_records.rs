@@ -323,7 +323,7 @@ fn what_is_held_for_a_slow_client_does_not_depend_on_its_lines() {
     let dir = tempfile::tempdir().unwrap();
     // The worst of each: control characters, which JSON makes six times as long; lines that
     // begin in an older block; a short line after each, so that a frame leaves in between.
-    let line = [&[1; LIMIT - 200][..], b"\n2026-11-25T10:00:00Z short\n"].concat();
+    let line = [&b"\x01".repeat(LIMIT - 200)[..], b"\n2026-11-25T10:00:00Z short\n"].concat();
     write(&dir.path().join("control.log"), &line.repeat(12));
     let line = [&b"x".repeat(LIMIT / 2 + 7)[..], b"\n2026-11-25T10:00:00Z short\n"].concat();
     write(&dir.path().join("half.log"), &line.repeat(24));

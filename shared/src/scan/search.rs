@@ -92,6 +92,7 @@ pub struct Search<B> {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "the large one is the usual one, and needs no allocation so")]
 enum Mode<B> {
     Lines(LineSearch<B>),
     Spans(Box<SpanSearch<B>>),
