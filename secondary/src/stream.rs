@@ -205,7 +205,7 @@ impl<E: Engine> LogStream<E> {
             }
             Phase::Ended(verdict) if self.ending.browser && verdict.status != Status::Complete => {
                 // Its own line, also after half of one.
-                let mut line = if self.is_broken_off { b"\n".to_vec() } else { Vec::new() };
+                let mut line = if matches!(self.tail, Tail::BrokenOff) { b"\n".to_vec() } else { Vec::new() };
                 line.extend_from_slice(&verdict.last_line());
                 self.phase = Phase::Closing(verdict);
                 Some(Ok(Frame::data(Bytes::from(line))))

@@ -20,6 +20,7 @@ mod hung_disk;
 mod idle;
 mod instance;
 mod listings;
+mod long_lines_after_runs;
 mod long_records;
 mod nul_runs;
 mod own_log;
