@@ -93,11 +93,11 @@ impl Catalog {
     /// the caller.
     pub fn open_file(&self, name: &FileName) -> Result<LogFile, Problem> {
         if name.is_hidden() {
-            return Err(not_found(name, &Refused::Hidden));
+            return Err(not_found(name, Refused::Hidden));
         }
         let (dir, path) = self.locate(name.as_bytes());
         if path.is_empty() {
-            return Err(not_found(name, &Refused::Directory));
+            return Err(not_found(name, Refused::Directory));
         }
         let mut held = dir.current().map_err(|trouble| dir.problem(trouble))?;
         for _ in 0..REPLACED_TRIES {
@@ -107,12 +107,12 @@ impl Catalog {
                     let now = dir.current().map_err(|trouble| dir.problem(trouble))?;
                     if Arc::ptr_eq(&now, &held) {
                         held.check().map_err(|trouble| dir.problem(trouble))?;
-                        return Err(not_found(name, &refused));
+                        return Err(not_found(name, refused));
                     }
                     held = now;
                 }
                 Err(Refused::Errno(errno)) => return Err(problem(name, errno)),
-                Err(refused) => return Err(not_found(name, &refused)),
+                Err(refused) => return Err(not_found(name, refused)),
                 Ok(file) => return Ok(file),
             }
         }
@@ -211,7 +211,7 @@ fn warn(dir: &LogDir, path: &Path) {
 
 /// Says why a name leads to nothing that is served. It tells no more than what lies below the
 /// log directory: of a symlink not where it leads to, and of a hidden name not whether it is there.
-fn not_found(name: &FileName, refused: &Refused) -> Problem {
+fn not_found(name: &FileName, refused: Refused) -> Problem {
     let why = match refused {
         Refused::Hidden => format!(
             "{name} is hidden, because a part of it begins with a dot, and hidden files are never served: GET /files lists what is"
@@ -232,7 +232,7 @@ fn not_found(name: &FileName, refused: &Refused) -> Problem {
 
 fn problem(name: &FileName, errno: Errno) -> Problem {
     match meaning(errno) {
-        Meaning::NotHere => not_found(name, &Refused::Errno(errno)),
+        Meaning::NotHere => not_found(name, Refused::Errno(errno)),
         Meaning::Forbidden => Problem::new(
             Code::Forbidden,
             format!(

@@ -52,6 +52,7 @@ pub(crate) async fn files<E: Engine, B>(
     }
     accept::check_range(request.headers())?;
     let format = accept::list_format(request.headers())?;
+    let dirs = thread.host.catalog.current()?;
     // A primary takes an empty listing for knowledge.
     if request.headers().contains_key(headers::RELAY)
         && let Some(problem) = thread.host.catalog.unknown_listing()
@@ -62,7 +63,7 @@ pub(crate) async fn files<E: Engine, B>(
         thread: Rc::clone(thread),
         glob,
         format,
-        dirs: thread.host.catalog.current()?,
+        dirs,
         last: Vec::new(),
         page: None,
         place: None,

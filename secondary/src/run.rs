@@ -267,9 +267,11 @@ fn run_threads<E: Engine + Unpin + Send + Sync, S: Future<Output = ()> + 'static
     if start.is_none() && first.is_err() {
         stage.send_replace(Stage::Cutting);
     }
-    let ends = std::iter::once(first)
-        .chain(others.into_iter().map(|thread| thread.join().unwrap_or(Err(RunError::Panicked))));
-    let ended = ends.fold(Ok(()), |outcome: Result<(), RunError>, ended| outcome.and(ended));
+    let mut ended = first;
+    for thread in others {
+        let other = thread.join().unwrap_or(Err(RunError::Panicked));
+        ended = ended.and(other);
+    }
     match (start, ended) {
         (Some(start), Err(RunError::Start(error))) => Err((error, start)),
         (_, ended) => {

@@ -105,13 +105,17 @@ fn an_answer_that_is_cut_at_the_end_of_the_drain_says_so_where_it_can() {
         config.io = Io::Uring;
         config.drain_time = Duration::from_millis(600);
     });
-    // So sparse that a search for nothing takes longer than the drain.
-    let file = std::fs::File::create(server.dir.path().join("big.log")).unwrap();
-    file.set_len(1 << 40).unwrap();
+    // So many keywords that a search for nothing takes longer than the drain: each line holds all
+    // of them but the one that is looked for last.
+    let line = b"abcdefghijklmn\n";
+    server.write("big.log", &line.repeat((64 << 20) / line.len()));
+    let parts = (1..=13).rev().flat_map(|len| (0..=14 - len).map(move |at| &line[at..at + len]));
+    let keywords: Vec<&str> = parts.take(62).map(|part| std::str::from_utf8(part).unwrap()).collect();
+    let keywords = keywords.join("&keyword=");
     let ask = |headers: &str| {
         let mut socket = server.connect();
         let request = format!(
-            "GET /logs?filename=big.log&keyword=absent HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n"
+            "GET /logs?filename=big.log&keyword={keywords}&keyword=0 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n"
         );
         socket.write_all(request.as_bytes()).unwrap();
         socket

@@ -34,7 +34,9 @@ fn rest(mut socket: TcpStream) -> Response {
 fn write_many(server: &Server) -> Vec<String> {
     let mut names: Vec<String> =
         (0..2000).map(|number| format!("{}/{number:0>230}.log", number % 7)).collect();
-    names.iter().for_each(|name| server.write(name, b"x"));
+    for name in &names {
+        server.write(name, b"x");
+    }
     names.sort();
     names
 }
@@ -77,7 +79,7 @@ fn a_client_that_reads_slowly_gets_each_name_once_and_in_order() {
         let (text, json) = (ask(&server, ""), ask(&server, "accept: application/json\r\n"));
         // By then what is left of them has been dropped. One new file comes before what is sent
         // next, and is not told; one comes last.
-        sleep(Duration::from_millis(1000));
+        sleep(Duration::from_secs(1));
         server.write("0/0.log", b"");
         server.write("zzz.log", b"");
         let text = rest(text);
@@ -96,7 +98,7 @@ fn a_listing_whose_rest_cannot_be_made_is_cut() {
             let server = Server::start(io);
             write_many(&server);
             let slow = ask(&server, headers);
-            sleep(Duration::from_millis(1000));
+            sleep(Duration::from_secs(1));
             let moved = server.dir.path().with_extension("moved");
             std::fs::rename(server.dir.path(), &moved).unwrap();
             std::fs::create_dir(server.dir.path()).unwrap();

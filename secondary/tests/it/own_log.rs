@@ -135,7 +135,7 @@ fn log_file(dir: &Path) -> PathBuf {
 fn what_is_queued_is_written_at_the_end_however_it_ends() {
     for signals in [1, 2] {
         let logs = Logs::new();
-        std::fs::File::create(logs.dir.path().join("0/endless.log")).unwrap().set_len(1 << 42).unwrap();
+        let target = crate::support::endless(&logs.dir.path().join("0"));
         let own = logs.dir.path().join("own");
         let mut running = Running::start(command(&logs).arg("--log-file").arg(&own));
         let began = Instant::now();
@@ -150,8 +150,8 @@ fn what_is_queued_is_written_at_the_end_however_it_ends() {
         };
         let held = (signals == 2).then(|| {
             let mut socket = std::net::TcpStream::connect(serving).unwrap();
-            let request = b"GET /logs?filename=endless.log&keyword=absent HTTP/1.1\r\nhost: x\r\n\r\n";
-            std::io::Write::write_all(&mut socket, request).unwrap();
+            let request = format!("GET {target} HTTP/1.1\r\nhost: x\r\n\r\n");
+            std::io::Write::write_all(&mut socket, request.as_bytes()).unwrap();
             socket.read_exact(&mut [0; 15]).unwrap();
             socket
         });

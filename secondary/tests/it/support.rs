@@ -117,6 +117,18 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) {
     std::fs::write(path, bytes).unwrap();
 }
 
+/// Makes a log file `endless.log` in a directory, and says what to ask for, so that an answer is
+/// searched for much longer than a test takes. A hole would be over at once. There are so many
+/// keywords that each line is searched for all of them but the one that none has.
+pub(crate) fn endless(dir: &Path) -> String {
+    const BYTES: usize = 256 << 20;
+    let line = "abcdefghijklmn\n";
+    write(&dir.join("endless.log"), line.repeat(BYTES / line.len()).as_bytes());
+    let parts = (1..=13).rev().flat_map(|len| (0..=14 - len).map(move |at| &line[at..at + len]));
+    let keywords: Vec<&str> = parts.take(62).collect();
+    format!("/logs?filename=endless.log&keyword={}&keyword=0", keywords.join("&keyword="))
+}
+
 /// Descriptors of this process.
 #[expect(clippy::disallowed_methods, reason = "a test's own thread may block")]
 pub(crate) fn descriptors() -> usize {

@@ -88,11 +88,11 @@ impl Glob {
         for byte in parts.iter().copied().flatten().copied() {
             let moves = &self.moves[usize::from(byte)];
             let stays_in_part = if byte == b'/' { 0 } else { u64::MAX };
-            let (mut moved, mut skipped, mut any) = (0, 0, 0);
+            let (mut over, mut skipped, mut any) = (0, 0, 0);
             for w in 0..self.words {
                 let hit = states[w] & moves[w];
-                let mut next = hit << 1 | moved;
-                moved = hit >> 63;
+                let mut next = hit << 1 | over;
+                over = hit >> 63;
                 let skips = next & self.skips[w];
                 next |= skips << 1 | skipped;
                 skipped = skips >> 63;
@@ -140,10 +140,9 @@ impl Builder {
         while let Some(unit) = units.get(at) {
             let state = self.state()?;
             match unit {
-                Unit::Star => {
-                    let stars = units[at..].iter().take_while(|unit| **unit == Unit::Star).count();
-                    let is_part = stars == 2 && (at == 0 || units[at - 1] == Unit::Byte(b'/'));
-                    at += stars;
+                Unit::Star | Unit::TwoStars => {
+                    let is_part = *unit == Unit::TwoStars && (at == 0 || units[at - 1] == Unit::Byte(b'/'));
+                    at += 1;
                     match units.get(at) {
                         None if is_part => set(&mut self.glob.stays, state),
                         Some(Unit::Byte(b'/')) if is_part => {

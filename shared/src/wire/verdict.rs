@@ -162,9 +162,10 @@ impl Verdict {
             bytes_scanned: number(headers::LOG_BYTES_SCANNED)?,
             truncated_lines: number(headers::LOG_TRUNCATED_LINES)?,
             // It is sent where there are any.
-            skipped_bytes: match map.contains_key(headers::LOG_SKIPPED_BYTES) {
-                true => number(headers::LOG_SKIPPED_BYTES)?,
-                false => 0,
+            skipped_bytes: if map.contains_key(headers::LOG_SKIPPED_BYTES) {
+                number(headers::LOG_SKIPPED_BYTES)?
+            } else {
+                0
             },
             disorder_ms: 0,
             error,

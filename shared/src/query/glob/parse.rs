@@ -23,6 +23,8 @@ pub(super) enum Unit {
     /// One of the classes.
     Class(usize),
     Star,
+    /// Two that stand together; two that meet where braces are empty are not these.
+    TwoStars,
 }
 
 pub(super) type Class = [bool; 256];
@@ -58,7 +60,11 @@ impl Parser<'_> {
             self.next();
             let unit = match byte {
                 b'?' => Unit::Any,
-                b'*' => Unit::Star,
+                b'*' => {
+                    let more = self.rest.iter().take_while(|byte| **byte == b'*').count();
+                    self.rest = &self.rest[more..];
+                    if more == 1 { Unit::TwoStars } else { Unit::Star }
+                }
                 b'[' => self.class()?,
                 b'\\' => Unit::Byte(self.next().ok_or(GlobError::LoneBackslash)?),
                 b'}' => return Err(GlobError::OddBraces),
@@ -132,7 +138,7 @@ impl Parser<'_> {
             range.for_each(|byte| class[usize::from(byte)] = true);
         }
         if negated {
-            class.iter_mut().for_each(|is_member| *is_member = !*is_member);
+            class = class.map(|is_member| !is_member);
         }
         class[usize::from(b'/')] = false;
         self.classes.push(class);
