@@ -149,8 +149,9 @@ impl<E: Engine> Listing<E> {
     /// is lost then: so is the connection.
     async fn next_frame(&mut self) -> Option<Result<Frame<Bytes>, Incomplete>> {
         let keeps_up = self.handed_out.is_some_and(|at| at.elapsed() < PATIENCE);
+        let full = self.thread.frames.target(self.delivered, keeps_up);
         let mut frame = Vec::new();
-        while self.state != State::Over && frame.len() < crate::frame::target(self.delivered) {
+        while self.state != State::Over && frame.len() < full {
             let Some(page) = &mut self.page else {
                 if !frame.is_empty() {
                     break;
@@ -162,7 +163,7 @@ impl<E: Engine> Listing<E> {
                 }
                 continue;
             };
-            self.thread.frames.make_room(&mut frame, crate::frame::target(self.delivered));
+            self.thread.frames.make_room(&mut frame, full);
             let begun = frame.len();
             if self.format == ListFormat::Json {
                 frame.extend_from_slice(if self.state == State::Start { b"[\n" } else { b",\n" });

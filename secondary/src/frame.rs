@@ -3,6 +3,7 @@
 //! that gives it back to the system in between makes that happen for every frame.
 
 use bytes::Bytes;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes that a frame collects before it leaves, give or take one record. A thousand clients
@@ -25,14 +26,36 @@ const KEPT: usize = 32;
 
 /// The frames of one thread.
 #[derive(Debug, Clone, Default)]
-pub struct Frames(Arc<Mutex<Vec<Vec<u8>>>>);
+pub struct Frames(Arc<Pool>);
 
-/// How large the frames are for a client that has taken `delivered` bytes of its answer.
-pub fn target(delivered: u64) -> usize {
-    if delivered < FULL_FROM { SMALL } else { FULL }
+#[derive(Debug, Default)]
+struct Pool {
+    kept: Mutex<Vec<Vec<u8>>>,
+    /// Full frames on their way.
+    sealed: AtomicUsize,
+}
+
+/// Full frames of one thread that are on their way at once: about 8 MiB. Clients that have read
+/// for long, and then do not, hold no more than these.
+const FULL_AT_ONCE: usize = 64;
+
+/// Bytes of the longest record that is written into a frame of `full` bytes at one go. JSON can
+/// make six times as much of it, so that a frame has less than twice its size.
+pub fn longest(full: usize) -> usize {
+    (full / 8).min(START)
 }
 
 impl Frames {
+    /// How large a frame is for a client that has taken `delivered` bytes of its answer, and
+    /// keeps up or does not.
+    pub fn target(&self, delivered: u64, keeps_up: bool) -> usize {
+        if delivered < FULL_FROM || !keeps_up || self.0.sealed.load(Relaxed) >= FULL_AT_ONCE {
+            SMALL
+        } else {
+            FULL
+        }
+    }
+
     /// Makes room for the next record, in a frame that is to collect `target` bytes: in two
     /// steps, so that a short answer is a small allocation. A record that is larger makes a
     /// frame of its own size.
@@ -41,19 +64,27 @@ impl Frames {
             frame.reserve_exact(START);
         } else if frame.capacity() == START && frame.len() > START / 2 {
             if target == FULL {
-                let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                let kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner).pop();
                 let mut full = kept.unwrap_or_else(|| Vec::with_capacity(FULL + START));
                 full.extend_from_slice(frame);
                 *frame = full;
             } else {
-                frame.reserve_exact(target + START - frame.len());
+                // A thousand slow clients have it: no more than what the last record may need.
+                frame.reserve_exact(target + longest(target) - frame.len());
             }
         }
+    }
+
+    /// Gives back the memory of the frames that nobody uses.
+    pub fn give_back(&self) {
+        let kept = std::mem::take(&mut *self.0.kept.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(kept);
     }
 
     /// The frame as it is sent.
     pub fn seal(&self, frame: Vec<u8>) -> Bytes {
         if frame.capacity() == FULL + START {
+            self.0.sealed.fetch_add(1, Relaxed);
             Bytes::from_owner(Sealed { frame, frames: self.clone() })
         } else {
             Bytes::from(frame)
@@ -75,7 +106,8 @@ impl AsRef<[u8]> for Sealed {
 
 impl Drop for Sealed {
     fn drop(&mut self) {
-        let mut kept = self.frames.0.lock().unwrap_or_else(PoisonError::into_inner);
+        self.frames.0.sealed.fetch_sub(1, Relaxed);
+        let mut kept = self.frames.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() < KEPT {
             let mut frame = std::mem::take(&mut self.frame);
             frame.clear();
@@ -91,7 +123,7 @@ mod tests {
     fn filled(frames: &Frames, byte: u8, len: usize, delivered: u64) -> Vec<u8> {
         let mut frame = Vec::new();
         for _ in 0..len {
-            frames.make_room(&mut frame, target(delivered));
+            frames.make_room(&mut frame, frames.target(delivered, true));
             frame.push(byte);
         }
         frame
@@ -113,5 +145,16 @@ mod tests {
         assert_eq!(&frames.seal(again)[..], &[b'z'; START]);
         let large = filled(&frames, b'l', 1 << 20, FULL_FROM);
         assert_eq!(frames.seal(large).len(), 1 << 20);
+    }
+
+    #[test]
+    fn full_frames_are_for_clients_that_keep_up_and_few_are_on_their_way() {
+        let frames = Frames::default();
+        assert_eq!(frames.target(FULL_FROM, false), SMALL);
+        let sealed: Vec<Bytes> =
+            (0..FULL_AT_ONCE).map(|_| frames.seal(filled(&frames, b'x', FULL, FULL_FROM))).collect();
+        assert_eq!(frames.target(FULL_FROM, true), SMALL);
+        drop(sealed);
+        assert_eq!(frames.target(FULL_FROM, true), FULL);
     }
 }

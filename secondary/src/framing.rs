@@ -1,8 +1,9 @@
 //! Records for a primary that merges them: each with the time by which it is merged, and
 //! marks where none is found for long.
 
+use crate::stream::long::Part;
 use backscroll_shared::scan::Record;
-use backscroll_shared::time::{Known, LineTimes, Stamps};
+use backscroll_shared::time::{Known, LineTimes, Stamp, Stamps};
 use backscroll_shared::wire::frames;
 use backscroll_shared::wire::verdict::Verdict;
 use std::time::{Duration, Instant};
@@ -33,10 +34,9 @@ pub struct Framing {
 
 #[derive(Debug)]
 struct Pending {
-    offset: u64,
-    bytes: Vec<u8>,
-    lines: u64,
-    truncated_lines: u64,
+    part: Part,
+    /// Its bytes; None where it is a long record, which is written in pieces.
+    bytes: Option<Vec<u8>>,
 }
 
 impl Framing {
@@ -55,27 +55,45 @@ impl Framing {
 
     /// Appends a record, or keeps it where the lines before it have to be read for its time.
     /// `is_worth_reading`: as [`Stamps::of`] says.
-    pub fn record(&mut self, record: &Record<'_>, is_worth_reading: bool, out: &mut Vec<u8>) {
+    pub(crate) fn record(&mut self, record: &Record<'_>, is_worth_reading: bool, out: &mut Vec<u8>) {
         match self.stamps.of(record, is_worth_reading) {
             Known::Stamp(stamp) => {
                 self.encoder.record(record, stamp, out);
                 self.has_record = true;
             }
             Known::LookBack => {
-                let Record { offset, bytes, lines, truncated_lines, .. } = *record;
-                self.pending = Some(Pending { offset, bytes: bytes.to_vec(), lines, truncated_lines });
+                let bytes = Some(record.bytes.to_vec());
+                self.pending = Some(Pending { part: Part::of(record), bytes });
             }
         }
     }
 
-    /// Where the record begins whose time has to be looked for before it, if there is one.
-    pub fn pending(&self) -> Option<u64> {
-        self.pending.as_ref().map(|pending| pending.offset)
+    /// Looks for the time of a long record, which [`Framing::begin`] then begins.
+    pub(crate) fn look_at(&mut self, record: &Record<'_>, is_worth_reading: bool) -> Known {
+        self.stamps.of(record, is_worth_reading)
     }
 
-    /// Bytes held of that record.
-    pub fn held(&self) -> usize {
-        self.pending.as_ref().map_or(0, |pending| pending.bytes.len())
+    /// Appends the beginning of a record: the bytes of what is returned are to follow. Nothing,
+    /// where the lines before it have to be read first.
+    pub(crate) fn begin(&mut self, known: Known, part: Part, out: &mut Vec<u8>) -> Option<Part> {
+        match known {
+            Known::Stamp(stamp) => Some(self.begin_with(stamp, part, out)),
+            Known::LookBack => {
+                self.pending = Some(Pending { part, bytes: None });
+                None
+            }
+        }
+    }
+
+    fn begin_with(&mut self, stamp: Option<Stamp>, part: Part, out: &mut Vec<u8>) -> Part {
+        self.encoder.begin_record(part.span, part.lines, part.truncated_lines, stamp, out);
+        self.has_record = true;
+        part
+    }
+
+    /// The record whose time has to be looked for before it, if there is one.
+    pub(crate) fn pending(&self) -> Option<&Part> {
+        self.pending.as_ref().map(|pending| &pending.part)
     }
 
     /// What takes the lines before it.
@@ -83,12 +101,20 @@ impl Framing {
         &mut self.stamps
     }
 
-    /// Appends the record that was kept, once the lines before it have been read.
-    pub fn settle(&mut self, out: &mut Vec<u8>) {
-        let Some(Pending { offset, bytes, lines, truncated_lines }) = self.pending.take() else { return };
-        let record = Record { offset, bytes: &bytes, lines, truncated_lines, older: &[] };
-        self.encoder.record(&record, self.stamps.settled(offset), out);
-        self.has_record = true;
+    /// Appends the record that was kept, once the lines before it have been read. Of a long one
+    /// the beginning: the bytes of what is returned are to follow.
+    pub(crate) fn settle(&mut self, out: &mut Vec<u8>) -> Option<Part> {
+        let Pending { part, bytes } = self.pending.take()?;
+        let stamp = self.stamps.settled(part.offset);
+        let begun = self.begin_with(stamp, part, out);
+        let Some(bytes) = bytes else { return Some(begun) };
+        out.extend_from_slice(&bytes);
+        None
+    }
+
+    /// Says that so many bytes of the file have been scanned.
+    pub(crate) fn progress(&mut self, bytes: u64, out: &mut Vec<u8>) {
+        self.encoder.progress(bytes, out);
     }
 
     /// Takes a block that the search is about to go through, all of the newer ones being
@@ -133,6 +159,10 @@ mod tests {
         std::iter::from_fn(|| decoder.next_item().unwrap()).collect()
     }
 
+    fn pending(framing: &Framing) -> Option<u64> {
+        framing.pending().map(|part| part.offset)
+    }
+
     #[test]
     fn a_search_that_finds_nothing_for_long_says_how_far_it_is() {
         let (mut framing, mut out) = (Framing::new(2_000_000_000), Vec::new());
@@ -150,7 +180,7 @@ mod tests {
         let (mut framing, mut out) = (Framing::new(2_000_000_000), Vec::new());
         let record = |offset, bytes, older| Record { offset, bytes, lines: 1, truncated_lines: 0, older };
         framing.record(&record(90, b" at b", b"x"), true, &mut out);
-        assert!(out.is_empty() && framing.pending() == Some(90));
+        assert!(out.is_empty() && pending(&framing) == Some(90));
         assert!(!framing.stamps().older_line(90, 80, b" at a"));
         assert!(!framing.stamps().older_line(90, 50, b"1700000009 died"), "it may be an odd time");
         framing.stamps().give_up();
@@ -179,12 +209,12 @@ mod tests {
         let (mut framing, mut out) = (Framing::new(2_000_000_000), Vec::new());
         let record = |offset| Record { offset, bytes: b"x", lines: 1, truncated_lines: 0, older: b"y\n" };
         framing.record(&record(1 << 30), true, &mut out);
-        assert_eq!(framing.pending(), Some(1 << 30));
+        assert_eq!(pending(&framing), Some(1 << 30));
         assert!(!framing.stamps().older_line(1 << 30, (1 << 30) - 2, b"y"));
         assert!(framing.stamps().older_line(1 << 30, (1 << 30) - (4 << 20), b"y"));
         framing.settle(&mut out);
         framing.record(&record((1 << 30) - 2), true, &mut out);
-        assert_eq!(framing.pending(), None);
+        assert_eq!(pending(&framing), None);
         assert!(items(out).iter().all(|item| matches!(item, Item::Record(framed) if framed.stamp.is_none())));
     }
 }

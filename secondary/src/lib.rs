@@ -20,6 +20,7 @@ pub mod framing;
 mod health;
 mod logs;
 pub mod lookback;
+mod memory;
 pub mod read;
 mod routes;
 pub mod run;

@@ -1,14 +1,17 @@
 //! The lines before a record that carries no time, until one does.
 
-use crate::read::{ReadAt, ReadFailure, Readahead};
+use crate::read::{Engine, ReadFailure, Readahead};
+use crate::stream::TURN;
 use backscroll_shared::scan::{Limits, ReadPlan, Search, Step};
 use backscroll_shared::time::Stamps;
+use std::time::Instant;
 
 /// Reads the lines before a record at `offset`, newest first, until `stamps` has seen enough of
 /// them: those that were at hand it has seen already.
 /// `readahead` is that of the record's own search. May be dropped and called again.
-pub async fn look_back<F: ReadAt>(
-    readahead: &Readahead<F>,
+pub async fn look_back<E: Engine>(
+    engine: E,
+    readahead: &Readahead<E::File>,
     stamps: &mut Stamps,
     offset: u64,
 ) -> Result<(), ReadFailure> {
@@ -16,7 +19,13 @@ pub async fn look_back<F: ReadAt>(
     let mut ahead = readahead.of_same_file(ReadPlan::new(end));
     let mut search = Search::new(Vec::new(), None, end, Limits::default());
     let mut read = 0;
+    let mut worked_since = Instant::now();
     loop {
+        // Megabytes of lines without a time are looked at one by one.
+        if worked_since.elapsed() >= TURN {
+            engine.pause().await;
+            worked_since = Instant::now();
+        }
         match search.step() {
             Step::Record(line) => {
                 if stamps.older_line(offset, line.offset, line.bytes) {

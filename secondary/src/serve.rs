@@ -6,6 +6,7 @@ use crate::fair::Fair;
 use crate::files::Listing;
 use crate::frame::Frames;
 use crate::health::Looks;
+use crate::memory::{self, Peak};
 use crate::read::admission::Admission;
 use crate::read::block::Pool;
 use crate::read::crew::{Crew, Run, help_others};
@@ -176,6 +177,7 @@ pub(crate) async fn serve<E: Engine + Unpin>(engine: E, host: Arc<Host>, inlet: 
     let mut stage = thread.host.stage.clone();
     let connections: RefCell<Vec<Weak<Connection<E>>>> = RefCell::default();
     let mut tasks = JoinSet::new();
+    let mut peak = Peak::default();
     let mut sweep = tokio::time::interval(SWEEP);
     sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -197,7 +199,12 @@ pub(crate) async fn serve<E: Engine + Unpin>(engine: E, host: Arc<Host>, inlet: 
                 }
             }
             // An idle server sleeps.
-            _ = sweep.tick(), if !connections.borrow().is_empty() => look_after(&mut connections.borrow_mut()),
+            _ = sweep.tick(), if !connections.borrow().is_empty() => {
+                look_after(&mut connections.borrow_mut());
+                if peak.has_passed(connections.borrow().len()) {
+                    memory::give_back(&thread.pool, &thread.frames);
+                }
+            }
             changed = stage.changed() => {
                 sockets.close();
                 let stage = *stage.borrow_and_update();

@@ -1,13 +1,13 @@
 //! One answer of `/logs` as a body: readahead, scan and encoding, pulled by the client.
 
 mod ending;
+pub(crate) mod long;
 
 use crate::frame::{self, Frames};
 use crate::framing::Framing;
 use crate::lookback::look_back;
 use crate::read::admission::{self, Admission};
 use crate::read::block::Block;
-use crate::read::readahead::BLOCK_WAIT;
 use crate::read::{Engine, Fed, InodeState, ReadFailure, Readahead, SecondLook};
 use backscroll_shared::query::FileName;
 use backscroll_shared::scan::{Search, Step};
@@ -16,6 +16,7 @@ use backscroll_shared::wire::verdict::{Status, Verdict};
 use backscroll_shared::wire::{Encoder, Format, ndjson};
 use bytes::Bytes;
 use http_body::Frame;
+use long::{Long, Looked, Part, Room};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -26,11 +27,15 @@ use tokio::time::timeout;
 pub use ending::{Ending, Incomplete};
 
 /// How long one answer may work before everybody else on the thread gets a turn.
-const TURN: Duration = Duration::from_micros(100);
+pub(crate) const TURN: Duration = Duration::from_micros(100);
 
 /// How long a client may take over a frame until it is taken for a slow one, whose blocks
 /// are given back after each frame and read again for the next.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(20);
+
+/// How long a line that is long waits for its place. Places are not held while a client is
+/// waited for, so it takes no longer than others need to read.
+const LARGE_WAIT: Duration = Duration::from_mins(1);
 
 /// How the records are written.
 #[derive(Debug)]
@@ -61,22 +66,46 @@ pub struct LogStream<E: Engine> {
     look: SecondLook,
     /// Whether the client was given time since the last look at the file.
     is_look_due: bool,
-    /// Whether the last frame of an answer to a merge is still to be written.
-    is_end_due: bool,
+    tail: Tail,
     search: Search<Block>,
     readahead: Readahead<E::File>,
     encoding: Encoding,
     ending: Ending,
     is_overdue: bool,
     frame: Vec<u8>,
+    /// The record that leaves in pieces, if one does.
+    long: Option<Long>,
     phase: Phase,
     worked_since: Instant,
-    /// When the last frame was handed out; None before the first.
-    handed_out: Option<Instant>,
-    /// Bytes handed out.
-    delivered: u64,
-    /// Held from the first large line or record on until the client has it.
+    delivered: Delivered,
+    /// Held while much is held of a line or a record, and never while the client is waited for.
     large: Option<OwnedSemaphorePermit>,
+}
+
+/// What ends the frames of an answer to a merge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tail {
+    /// Nothing that is still to be written.
+    Written,
+    /// The last frame is.
+    Due,
+    /// They end within a record, so that nothing can follow.
+    BrokenOff,
+}
+
+/// What has left so far.
+#[derive(Debug, Default)]
+struct Delivered {
+    /// When the last frame was handed out; None before the first.
+    at: Option<Instant>,
+    /// Whether the client took that one at once.
+    keeps_up: bool,
+    bytes: u64,
+    /// Whole records' lines, and those of them that were cut.
+    lines: u64,
+    truncated_lines: u64,
+    /// It ends within a record.
+    is_within: bool,
 }
 
 #[derive(Debug)]
@@ -105,17 +134,17 @@ impl<E: Engine> LogStream<E> {
             name,
             look: SecondLook::new(opened),
             is_look_due: false,
-            is_end_due: false,
+            tail: Tail::Written,
             search,
             readahead,
             encoding,
             ending,
             is_overdue: false,
             frame: Vec::new(),
+            long: None,
             phase: Phase::Searching,
             worked_since: Instant::now(),
-            handed_out: None,
-            delivered: 0,
+            delivered: Delivered::default(),
             large: None,
         }
     }
@@ -153,16 +182,16 @@ impl<E: Engine> LogStream<E> {
 
     /// The next piece of the body. May be dropped and called again.
     pub async fn next_frame(&mut self) -> Option<Result<Frame<Bytes>, Incomplete>> {
-        let keeps_up = self.handed_out.is_some_and(|at| at.elapsed() < PATIENCE);
-        if self.handed_out.is_some() && !keeps_up {
+        self.delivered.keeps_up = self.delivered.at.is_some_and(|at| at.elapsed() < PATIENCE);
+        if self.delivered.at.is_some() && !self.delivered.keeps_up {
             // What was read before may be another file's by now.
+            self.readahead.slow_down();
             self.park();
         }
         self.fill_checked().await;
         if !self.frame.is_empty() {
-            self.handed_out = Some(Instant::now());
-            self.delivered += self.frame.len() as u64;
-            if !keeps_up {
+            self.note_delivery();
+            if !self.delivered.keeps_up {
                 // It may be long until it takes the next one.
                 self.park();
             }
@@ -175,7 +204,9 @@ impl<E: Engine> LogStream<E> {
                 Some(Ok(Frame::data(Bytes::from(object))))
             }
             Phase::Ended(verdict) if self.ending.browser && verdict.status != Status::Complete => {
-                let line = verdict.last_line();
+                // Its own line, also after half of one.
+                let mut line = if matches!(self.tail, Tail::BrokenOff) { b"\n".to_vec() } else { Vec::new() };
+                line.extend_from_slice(&verdict.last_line());
                 self.phase = Phase::Closing(verdict);
                 Some(Ok(Frame::data(Bytes::from(line))))
             }
@@ -189,12 +220,19 @@ impl<E: Engine> LogStream<E> {
         &self.name
     }
 
-    /// Gives back every block, because the client does not read. They are read again once
-    /// it does.
+    /// Gives back every block, and what is held of long lines and records, because the client
+    /// does not read. They are read again once it does.
     pub fn park(&mut self) {
         self.readahead.park();
         self.search.release();
         self.is_look_due = true;
+        self.leave_large_place();
+    }
+
+    fn leave_large_place(&mut self) {
+        if self.search.held() <= admission::LARGE_BYTES {
+            self.large = None;
+        }
     }
 
     /// Fills the frame. In a merge, nothing leaves that may be another file's: the primary may
@@ -205,47 +243,53 @@ impl<E: Engine> LogStream<E> {
         if !self.frame.is_empty() {
             self.make_room_for_another_block();
             if let Err(failure) = self.look.before_leaving(&self.readahead).await {
-                self.frame.clear();
-                self.fail(&failure);
+                self.take_back(&failure);
             }
         }
+        self.write_progress();
         self.write_end();
     }
 
     /// Works until a frame is to be sent, or the records are out. Records leave as they are
     /// found: what a block has yielded is not held back for the next one.
     async fn fill(&mut self) {
-        if self.search.held().max(self.pending_bytes()) <= admission::LARGE_BYTES {
-            self.large = None;
-        }
+        self.leave_large_place();
         self.take_turns().await;
         if let Err(failure) = self.look_again().await {
             return self.fail(&failure);
         }
-        let target = frame::target(self.delivered);
-        while matches!(self.phase, Phase::Searching) && self.frame.len() < target {
-            self.context.frames.make_room(&mut self.frame, target);
-            if let Err(failure) = self.settle().await {
+        let full = self.context.frames.target(self.delivered.bytes, self.delivered.keeps_up);
+        let room = Room { full, piece: frame::longest(full) };
+        while matches!(self.phase, Phase::Searching) && self.frame.len() < full {
+            if self.context.giving_up.get() {
+                return self.end(self.cut_short(Code::Draining.as_str(), "this secondary stops"));
+            } else if self.is_overdue {
+                return self.end(self.cut_short(ending::DEADLINE, "the time for this request is over"));
+            }
+            self.context.frames.make_room(&mut self.frame, full);
+            if let Err(failure) = self.settle(room).await {
                 return self.fail(&failure);
             }
-            if self.ending.format == Format::Text && self.search.take_lines(&mut self.frame, target) {
+            if self.long.is_some() {
+                if let Err(failure) = self.write_piece(room).await {
+                    return self.fail(&failure);
+                }
+                continue;
+            }
+            if self.ending.format == Format::Text && self.search.take_lines(&mut self.frame, full, room.piece)
+            {
                 continue;
             }
             let is_worth_reading = self.search.has_older_lines() && self.search.remaining() != Some(1);
             match self.search.step() {
+                Step::Record(record) if record.bytes.len() <= room.piece => match &mut self.encoding {
+                    Encoding::Plain(encoder) => encoder.encode(&record, &mut self.frame),
+                    Encoding::Framed(framing) => framing.record(&record, is_worth_reading, &mut self.frame),
+                },
                 Step::Record(record) => {
-                    if record.bytes.len() > admission::LARGE_BYTES && self.large.is_none() {
-                        self.large = self.context.admission.try_large();
-                        if self.large.is_none() {
-                            return self.fail(&ReadFailure::Starved);
-                        }
-                    }
-                    match &mut self.encoding {
-                        Encoding::Plain(encoder) => encoder.encode(&record, &mut self.frame),
-                        Encoding::Framed(framing) => {
-                            framing.record(&record, is_worth_reading, &mut self.frame);
-                        }
-                    }
+                    let looked = Looked::at(&mut self.encoding, &record, is_worth_reading);
+                    let part = Part::of(&record);
+                    self.begin_long(looked, part);
                 }
                 Step::Done => self.finish().await,
                 Step::Working | Step::NeedBlock | Step::NeedAgain(_) if !self.frame.is_empty() => return,
@@ -258,8 +302,11 @@ impl<E: Engine> LogStream<E> {
                         self.search.feed_hole(hole);
                         continue;
                     }
-                    if let Err(failure) = self.find_a_large_place().await {
-                        return self.fail(&failure);
+                    match self.find_a_large_place().await {
+                        Ok(true) => {}
+                        // It has given up what it held, and reads that again first.
+                        Ok(false) => continue,
+                        Err(failure) => return self.fail(&failure),
                     }
                     match self.readahead.next().await {
                         Ok(Some(fed)) => {
@@ -272,18 +319,13 @@ impl<E: Engine> LogStream<E> {
                         Err(failure) => self.fail(&failure),
                     }
                 }
-                Step::NeedAgain(span) => match self.readahead.again(span).await {
-                    Ok(fed) => self.feed(fed),
-                    Err(failure) => self.fail(&failure),
-                },
-            }
-            if !matches!(self.phase, Phase::Searching) {
-                continue;
-            }
-            if self.context.giving_up.get() {
-                self.end(self.cut_short(Code::Draining.as_str(), "this secondary stops"));
-            } else if self.is_overdue {
-                self.end(self.cut_short(ending::DEADLINE, "the time for this request is over"));
+                Step::NeedAgain(span) => {
+                    self.take_turns().await;
+                    match self.readahead.again(span).await {
+                        Ok(fed) => self.feed(fed),
+                        Err(failure) => self.fail(&failure),
+                    }
+                }
             }
         }
     }
@@ -298,25 +340,18 @@ impl<E: Engine> LogStream<E> {
         Ok(())
     }
 
-    /// Bytes of a record that waits for its time.
-    fn pending_bytes(&self) -> usize {
-        match &self.encoding {
-            Encoding::Plain(_) => 0,
-            Encoding::Framed(framing) => framing.held(),
-        }
-    }
-
     /// Writes the record whose time had to be looked for in the lines before it, if there is
     /// one.
-    async fn settle(&mut self) -> Result<(), ReadFailure> {
+    async fn settle(&mut self, room: Room) -> Result<(), ReadFailure> {
         let Encoding::Framed(framing) = &mut self.encoding else { return Ok(()) };
-        let Some(offset) = framing.pending() else { return Ok(()) };
+        let Some(&Part { offset, .. }) = framing.pending() else { return Ok(()) };
         self.take_turns().await;
         self.make_room_for_another_block();
         let Encoding::Framed(framing) = &mut self.encoding else { return Ok(()) };
         self.look.has_read_more();
-        look_back(&self.readahead, framing.stamps(), offset).await?;
-        framing.settle(&mut self.frame);
+        look_back(self.context.engine, &self.readahead, framing.stamps(), offset).await?;
+        self.long = framing.settle(&mut self.frame).map(Long::framed);
+        self.context.frames.make_room(&mut self.frame, room.full);
         Ok(())
     }
 
@@ -339,13 +374,21 @@ impl<E: Engine> LogStream<E> {
         }
     }
 
-    /// A line that grows past what everybody may hold needs a place among few.
-    async fn find_a_large_place(&mut self) -> Result<(), ReadFailure> {
-        if self.search.held() > admission::LARGE_BYTES && self.large.is_none() {
-            let place = timeout(BLOCK_WAIT, self.context.admission.large());
-            self.large = Some(place.await.map_err(|_| ReadFailure::Starved)?);
+    /// A line that grows past what everybody may hold needs a place among few. Where there is
+    /// none it waits for one, and holds nothing meanwhile: false then.
+    async fn find_a_large_place(&mut self) -> Result<bool, ReadFailure> {
+        if self.search.held() <= admission::LARGE_BYTES || self.large.is_some() {
+            return Ok(true);
         }
-        Ok(())
+        self.large = self.context.admission.try_large();
+        if self.large.is_some() {
+            return Ok(true);
+        }
+        self.park();
+        self.readahead.has_waited();
+        let place = timeout(LARGE_WAIT, self.context.admission.large());
+        self.large = Some(place.await.map_err(|_| ReadFailure::Starved)?);
+        Ok(false)
     }
 
     /// Lets others go first, where this answer has worked for long and no read made it wait.

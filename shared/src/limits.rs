@@ -12,6 +12,10 @@ pub const NUL_RUN_BYTES: usize = 4 << 10;
 /// Bytes of one record, where matches that share lines chain many of them together.
 pub const RECORD_BYTES: usize = 1 << 20;
 
+/// Runs of NUL bytes between the lines of one record. Its pieces are read again one by one, and
+/// each takes a few bytes while its client is waited for.
+pub const RECORD_RUNS: usize = 256;
+
 /// Keywords in one query. Each costs one search of every line that the rarest one hit;
 /// 64 let the found ones be kept in one machine word.
 pub const KEYWORDS: usize = 64;

@@ -42,7 +42,7 @@ impl Writer {
             Writer::Text(_) => Written::Text(0, true),
             Writer::Ndjson(encoders) => {
                 let time = framed.stamp.and_then(|stamp| stamp.own);
-                Written::Ndjson(encoders[host].begin(&framed.record(), time, out))
+                Written::Ndjson(encoders[host].begin_parts(&framed.record(), time, out))
             }
         }
     }

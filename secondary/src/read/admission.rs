@@ -27,9 +27,10 @@ pub const SLICE_TIME: Duration = Duration::from_millis(20);
 /// Bytes of a line, or of a record, from which on an answer needs a large place.
 pub const LARGE_BYTES: usize = 64 << 10;
 
-/// Answers of one thread at once that hold a line or a record as large as that: up to 1 MiB
-/// as it is read, and six times that as JSON.
-pub const LARGE_AT_ONCE: usize = 8;
+/// Answers of one thread at once that hold a line or a record as large as that: 1 MiB, and
+/// where a record has many lines some copies of it. They hold it while they read, and never
+/// while they wait for a client.
+pub const LARGE_AT_ONCE: usize = 4;
 
 /// Walks of one thread at once that make a page of a listing: each collects up to 1 MiB of names.
 pub const WALKS_AT_ONCE: usize = 4;
@@ -100,6 +101,12 @@ struct Held {
     since: Instant,
 }
 
+impl Held {
+    fn new(permit: OwnedSemaphorePermit) -> Held {
+        Held { _permit: permit, bytes_left: SLICE_BYTES, since: Instant::now() }
+    }
+}
+
 impl Pass {
     /// A scan that has not read anything yet.
     pub fn new(admission: Arc<Admission>) -> Pass {
@@ -136,10 +143,20 @@ impl Pass {
         let waiting = Waiting::new(&self.admission.deep_waiting);
         let permit = self.admission.deep.clone().acquire_owned().await.expect("it is never closed");
         drop(waiting);
-        self.held = Some(Held { _permit: permit, bytes_left: SLICE_BYTES, since: Instant::now() });
+        self.held = Some(Held::new(permit));
     }
 
-    /// Lets others go on: the client does not read.
+    /// The same where nobody has to be waited for.
+    pub fn renew_at_once(&mut self) {
+        if self.held.is_none()
+            && self.admission.deep_waiting.load(Relaxed) == 0
+            && let Ok(permit) = self.admission.deep.clone().try_acquire_owned()
+        {
+            self.held = Some(Held::new(permit));
+        }
+    }
+
+    /// Lets others go on: the client does not read, or the disk takes its time.
     pub fn give_up(&mut self) {
         self.held = None;
     }

@@ -61,6 +61,16 @@ impl Pool {
         self.permits.available_permits() > self.capacity / 4
     }
 
+    /// Gives back the memory of the blocks that nobody uses, but for so many of them.
+    pub fn give_back(&self, kept: usize) {
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = kept.min(free.len());
+        let surplus = free.split_off(kept);
+        // Others need not wait for the kernel.
+        drop(free);
+        drop(surplus);
+    }
+
     /// Blocks in use: in a scan's hand, or lent to the kernel.
     pub fn in_use(&self) -> usize {
         self.capacity - self.permits.available_permits()
@@ -163,6 +173,18 @@ mod tests {
         assert!(blocks[3].take_cold_place());
         drop(blocks);
         assert!(pool.try_acquire().unwrap().unwrap().take_cold_place());
+    }
+
+    #[test]
+    fn blocks_that_nobody_uses_are_given_back_but_for_some() {
+        let pool = Pool::new(4);
+        let blocks: Vec<Block> = (0..4).map(|_| pool.try_acquire().unwrap().unwrap()).collect();
+        pool.give_back(1);
+        drop(blocks);
+        assert_eq!(pool.free.lock().unwrap().len(), 4);
+        pool.give_back(1);
+        assert_eq!(pool.free.lock().unwrap().len(), 1);
+        assert_eq!((0..4).filter_map(|_| pool.try_acquire()).flatten().count(), 4);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 mod slot;
 
-use super::admission::{Admission, DEEP_FROM, Pass};
+use super::admission::{Admission, DEEP_FROM, Pass, SLICE_TIME};
 use super::block::{Block, Pool};
 use super::crew::{Examined, Help, Lent, RUN_BLOCKS};
 use super::{CacheUse, ReadAt, ReadFailure, ReadResult};
@@ -16,7 +16,7 @@ use slot::{Slot, State};
 use std::collections::VecDeque;
 use std::future::{Future as _, poll_fn};
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -57,8 +57,14 @@ pub struct Readahead<F: ReadAt> {
     pool: Arc<Pool>,
     pass: Pass,
     help: Option<Help>,
-    /// Newest first.
+    /// Newest first. The scan has had none of them.
     queue: VecDeque<Slot<F::Read>>,
+    /// What the scan has had, and is read again before the queue goes on.
+    again: Option<Slot<F::Read>>,
+    /// Reads that may be under way at once, whatever the plan says.
+    most_reads: usize,
+    /// Whether what was under way has been given up since the last block.
+    was_parked: bool,
     /// Whether the last read had to wait for the disk.
     is_cold: bool,
     last: LastBlock,
@@ -90,6 +96,9 @@ impl<F: ReadAt> Readahead<F> {
             pass: Pass::new(admission),
             help: None,
             queue: VecDeque::new(),
+            again: None,
+            most_reads: usize::MAX,
+            was_parked: false,
             is_cold: false,
             last: LastBlock::default(),
             kept: None,
@@ -126,6 +135,11 @@ impl<F: ReadAt> Readahead<F> {
         if let Some(span) = self.kept.take() {
             self.file.forget(span);
         }
+        self.again = None;
+        if !std::mem::take(&mut self.was_parked) {
+            // The client has had a whole block without being waited for.
+            self.most_reads = self.most_reads.saturating_mul(2);
+        }
         if self.queue.is_empty() && self.plan.is_over() {
             return Ok(None);
         }
@@ -134,11 +148,15 @@ impl<F: ReadAt> Readahead<F> {
             self.pass.renew().await;
         }
         self.lend();
-        self.top_up(self.plan.depth());
+        // Before what comes after it takes the blocks.
+        if self.is_cold && self.queue.front().is_some_and(|slot| matches!(slot.state, State::Planned)) {
+            self.begin_front().await?;
+        }
+        self.top_up(self.depth());
         let next = self.finish_front().await?;
         self.last.was_nul = is_all_nul(next.1.as_ref());
         // Reads are issued before the block in hand is scanned.
-        self.top_up(self.plan.depth() - 1);
+        self.top_up(self.depth() - 1);
         Ok(Some(next))
     }
 
@@ -161,28 +179,41 @@ impl<F: ReadAt> Readahead<F> {
         Some(Span { offset, len })
     }
 
+    fn depth(&self) -> usize {
+        self.plan.depth().min(self.most_reads)
+    }
+
     /// Reads a block again that the scan gave back. Follows [`Readahead::park`].
     ///
     /// A slow client takes a small part of a block at a time. What came from the disk stays in
     /// the page cache until it has all of it, and is not read from the disk for each part.
     pub async fn again(&mut self, span: Span) -> Result<Fed, ReadFailure> {
-        if self.queue.front().is_none_or(|slot| slot.span != span) {
+        if self.again.as_ref().is_none_or(|slot| slot.span != span) {
             let mut slot = self.slot(span);
             if slot.cache == CacheUse::LeaveAsFound && (self.last.was_cold || self.kept == Some(span)) {
                 slot.cache = CacheUse::Keep;
                 self.kept = Some(span);
             }
-            self.queue.push_front(slot);
+            self.again = Some(slot);
         }
         self.finish_front().await
     }
 
+    /// Reads no more ahead than the client takes: it is a slow one. What was under way for it
+    /// would be given up with each frame, and read again for the next. Once it takes whole
+    /// blocks at once, more is read ahead from block to block.
+    pub fn slow_down(&mut self) {
+        self.most_reads = 1;
+    }
+
     /// Gives up what has been read ahead; it is read again when it is asked for.
     pub fn park(&mut self) {
+        self.again = None;
         if let Some(slot) = self.queue.front() {
             self.plan.rewind_to(slot.span);
             self.queue.clear();
         }
+        self.was_parked = true;
         self.pass.give_up();
         if let Some(help) = &mut self.help {
             help.dismiss();
@@ -197,6 +228,11 @@ impl<F: ReadAt> Readahead<F> {
     /// Whether a block has come that was not read at one go, since this was last asked.
     pub fn take_torn(&mut self) -> bool {
         std::mem::take(&mut self.last.is_torn)
+    }
+
+    /// Something else had to be waited for.
+    pub fn has_waited(&mut self) {
+        self.waited = true;
     }
 
     /// Whether something had to be waited for since this was last asked: others had a turn.
@@ -217,8 +253,9 @@ impl<F: ReadAt> Readahead<F> {
     }
 
     fn slot(&self, span: Span) -> Slot<F::Read> {
-        let cache = if span.offset < self.kept_from { CacheUse::LeaveAsFound } else { CacheUse::Keep };
-        Slot::planned(span, cache)
+        // A slow client gives its block back and has it read again.
+        let is_kept = span.offset >= self.kept_from || self.most_reads == 1;
+        Slot::planned(span, if is_kept { CacheUse::Keep } else { CacheUse::LeaveAsFound })
     }
 
     /// Keeps as many reads under way as the plan says, where the disk is what limits.
@@ -226,10 +263,20 @@ impl<F: ReadAt> Readahead<F> {
         if !self.is_cold {
             return;
         }
-        while self.queue.len() < depth && self.pool.has_room() && self.plan_one() {
+        if self.plan.planned() >= DEEP_FROM {
+            self.pass.renew_at_once();
+        }
+        while self.pool.has_room() {
+            // In their order: what is wanted first is not to wait for what the later ones hold.
+            let planned = self.queue.iter().position(|slot| matches!(slot.state, State::Planned));
+            let at = match planned {
+                Some(at) if at < depth => at,
+                None if self.queue.len() < depth && self.plan_one() => self.queue.len() - 1,
+                _ => return,
+            };
             // Out of blocks, or of memory, it goes on with less.
             let Some(Ok(block)) = self.pool.try_acquire() else { return };
-            let slot = self.queue.back_mut().expect("planned above");
+            let slot = &mut self.queue[at];
             if let Err(mut block) = slot.read_cached(&self.file, block) {
                 if !block.take_cold_place() {
                     return;
@@ -293,17 +340,17 @@ impl<F: ReadAt> Readahead<F> {
     /// called again: the slot stays in the queue until its block is whole.
     async fn finish_front(&mut self) -> Result<Fed, ReadFailure> {
         loop {
-            let slot = self.queue.front().expect("the callers have filled the queue");
+            let slot = front(&mut self.again, &mut self.queue);
             if matches!(slot.state, State::Planned) {
                 self.begin_front().await?;
             }
             self.wait_for_front().await?;
-            let slot = self.queue.front_mut().expect("it stays in the queue");
+            let slot = front(&mut self.again, &mut self.queue);
             let span = slot.span;
             match std::mem::replace(&mut slot.state, State::Planned) {
                 State::Examined(block, hits) => {
                     self.last.was_cold = false;
-                    self.queue.pop_front();
+                    self.take_front();
                     return Ok((span, block, Some(hits)));
                 }
                 State::Read(Ok((0, _))) => {
@@ -316,7 +363,10 @@ impl<F: ReadAt> Readahead<F> {
                     if slot.done >= span.len {
                         block.set_len(span.len);
                         block.leave_cold_place();
-                        self.queue.pop_front();
+                        if slot.cache == CacheUse::Keep && self.is_cold && span.offset < self.kept_from {
+                            self.kept = Some(span);
+                        }
+                        self.take_front();
                         self.last.was_cold = self.is_cold;
                         self.block_wait = BLOCK_WAIT;
                         return Ok((span, block, None));
@@ -343,7 +393,7 @@ impl<F: ReadAt> Readahead<F> {
     /// has to wait for the disk.
     async fn begin_front(&mut self) -> Result<(), ReadFailure> {
         let block = self.wait_for_block().await?;
-        let slot = self.queue.front_mut().expect("the callers have filled the queue");
+        let slot = front(&mut self.again, &mut self.queue);
         let Err(mut block) = slot.read_cached(&self.file, block) else {
             self.is_cold = false;
             return Ok(());
@@ -357,17 +407,24 @@ impl<F: ReadAt> Readahead<F> {
             block = self.wait_for_block().await?;
             block.put_in_cold_place(place);
         }
-        let slot = self.queue.front_mut().expect("it stays in the queue");
+        let slot = front(&mut self.again, &mut self.queue);
         slot.read(&self.file, block);
         Ok(())
     }
 
+    /// Takes out what has been read to its end.
+    fn take_front(&mut self) {
+        if self.again.take().is_none() {
+            self.queue.pop_front();
+        }
+    }
+
     /// Waits until the front slot is no longer somebody else's business.
     async fn wait_for_front(&mut self) -> Result<(), ReadFailure> {
-        let slot = self.queue.front_mut().expect("the callers have filled the queue");
+        let slot = front(&mut self.again, &mut self.queue);
         let offset = slot.span.offset;
         let mut waited = false;
-        let ready = poll_fn(|cx| {
+        let mut ready = pin!(poll_fn(|cx| {
             let polled = match &mut slot.state {
                 State::Reading(read) => Pin::new(read).poll(cx).map(Waited::Read),
                 State::Lent(replied) => {
@@ -377,12 +434,18 @@ impl<F: ReadAt> Readahead<F> {
             };
             waited |= polled.is_pending();
             polled
-        });
-        let ready = timeout(READ_TIME, ready).await.map_err(|_| ReadFailure::Hung { offset })?;
+        }));
+        let ready = if let Ok(ready) = timeout(SLICE_TIME, ready.as_mut()).await {
+            ready
+        } else {
+            // The disk may hang: others are not to wait for it as well.
+            self.pass.give_up();
+            timeout(READ_TIME, ready).await.map_err(|_| ReadFailure::Hung { offset })?
+        };
         self.waited |= waited;
         match ready {
             Waited::Nothing => {}
-            Waited::Read(result) => slot.state = State::Read(result),
+            Waited::Read(result) => front(&mut self.again, &mut self.queue).state = State::Read(result),
             Waited::Run(examined) => {
                 let mut examined = examined.into_iter();
                 let run = self.queue.iter_mut().enumerate();
@@ -396,6 +459,11 @@ impl<F: ReadAt> Readahead<F> {
         }
         Ok(())
     }
+}
+
+/// What is to come next.
+fn front<'a, R>(again: &'a mut Option<Slot<R>>, queue: &'a mut VecDeque<Slot<R>>) -> &'a mut Slot<R> {
+    again.as_mut().or_else(|| queue.front_mut()).expect("the callers have put it there")
 }
 
 enum Waited {

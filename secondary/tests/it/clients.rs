@@ -1,6 +1,6 @@
 //! Clients that go, stall, or come in numbers; and the end of the server.
 
-use crate::support::{Response, Server, descriptors, naive, sleep, write_slow};
+use crate::support::{Response, Server, descriptors, endless, naive, sleep};
 use backscroll_secondary::Io;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -105,7 +105,7 @@ fn an_answer_that_is_cut_at_the_end_of_the_drain_says_so_where_it_can() {
         config.io = Io::Uring;
         config.drain_time = Duration::from_millis(600);
     });
-    let target = write_slow(&server.dir.path().join("big.log"));
+    let target = endless(server.dir.path());
     let ask = |headers: &str| {
         let mut socket = server.connect();
         let request = format!("GET {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n");

@@ -112,11 +112,16 @@ fn a_line_of_a_gibibyte_is_cut_and_told() {
     file.write_all(b"before\nbegin").unwrap();
     file.seek(SeekFrom::Start(1 << 30)).unwrap();
     file.write_all(b"end\nafter\n").unwrap();
-    let response = server.request("GET", "/logs?filename=app.log&keyword=end", "te: trailers\r\n");
-    assert_eq!(response.body.len(), (1 << 20) + 1);
-    assert!(response.body.starts_with(b"begin\0"));
-    assert_eq!(response.trailer("log-truncated-lines"), Some("1"));
-    assert_eq!(response.trailer("log-status"), Some("complete"));
+    for (query, shown) in [("&n=2", "beginning"), ("&keyword=begin", "beginning"), ("&keyword=end", "end")] {
+        let target = format!("/logs?filename=app.log{query}");
+        let response = server.request("GET", &target, "te: trailers\r\n");
+        let line = response.body.strip_prefix(b"after\n").unwrap_or(&response.body);
+        assert_eq!(line.len(), (1 << 20) + 1);
+        // What matched is shown.
+        assert!(if shown == "end" { line.ends_with(b"\0end\n") } else { line.starts_with(b"begin\0") });
+        assert_eq!(response.trailer("log-truncated-lines"), Some("1"));
+        assert_eq!(response.trailer("log-status"), Some("complete"));
+    }
 }
 
 #[test]

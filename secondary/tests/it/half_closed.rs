@@ -1,6 +1,6 @@
 //! A client that ends its sending after its request, and one that is gone.
 
-use crate::support::{Response, Server, naive, sleep, write_slow};
+use crate::support::{Response, Server, endless, naive, sleep};
 use backscroll_secondary::Io;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
@@ -10,11 +10,6 @@ fn big() -> Vec<u8> {
     (0..200_000u32)
         .flat_map(|i| format!("{i:06} a line of a log that is long enough to fill it\n").into_bytes())
         .collect()
-}
-
-/// What to ask for so that the answer does not come before the test is over.
-fn endless(server: &Server) -> String {
-    write_slow(&server.dir.path().join("endless.log"))
 }
 
 fn ask(server: &Server, request: &str) -> TcpStream {
@@ -69,9 +64,9 @@ fn an_answer_that_takes_long_is_waited_for() {
         config.io = Io::Uring;
         config.drain_time = Duration::from_secs(4);
     });
-    let target = endless(&server);
-    let request = format!("GET {target} HTTP/1.1\r\nhost: x\r\naccept: application/x-ndjson\r\n\r\n");
-    let mut socket = ask(&server, &request);
+    let target = endless(server.dir.path());
+    let mut socket =
+        ask(&server, &format!("GET {target} HTTP/1.1\r\nhost: x\r\naccept: application/x-ndjson\r\n\r\n"));
     socket.shutdown(Shutdown::Write).unwrap();
     socket.read_exact(&mut [0; 15]).unwrap();
     // Longer than one that is gone is waited for.
@@ -89,9 +84,9 @@ fn the_work_for_a_client_that_is_gone_stops() {
         config.io = Io::Uring;
         config.blocks = 2;
     });
-    let target = endless(&server);
+    let target = endless(server.dir.path());
     server.write("small.log", b"line\n");
-    let request = &format!("GET {target} HTTP/1.1\r\nhost: x\r\n\r\n");
+    let request = &*format!("GET {target} HTTP/1.1\r\nhost: x\r\n\r\n");
     let begun = |socket: &mut TcpStream| socket.read_exact(&mut [0; 15]).unwrap();
     // At once, and in the middle; in good order, and with something unread; and a primary.
     for _ in 0..4 {

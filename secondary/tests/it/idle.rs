@@ -1,6 +1,6 @@
 //! Connections up to the limit: who is idle makes room, and health checks have some of their own.
 
-use crate::support::{Server, sleep, write_slow};
+use crate::support::{Server, endless, sleep};
 use backscroll_secondary::Io;
 use backscroll_shared::conn::HEALTH_RESERVE;
 use std::io::{Read as _, Write as _};
@@ -103,7 +103,7 @@ fn connections_that_were_refused_and_stay_open_keep_nobody_away() {
 #[test]
 fn a_server_that_is_busy_still_says_how_it_is() {
     let server = server();
-    let target = write_slow(&server.dir.path().join("endless.log"));
+    let target = endless(server.dir.path());
     let mut held: Vec<TcpStream> = (0..LIMIT).map(|_| busy(&server, &target)).collect();
     for _ in 0..3 {
         for path in ["/healthz", "/readyz"] {

@@ -21,7 +21,7 @@ fn every_answer_says_which_secondary_it_is_of() {
             (
                 "GET",
                 "/logs?filename=app.log",
-                "backscroll-relay: x\r\naccept: application/vnd.backscroll.frames.v1\r\n",
+                "backscroll-relay: x\r\naccept: application/vnd.backscroll.frames.v2\r\n",
                 200,
             ),
             ("HEAD", "/logs?filename=app.log", "", 200),

@@ -77,7 +77,7 @@ fn holes_are_not_read() {
         let frames = server.request(
             "GET",
             "/logs?filename=app.log&n=2",
-            "accept: application/vnd.backscroll.frames.v1\r\nbackscroll-relay: a\r\n",
+            "accept: application/vnd.backscroll.frames.v2\r\nbackscroll-relay: a\r\n",
         );
         let said = String::from_utf8_lossy(&frames.body).into_owned();
         assert!(

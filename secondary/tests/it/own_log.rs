@@ -1,7 +1,7 @@
 //! The program's own log: whoever reads it, or does not, and whatever becomes of its disk.
 
 use crate::process::{PATIENCE, address};
-use crate::support::{ask, raw, sleep, write, write_slow};
+use crate::support::{ask, endless, raw, sleep, write};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::os::unix::fs::symlink;
@@ -135,7 +135,7 @@ fn log_file(dir: &Path) -> PathBuf {
 fn what_is_queued_is_written_at_the_end_however_it_ends() {
     for signals in [1, 2] {
         let logs = Logs::new();
-        let target = write_slow(&logs.dir.path().join("0/endless.log"));
+        let target = endless(&logs.dir.path().join("0"));
         let own = logs.dir.path().join("own");
         let mut running = Running::start(command(&logs).arg("--log-file").arg(&own));
         let began = Instant::now();

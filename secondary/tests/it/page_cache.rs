@@ -180,7 +180,7 @@ fn looking_back_for_a_time_leaves_no_page_either() {
         // A match in every few KiB, for whose time the lines before it are read.
         let request = "GET /logs?filename=untimed.log&keyword=77%20 HTTP/1.1\r\nhost: x\r\n\
             connection: close\r\nte: trailers\r\nbackscroll-relay: here\r\n\
-            accept: application/vnd.backscroll.frames.v1\r\n\r\n";
+            accept: application/vnd.backscroll.frames.v2\r\n\r\n";
         let response = raw(server.addr, request.as_bytes());
         assert!(response.complete && response.status == 200, "{response:?}");
         assert_left_as_found(&path, &format!("{io:?}"));

@@ -54,6 +54,14 @@ impl Process {
         (address(lines.last().unwrap(), "listen="), lines)
     }
 
+    /// Bytes of memory that it holds.
+    #[expect(clippy::disallowed_methods, reason = "a test's own thread may block")]
+    pub(crate) fn resident(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let resident = status.split("VmRSS:").nth(1).unwrap().split_whitespace().next().unwrap();
+        resident.parse::<usize>().unwrap() << 10
+    }
+
     pub(crate) fn terminate(&self) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();

@@ -206,6 +206,7 @@ async fn pulled<E: Engine>(
                 .map(|line| serde_json::from_slice(line).unwrap())
                 .collect();
             let end = objects.pop().unwrap();
+            objects.retain(|object| object.get("incomplete").is_none());
             let line = |object: &serde_json::Value| feed(object["line"].as_str().unwrap_or("").as_bytes());
             (objects.iter().map(line).collect(), serde_json::from_value(end["end"].clone()).unwrap())
         }

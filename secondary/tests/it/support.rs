@@ -10,26 +10,6 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
-/// Bytes of a slow log. To search through it takes much longer than any test waits.
-const SLOW_BYTES: usize = 256 << 20;
-
-/// Writes a log in which a search finds nothing for a long time, and says what to ask a secondary
-/// for that. Each line holds all keywords but the one that is looked for last. (A sparse file does
-/// not do: holes are not read.)
-pub(crate) fn write_slow(path: &Path) -> String {
-    let line = "abcdefghijklmn\n";
-    let piece = line.repeat((1 << 20) / line.len());
-    let mut file = std::io::BufWriter::new(std::fs::File::create(path).unwrap());
-    for _ in 0..SLOW_BYTES / piece.len() {
-        file.write_all(piece.as_bytes()).unwrap();
-    }
-    file.flush().unwrap();
-    let parts = (1..=13).rev().flat_map(|len| (0..=14 - len).map(move |at| &line[at..at + len]));
-    let keywords: Vec<&str> = parts.take(62).collect();
-    let name = path.file_name().unwrap().to_str().unwrap();
-    format!("/logs?filename={name}&keyword={}&keyword=0", keywords.join("&keyword="))
-}
-
 /// A running secondary; stopped when dropped.
 pub(crate) struct Server {
     pub(crate) addr: SocketAddr,
@@ -135,6 +115,18 @@ pub(crate) fn ask(addr: SocketAddr, target: &str) -> Response {
 pub(crate) fn write(path: &Path, bytes: &[u8]) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, bytes).unwrap();
+}
+
+/// Makes a log file `endless.log` in a directory, and says what to ask for, so that an answer is
+/// searched for much longer than a test takes. A hole would be over at once. There are so many
+/// keywords that each line is searched for all of them but the one that none has.
+pub(crate) fn endless(dir: &Path) -> String {
+    const BYTES: usize = 256 << 20;
+    let line = "abcdefghijklmn\n";
+    write(&dir.join("endless.log"), line.repeat(BYTES / line.len()).as_bytes());
+    let parts = (1..=13).rev().flat_map(|len| (0..=14 - len).map(move |at| &line[at..at + len]));
+    let keywords: Vec<&str> = parts.take(62).collect();
+    format!("/logs?filename=endless.log&keyword={}&keyword=0", keywords.join("&keyword="))
 }
 
 /// Descriptors of this process.

@@ -1,8 +1,9 @@
 //! The line that edges of blocks cut, matched as it grows, with the NUL bytes before it.
 
-use super::matcher::{Found, LineMatcher};
+use super::matcher::{Found, LineMatcher, Place};
 use super::nuls;
 use super::open_line::OpenLine;
+use super::plan::Span;
 use super::search::Limits;
 
 /// What has been read of the line so far.
@@ -10,6 +11,8 @@ use super::search::Limits;
 pub(super) struct CutLine {
     open: OpenLine,
     found: Found,
+    /// The first match in it, as far as it has been read.
+    first: Option<Span>,
     /// NUL bytes before it, of which it is not known yet whether its line begins with them.
     nuls: u64,
     /// Whether it is the last one of a file that ends without a line feed.
@@ -23,6 +26,7 @@ impl CutLine {
         CutLine {
             open: OpenLine::default(),
             found: Found::default(),
+            first: None,
             nuls: 0,
             is_unended: false,
             limits,
@@ -35,6 +39,11 @@ impl CutLine {
         (self.open.head(), self.open.len())
     }
 
+    /// The first match in it.
+    pub(super) fn first(&self) -> Option<Span> {
+        self.first
+    }
+
     pub(super) fn held(&self) -> usize {
         self.open.head().len()
     }
@@ -44,10 +53,16 @@ impl CutLine {
         self.open.clear();
     }
 
+    /// The same, and gives its memory back.
+    pub(super) fn free(&mut self) {
+        self.open.free();
+    }
+
     /// Begins with the next one.
     pub(super) fn restart(&mut self) {
         self.open.clear();
         self.found = Found::default();
+        self.first = None;
     }
 
     /// It is the last one of a file that ends without a line feed.
@@ -55,14 +70,33 @@ impl CutLine {
         self.is_unended = true;
     }
 
-    /// Adds bytes that stand before it.
-    pub(super) fn grow(&mut self, matcher: &LineMatcher, bytes: &[u8]) {
+    /// Gives up what is held of it: it is read again before the line grows.
+    pub(super) fn give_up(&mut self) {
+        self.open.give_up();
+    }
+
+    /// What has to be read again of it, where all bytes of the file from `base` on have been
+    /// read: NUL bytes that may be no part of it lie before it.
+    pub(super) fn lost(&self, base: u64) -> Option<Span> {
+        self.open.lost(base + self.nuls)
+    }
+
+    /// Takes that again.
+    pub(super) fn take_again(&mut self, matcher: &LineMatcher, bytes: &[u8]) {
+        self.open.take_again(bytes, self.kept(matcher));
+    }
+
+    /// Adds bytes that stand before it, at `offset` in the file.
+    pub(super) fn grow(&mut self, matcher: &LineMatcher, offset: u64, bytes: &[u8]) {
         let nuls = nuls::leading(bytes);
         let piece = &bytes[nuls..];
         if !piece.is_empty() {
-            self.hold_nuls(matcher);
-            matcher.accumulate(&mut self.found, piece, self.open.head(), &mut self.scratch);
-            self.open.prepend(piece, self.limits.line.max(matcher.overlap()));
+            self.hold_nuls(matcher, offset + bytes.len() as u64);
+            let place = matcher.accumulate(&mut self.found, piece, self.open.head(), &mut self.scratch);
+            if let Some(Place { at, len }) = place {
+                self.first = Some(Span { offset: offset + (nuls + at) as u64, len });
+            }
+            self.open.prepend(piece, self.kept(matcher));
         }
         // Whether they are a part of the line is known once it is known what is before them.
         self.nuls += nuls as u64;
@@ -73,12 +107,12 @@ impl CutLine {
         self.nuls += len;
     }
 
-    /// Its beginning is known. Says whether it is a record, and how many NUL bytes it began with
-    /// that are no part of it.
-    pub(super) fn complete(&mut self, matcher: &LineMatcher) -> (bool, u64) {
+    /// It begins at `offset` in the file. Says whether it is a record, and how many NUL bytes it
+    /// began with that are no part of it.
+    pub(super) fn complete(&mut self, matcher: &LineMatcher, offset: u64) -> (bool, u64) {
         let is_unended = std::mem::take(&mut self.is_unended);
         if self.nuls < self.limits.nul_run as u64 {
-            self.hold_nuls(matcher);
+            self.hold_nuls(matcher, offset);
             return (matcher.is_match(self.found), 0);
         }
         // Without the run there is no last line where nothing else is in it.
@@ -86,8 +120,13 @@ impl CutLine {
         (is_line && matcher.is_match(self.found), std::mem::take(&mut self.nuls))
     }
 
-    /// The NUL bytes before it are a part of it.
-    fn hold_nuls(&mut self, matcher: &LineMatcher) {
+    /// Bytes of it that are held: what is delivered, and what a keyword may reach into.
+    fn kept(&self, matcher: &LineMatcher) -> usize {
+        self.limits.line.max(matcher.overlap())
+    }
+
+    /// The NUL bytes before it are a part of it. They stand at `offset` in the file.
+    fn hold_nuls(&mut self, matcher: &LineMatcher, offset: u64) {
         let nuls = std::mem::take(&mut self.nuls);
         if nuls == 0 {
             return;
@@ -95,7 +134,13 @@ impl CutLine {
         // As many as a keyword may reach over, where the line holds fewer than that.
         let most = self.limits.line.max(matcher.overlap() + 1);
         let piece = vec![0; usize::try_from(nuls).unwrap_or(usize::MAX).min(most)];
-        matcher.accumulate(&mut self.found, &piece, self.open.head(), &mut self.scratch);
+        let place = matcher.accumulate(&mut self.found, &piece, self.open.head(), &mut self.scratch);
+        if let Some(Place { at, len }) = place {
+            // A match within them stands at their beginning; one that reaches past them is
+            // counted from their end.
+            let before = if at == 0 { 0 } else { nuls - piece.len() as u64 };
+            self.first = Some(Span { offset: offset + before + at as u64, len });
+        }
         self.open.prepend_nuls(nuls, &piece, most);
     }
 }

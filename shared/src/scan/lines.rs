@@ -3,7 +3,7 @@
 
 use super::cut_line::CutLine;
 use super::examine::{EXAMINED_KEYWORDS, Examiner, Hits, region_start};
-use super::matcher::LineMatcher;
+use super::matcher::{LineMatcher, Place};
 use super::nuls;
 use super::plan::Span;
 use super::search::{Limits, Record, Step};
@@ -31,6 +31,12 @@ pub(super) struct LineSearch<B> {
     cut: CutLine,
     /// Where it begins, once that is known.
     open_offset: u64,
+    /// Bytes of the run of NUL that it begins with, and that is no part of it.
+    open_run: u64,
+    /// Where the bytes of the last record lie.
+    delivered: Span,
+    /// As [`Search::window`](super::Search::window) says.
+    window: Option<Span>,
     /// Matching lines of the region not delivered yet, oldest first.
     hits: Vec<(u32, u32)>,
     /// Whether somebody else has looked through the block already.
@@ -69,6 +75,9 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
             phase: Phase::Hungry,
             cut: CutLine::new(limits),
             open_offset: 0,
+            open_run: 0,
+            delivered: Span { offset: 0, len: 0 },
+            window: None,
             hits: Vec::new(),
             is_examined: false,
             has_runs: false,
@@ -82,6 +91,10 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
     }
 
     pub(super) fn feed(&mut self, span: Span, block: B, hits: Option<Hits>) {
+        if let Some(lost) = self.lost() {
+            assert_eq!(span, lost, "what was given up of a line is fed again");
+            return self.cut.take_again(&self.matcher, block.as_ref());
+        }
         if self.phase == Phase::Hungry {
             self.phase = Phase::Seam;
             self.is_examined = hits.is_some();
@@ -119,7 +132,51 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         {
             self.phase = Phase::Region { start, end: Some(*end as usize) };
         }
-        self.hits.clear();
+        self.hits = Vec::new();
+        if self.is_open() {
+            self.cut.give_up();
+        } else {
+            // It has been delivered.
+            self.cut.free();
+        }
+    }
+
+    /// Whether more of the cut line is to come.
+    fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Hungry | Phase::Seam | Phase::Start)
+    }
+
+    /// What has to be fed again of the cut line first.
+    fn lost(&self) -> Option<Span> {
+        let base = if self.phase == Phase::Seam { self.span.end() } else { self.span.offset };
+        self.cut.lost(base)
+    }
+
+    /// As [`Search::window`](super::Search::window) says.
+    pub(super) fn window(&self) -> Option<Span> {
+        self.window
+    }
+
+    /// As [`Search::delivered`](super::Search::delivered) says.
+    pub(super) fn delivered(&self) -> Vec<Span> {
+        vec![self.window.unwrap_or(self.delivered)]
+    }
+
+    /// The file's bytes in `span`, where they are at hand: in the block, or in the line that
+    /// was delivered last.
+    pub(super) fn at_hand(&self, span: Span) -> Option<&[u8]> {
+        let within = |base: u64, bytes: &'_ [u8]| {
+            let from = usize::try_from(span.offset.checked_sub(base)?).ok()?;
+            (from + span.len <= bytes.len()).then_some(from)
+        };
+        if let Some(block) = self.block.as_ref().map(AsRef::as_ref)
+            && let Some(from) = within(self.span.offset, block)
+        {
+            return Some(&block[from..from + span.len]);
+        }
+        let (line, _) = self.cut.line();
+        let from = within(self.open_offset + self.open_run, line).filter(|_| !self.is_open())?;
+        Some(&line[from..from + span.len])
     }
 
     pub(super) fn held(&self) -> usize {
@@ -127,6 +184,9 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
     }
 
     pub(super) fn step(&mut self) -> Step<'_> {
+        if let Some(span) = self.lost() {
+            return Step::NeedAgain(span);
+        }
         loop {
             match self.phase {
                 Phase::Hungry => return Step::NeedBlock,
@@ -136,18 +196,22 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
                 }
                 Phase::Seam => {
                     if self.cross_seam() {
-                        let line = self.cut.line();
-                        return Step::Record(record(self.open_offset, line, self.older(), self.limit));
+                        return self.cut_record();
                     }
                 }
                 Phase::Region { start, end } => {
                     self.cut.clear();
                     if let Some((line, end)) = self.next_in_region(start, end) {
                         let offset = self.span.offset + line as u64;
+                        let text = self.text_of(line, end);
+                        let len = (end - text).min(self.limit);
+                        self.delivered = Span { offset: self.span.offset + text as u64, len };
+                        self.window = None;
+                        if end - text > self.limit {
+                            self.window = self.window_in_region(text, end);
+                        }
                         let block = self.block.as_ref().expect("checked above").as_ref();
-                        let run =
-                            if self.has_runs { nuls::at_start(&block[line..end], self.nul_run) } else { 0 };
-                        let (bytes, older) = (&block[line + run..end], &block[..line]);
+                        let (bytes, older) = (&block[text..end], &block[..line]);
                         return Step::Record(record(offset, (bytes, bytes.len() as u64), older, self.limit));
                     }
                     if matches!(self.phase, Phase::Region { .. }) {
@@ -164,7 +228,7 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
                     self.phase = Phase::Finished;
                     self.open_offset = 0;
                     if self.complete_cut_line() {
-                        return Step::Record(record(0, self.cut.line(), &[], self.limit));
+                        return self.cut_record();
                     }
                 }
             }
@@ -172,7 +236,7 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
     }
 
     /// Lines of the region, where every line is a record: how many were appended to `out`.
-    pub(super) fn take_lines(&mut self, out: &mut Vec<u8>, full: usize, most: u64) -> u64 {
+    pub(super) fn take_lines(&mut self, out: &mut Vec<u8>, full: usize, longest: usize, most: u64) -> u64 {
         let (Phase::Region { start, end: Some(mut end) }, Some(block)) = (self.phase, &self.block) else {
             return 0;
         };
@@ -181,13 +245,14 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         }
         self.cut.clear();
         let block = block.as_ref();
+        let longest = longest.min(self.limit);
         let mut left = Some(end);
         let mut taken = 0;
         let mut feeds = memrchr_iter(b'\n', &block[start..end]);
         while taken < most && out.len() < full {
             let feed = feeds.next().map(|feed| start + feed);
             let line = &block[feed.map_or(start, |feed| feed + 1)..end];
-            if line.len() > self.limit {
+            if line.len() > longest {
                 break;
             }
             out.extend_from_slice(line);
@@ -231,8 +296,9 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
 
     /// The cut line's beginning is known. Says whether it is a record.
     fn complete_cut_line(&mut self) -> bool {
-        let (is_record, skipped) = self.cut.complete(&self.matcher);
-        self.skipped += skipped;
+        let (is_record, run) = self.cut.complete(&self.matcher, self.open_offset);
+        self.skipped += run;
+        self.open_run = run;
         is_record
     }
 
@@ -279,6 +345,15 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         self.hits.pop().map(|(from, to)| (from as usize, to as usize))
     }
 
+    /// Where the text begins of a line of the region.
+    fn text_of(&self, line: usize, end: usize) -> usize {
+        if !self.has_runs {
+            return line;
+        }
+        let block = self.block.as_ref().expect("in a block").as_ref();
+        line + nuls::at_start(&block[line..end], self.nul_run)
+    }
+
     /// What is at hand before the open line.
     fn older(&self) -> &[u8] {
         let block = self.block.as_ref().map_or(&[][..], AsRef::as_ref);
@@ -288,7 +363,23 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
 
     fn grow_cut_line(&mut self, from: usize, to: usize) {
         let block = self.block.as_ref().expect("in a block").as_ref();
-        self.cut.grow(&self.matcher, &block[from..to]);
+        self.cut.grow(&self.matcher, self.span.offset + from as u64, &block[from..to]);
+    }
+
+    /// The record of the line that edges of blocks cut.
+    fn cut_record(&mut self) -> Step<'_> {
+        let text = self.open_offset + self.open_run;
+        self.window = window(text, self.cut.line().1, self.cut.first(), self.limit);
+        self.delivered = Span { offset: text, len: self.cut.held().min(self.limit) };
+        Step::Record(record(self.open_offset, self.cut.line(), self.older(), self.limit))
+    }
+
+    fn window_in_region(&self, text: usize, end: usize) -> Option<Span> {
+        let bytes = &self.block.as_ref().expect("in a block").as_ref()[text..end];
+        let offset = self.span.offset + text as u64;
+        let first = self.matcher.first_in(bytes);
+        let first = first.map(|Place { at, len }| Span { offset: offset + at as u64, len });
+        window(offset, bytes.len() as u64, first, self.limit)
     }
 }
 
@@ -303,6 +394,18 @@ fn piece_start(matcher: &LineMatcher, block: &[u8], start: usize, end: usize) ->
         Some(feed) => feed + 1,
         None => memrchr(b'\n', &block[start..near]).map_or(start, |feed| start + feed + 1),
     }
+}
+
+/// What is delivered of a line of `len` bytes instead of its beginning: where the first match
+/// does not lie in that, it stands in the middle of what is.
+pub(super) fn window(offset: u64, len: u64, first: Option<Span>, limit: usize) -> Option<Span> {
+    let (end, first) = (offset + len, first?);
+    if len <= limit as u64 || first.end() <= offset + limit as u64 {
+        return None;
+    }
+    let before = limit.saturating_sub(first.len) as u64 / 2;
+    let from = first.offset.saturating_sub(before).min(end - limit as u64).max(offset);
+    Some(Span { offset: from, len: limit })
 }
 
 /// The record of a line, of which the beginning and the length are given.

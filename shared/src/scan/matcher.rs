@@ -19,6 +19,13 @@ pub(super) struct LineMatcher {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Found(u64);
 
+/// Where a keyword stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) at: usize,
+    pub(super) len: usize,
+}
+
 impl LineMatcher {
     /// At most [`crate::limits::KEYWORDS`] keywords, none empty.
     pub(super) fn new(mut keywords: Vec<Vec<u8>>, nul_run: usize) -> LineMatcher {
@@ -46,18 +53,32 @@ impl LineMatcher {
     }
 
     /// Adds what `piece` holds, and what lies across its end and the beginning of `rest`,
-    /// the bytes of the same line that follow it.
-    pub(super) fn accumulate(&self, found: &mut Found, piece: &[u8], rest: &[u8], scratch: &mut Vec<u8>) {
+    /// the bytes of the same line that follow it. Says where in the piece the first of them
+    /// begins, and how long it is.
+    pub(super) fn accumulate(
+        &self,
+        found: &mut Found,
+        piece: &[u8],
+        rest: &[u8],
+        scratch: &mut Vec<u8>,
+    ) -> Option<Place> {
+        let mut first = None;
         for (index, finder) in self.finders.iter().enumerate() {
-            let bit = 1 << index;
-            if found.0 & bit != 0 {
-                continue;
-            }
-            let overlap = finder.needle().len() - 1;
-            if finder.find(piece).is_some() || lies_across(finder, piece, rest, overlap, scratch) {
-                found.0 |= bit;
+            let at = finder.find(piece).or_else(|| lies_across(finder, piece, rest, scratch));
+            if let Some(at) = at {
+                found.0 |= 1 << index;
+                first = earlier(first, Place { at, len: finder.needle().len() });
             }
         }
+        first
+    }
+
+    /// The first place in a line at which any of the keywords stands.
+    pub(super) fn first_in(&self, line: &[u8]) -> Option<Place> {
+        self.finders.iter().fold(None, |first, finder| match finder.find(line) {
+            Some(at) => earlier(first, Place { at, len: finder.needle().len() }),
+            None => first,
+        })
     }
 
     /// Collects the bounds of every matching line of `block` from `from` on, oldest first.
@@ -81,19 +102,19 @@ impl LineMatcher {
     }
 }
 
-fn lies_across(
-    finder: &Finder<'_>,
-    piece: &[u8],
-    rest: &[u8],
-    overlap: usize,
-    scratch: &mut Vec<u8>,
-) -> bool {
+fn earlier(first: Option<Place>, place: Place) -> Option<Place> {
+    // The longer one of two that begin together.
+    first.into_iter().chain([place]).min_by_key(|place| (place.at, std::cmp::Reverse(place.len)))
+}
+
+fn lies_across(finder: &Finder<'_>, piece: &[u8], rest: &[u8], scratch: &mut Vec<u8>) -> Option<usize> {
+    let overlap = finder.needle().len() - 1;
     let (tail, head) = (piece.len().min(overlap), rest.len().min(overlap));
     if tail == 0 || head == 0 {
-        return false;
+        return None;
     }
     scratch.clear();
     scratch.extend_from_slice(&piece[piece.len() - tail..]);
     scratch.extend_from_slice(&rest[..head]);
-    finder.find(scratch).is_some()
+    finder.find(scratch).map(|at| piece.len() - tail + at)
 }

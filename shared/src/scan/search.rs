@@ -16,11 +16,19 @@ pub struct Limits {
     pub record: usize,
     /// NUL bytes at the beginning of a line from which on they are no part of it.
     pub nul_run: usize,
+    /// Runs of NUL bytes between the lines of one record: where the next begins, as it does at the
+    /// record limit.
+    pub runs: usize,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { line: limits::LINE_BYTES, record: limits::RECORD_BYTES, nul_run: limits::NUL_RUN_BYTES }
+        Limits {
+            line: limits::LINE_BYTES,
+            record: limits::RECORD_BYTES,
+            nul_run: limits::NUL_RUN_BYTES,
+            runs: limits::RECORD_RUNS,
+        }
     }
 }
 
@@ -29,7 +37,8 @@ impl Default for Limits {
 pub struct Record<'a> {
     /// Where its first line begins in the file, with a run of NUL bytes that is no part of it.
     pub offset: u64,
-    /// Its lines in file order, without the last one's line feed.
+    /// Its lines in file order, without the last one's line feed. [`Search::delivered`] says where
+    /// they stand in the file.
     pub bytes: &'a [u8],
     /// Lines in it.
     pub lines: u64,
@@ -48,7 +57,7 @@ pub enum Step<'a> {
     Working,
     /// [`Search::feed`] the block before the last one.
     NeedBlock,
-    /// [`Search::feed`] this block once more: it was given back by [`Search::release`].
+    /// [`Search::feed`] these bytes once more: they were given back by [`Search::release`].
     NeedAgain(Span),
     /// No record is left, or `n` have been delivered.
     Done,
@@ -83,7 +92,7 @@ pub struct Search<B> {
 }
 
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "one a request, and the usual one is not to be allocated")]
+#[expect(clippy::large_enum_variant, reason = "the large one is the usual one, and needs no allocation so")]
 enum Mode<B> {
     Lines(LineSearch<B>),
     Spans(Box<SpanSearch<B>>),
@@ -104,10 +113,11 @@ impl<B: AsRef<[u8]>> Search<B> {
         Search { mode, remaining: n, size, reached: size, holes: 0, summary: Summary::default() }
     }
 
-    /// Takes the block at `span`: the one before the last, or the released one again.
+    /// Takes the block at `span`: the one before the last, or what was released, as `step` asks
+    /// for it.
     ///
     /// # Panics
-    /// If the block is not `span.len` bytes long, or neither of these two.
+    /// If the block is not `span.len` bytes long, or is not what `step` asked for.
     pub fn feed(&mut self, span: Span, block: B) {
         self.expect_block(span, &block);
         match &mut self.mode {
@@ -154,12 +164,13 @@ impl<B: AsRef<[u8]>> Search<B> {
 
     fn expect_block(&mut self, span: Span, block: &B) {
         assert_eq!(block.as_ref().len(), span.len, "a block is fed whole");
-        assert!(span.end() == self.reached || span.offset == self.reached, "blocks are fed in order");
-        self.reached = span.offset;
+        assert!(span.end() == self.reached || span.offset >= self.reached, "blocks are fed in order");
+        self.reached = self.reached.min(span.offset);
     }
 
-    /// Gives the block back before it has been searched through, so that a client which
-    /// does not read holds none. `step` then asks for it again.
+    /// Gives the block back before it has been searched through, and what is held of long
+    /// lines and records, so that a client which does not read holds next to nothing. `step`
+    /// then asks for it again.
     pub fn release(&mut self) {
         match &mut self.mode {
             Mode::Lines(lines) => lines.release(),
@@ -173,6 +184,32 @@ impl<B: AsRef<[u8]>> Search<B> {
         match &self.mode {
             Mode::Lines(lines) => lines.held(),
             Mode::Spans(spans) => spans.held(),
+        }
+    }
+
+    /// What is delivered of the last record instead of its first bytes: it is a line longer
+    /// than the line limit, and no keyword stands in its beginning. Its time does.
+    pub fn window(&self) -> Option<Span> {
+        match &self.mode {
+            Mode::Lines(lines) => lines.window(),
+            Mode::Spans(spans) => spans.window(),
+        }
+    }
+
+    /// Where in the file the bytes lie that are delivered of the last record, in their order. They
+    /// lie together but where runs of NUL bytes stand between its lines.
+    pub fn delivered(&self) -> Vec<Span> {
+        match &self.mode {
+            Mode::Lines(lines) => lines.delivered(),
+            Mode::Spans(spans) => spans.delivered(),
+        }
+    }
+
+    /// Bytes of the last record, where they have not been given back.
+    pub fn at_hand(&self, span: Span) -> Option<&[u8]> {
+        match &self.mode {
+            Mode::Lines(lines) => lines.at_hand(span),
+            Mode::Spans(spans) => spans.at_hand(span),
         }
     }
 
@@ -205,10 +242,11 @@ impl<B: AsRef<[u8]>> Search<B> {
 
     /// Goes on by as many records as can be had in one go, as text: each a line, ended by a
     /// line feed, appended to `out` until that has `full` bytes. It is [`Search::step`]
-    /// without the way there and back for each line; false where only `step` can go on.
-    pub fn take_lines(&mut self, out: &mut Vec<u8>, full: usize) -> bool {
+    /// without the way there and back for each line; false where only `step` can go on, as
+    /// with a line that is longer than `longest`.
+    pub fn take_lines(&mut self, out: &mut Vec<u8>, full: usize, longest: usize) -> bool {
         let Mode::Lines(lines) = &mut self.mode else { return false };
-        let taken = lines.take_lines(out, full, self.remaining.unwrap_or(u64::MAX));
+        let taken = lines.take_lines(out, full, longest, self.remaining.unwrap_or(u64::MAX));
         self.remaining = self.remaining.map(|n| n - taken);
         self.summary.lines += taken;
         taken > 0

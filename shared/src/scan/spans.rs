@@ -7,14 +7,27 @@
 //! place at which the keyword stands is a match, overlapping ones too, so the outcome does
 //! not depend on the side from which one searches.
 
+mod group;
 mod pieces;
+mod runs;
 
 use super::keyword::Keyword;
-use super::open_line::{FrontBuf, OpenLine};
+use super::lines::window;
+use super::open_line::OpenLine;
+use super::plan::Span;
 use super::search::{Limits, Record, Step};
+use group::{Group, Line, OwnedRecord};
 use memchr::{memchr, memrchr};
 pub(super) use pieces::SpanSearch;
+use runs::Runs;
 use std::collections::VecDeque;
+
+/// Bytes held of lines and records that stay while a client does not read.
+const KEPT: usize = if cfg!(test) { 3 } else { 4 << 10 };
+
+/// Bytes that are searched again at most so that nothing is held. They are more only within a
+/// line of many megabytes, of which a megabyte then stays.
+const AGAIN_MOST: u64 = if cfg!(test) { 100 } else { 8 << 20 };
 
 /// The search itself, from piece to piece.
 ///
@@ -25,12 +38,16 @@ use std::collections::VecDeque;
 struct Spans {
     keyword: Keyword,
     limits: Limits,
-    /// Bytes of the runs that were passed over.
-    skipped: u64,
+    size: u64,
+    /// What was passed over.
+    runs: Runs,
+    /// Lines that begin here or later have been delivered, or passed.
+    past: u64,
+    /// Offset of the oldest byte that has ever been fed: the search has gone back where that is
+    /// before `base`.
+    reached: u64,
     /// Offset of the oldest byte fed.
     base: u64,
-    /// Whether nothing has been fed yet.
-    is_new: bool,
     /// Whether the file's start has been reached.
     is_at_start: bool,
     /// The bytes from `base` on that a match beginning before `base` may reach.
@@ -41,38 +58,10 @@ struct Spans {
     open: OpenLine,
     open_end: u64,
     /// Whole lines that an older match may yet touch, newest first.
-    waiting: VecDeque<Line>,
+    waiting: VecDeque<(Line, Vec<u8>)>,
     group: Group,
     ready: VecDeque<OwnedRecord>,
     delivered: OwnedRecord,
-}
-
-#[derive(Debug)]
-struct Line {
-    start: u64,
-    /// Where it begins in the file.
-    offset: u64,
-    /// Offset after its line feed.
-    end: u64,
-    head: Vec<u8>,
-    truncated: bool,
-}
-
-#[derive(Debug, Default)]
-struct OwnedRecord {
-    offset: u64,
-    bytes: Vec<u8>,
-    lines: u64,
-    truncated_lines: u64,
-}
-
-/// The joined lines so far, each with a line feed.
-#[derive(Debug, Default)]
-struct Group {
-    offset: u64,
-    bytes: FrontBuf,
-    lines: u64,
-    truncated_lines: u64,
 }
 
 impl Spans {
@@ -80,9 +69,11 @@ impl Spans {
         Spans {
             keyword: Keyword::new(keyword),
             limits,
-            skipped: 0,
+            size,
+            runs: Runs::default(),
+            past: u64::MAX,
+            reached: size,
             base: size,
-            is_new: true,
             is_at_start: false,
             ahead: Vec::new(),
             starts: Vec::new(),
@@ -98,15 +89,79 @@ impl Spans {
     /// The next record that is ready. There must be one.
     fn deliver(&mut self) -> Step<'_> {
         self.delivered = self.ready.pop_front().expect("the caller has looked");
-        let OwnedRecord { offset, ref bytes, lines, truncated_lines } = self.delivered;
+        let OwnedRecord { offset, ref bytes, lines, truncated_lines, .. } = self.delivered;
         Step::Record(Record { offset, bytes, lines, truncated_lines, older: &[] })
+    }
+
+    /// Bytes held of lines and records that have not been delivered.
+    fn held(&self) -> usize {
+        let waiting: usize = self.waiting.iter().map(|(_, head)| head.len()).sum();
+        let ready: usize = self.ready.iter().map(|record| record.bytes.len()).sum();
+        self.open.head().len() + self.group.held() + waiting + ready
+    }
+
+    /// Where that ends which has not been delivered.
+    fn newest(&self) -> u64 {
+        let newest = [
+            self.ready.front().map(|record| record.end),
+            (self.group.lines > 0).then_some(self.group.end),
+            self.waiting.front().map(|(line, _)| line.end),
+        ];
+        newest.into_iter().flatten().next().unwrap_or(self.open_end).min(self.past)
+    }
+
+    /// Where the search begins again that is to find everything before `past`: a match that begins
+    /// before may reach past it.
+    fn again_from(&self, past: u64) -> u64 {
+        (past + self.keyword.len() as u64 - 1).min(self.size)
+    }
+
+    /// Passes over a run of NUL bytes, which the line begins with that begins at `base`.
+    fn pass_run(&mut self, run: u64) {
+        let newest = self.again_from(self.newest());
+        self.runs.pass(self.base, run, newest);
+    }
+
+    /// Gives up what was delivered last. Where much is held of what was not, the search goes
+    /// back to where that ends, and finds it again.
+    fn give_up(&mut self) {
+        self.delivered = OwnedRecord::default();
+        if self.held() <= KEPT {
+            return;
+        }
+        let past = self.newest();
+        let base = self.again_from(past);
+        if base - self.reached > AGAIN_MOST {
+            return;
+        }
+        (self.past, self.base, self.open_end) = (past, base, base);
+        self.is_at_start = false;
+        self.open.free();
+        self.group = Group::default();
+        self.ahead = Vec::new();
+        self.starts = Vec::new();
+        self.waiting = VecDeque::new();
+        self.ready = VecDeque::new();
+    }
+
+    /// The newest `most` bytes of what has to be fed again, where they lie in the file. Runs that
+    /// were passed over are passed over again, and not read.
+    fn lost(&self, most: usize) -> Option<Span> {
+        if self.base <= self.reached {
+            return None;
+        }
+        let (oldest, newer) = self.runs.before(self.base);
+        let from = self.base.saturating_sub(most as u64).max(self.reached).max(oldest);
+        let len = usize::try_from(self.base - from).expect("no more than `most`");
+        Some(Span { offset: from - newer, len })
     }
 
     /// Searches the piece before the last one. What it yields is copied out, and no more
     /// than the piece, a line and a record hold.
     fn feed(&mut self, block: &[u8]) {
-        let newest = std::mem::take(&mut self.is_new);
+        let newest = self.base == self.size;
         self.base -= block.len() as u64;
+        self.reached = self.reached.min(self.base);
         self.find_starts(self.base, block);
         self.decide_waiting();
 
@@ -128,7 +183,7 @@ impl Spans {
     fn finish(&mut self) {
         self.is_at_start = true;
         self.decide_waiting();
-        if !self.is_new {
+        if self.base < self.size {
             self.complete_line(self.base, &[]);
         }
         self.end_group();
@@ -170,19 +225,23 @@ impl Spans {
     /// The open line turns out to begin at `start`, with `piece`.
     fn complete_line(&mut self, start: u64, piece: &[u8]) {
         let end = self.open_end;
-        let offset = start - self.skipped;
         self.open_end = start;
+        if start >= self.past {
+            self.open.clear();
+            return;
+        }
         if self.waiting.is_empty() && self.is_decidable(start) && !self.is_touched(start, end) {
             self.end_group();
         } else {
             self.open.prepend(piece, self.limits.line);
             // Taken out, so that its bytes can be lent while the rest changes.
             let open = std::mem::take(&mut self.open);
-            let truncated = open.len() > self.limits.line as u64;
+            let (offset, run) = self.runs.line(start);
+            let line = Line { start, end, len: open.len(), offset, run };
             if self.waiting.is_empty() && self.is_decidable(start) {
-                self.decide((start, end), offset, open.head(), truncated);
+                self.decide(line, open.head());
             } else {
-                self.waiting.push_back(Line { start, offset, end, head: open.head().to_vec(), truncated });
+                self.waiting.push_back((line, open.head().to_vec()));
                 self.decide_waiting();
             }
             self.open = open;
@@ -191,42 +250,36 @@ impl Spans {
     }
 
     fn decide_waiting(&mut self) {
-        while let Some(line) = self
-            .waiting
-            .pop_front_if(|line| self.is_at_start || is_decidable(line.start, self.base, self.keyword.len()))
-        {
-            self.decide((line.start, line.end), line.offset, &line.head, line.truncated);
+        while let Some((line, head)) = self.waiting.pop_front_if(|(line, _)| {
+            self.is_at_start || is_decidable(line.start, self.base, self.keyword.len())
+        }) {
+            self.decide(line, &head);
         }
     }
 
     /// Adds a line to the group that it is joined to, or ends that and begins one.
-    fn decide(&mut self, (start, end): (u64, u64), offset: u64, head: &[u8], truncated: bool) {
-        if !self.is_joined_at(end) {
+    fn decide(&mut self, line: Line, head: &[u8]) {
+        if !self.is_joined_at(line.end) {
             self.end_group();
         }
-        if self.is_touched(start, end) {
-            if self.group.lines > 0 && self.group.bytes.len() + head.len() + 1 > self.limits.record {
+        if self.is_touched(line.start, line.end) {
+            if self.group.is_full_for(head, self.limits) {
                 self.end_group();
             }
-            self.group.bytes.prepend(b"\n");
-            self.group.bytes.prepend(head);
-            self.group.offset = offset;
-            self.group.lines += 1;
-            self.group.truncated_lines += u64::from(truncated);
+            let window = self.window_of(line);
+            self.group.prepend(line, head, window, self.limits);
         }
     }
 
+    /// What is delivered of a line that is a record, where that is not its beginning.
+    fn window_of(&self, line: Line) -> Option<Span> {
+        let first = self.first_match(line.start, line.start + line.len);
+        let window = window(line.start, line.len, first, self.limits.line)?;
+        Some(Span { offset: line.text() + (window.offset - line.start), ..window })
+    }
+
     fn end_group(&mut self) {
-        let Some((_, bytes)) = self.group.bytes.bytes().split_last() else { return };
-        self.ready.push_back(OwnedRecord {
-            offset: self.group.offset,
-            bytes: bytes.to_vec(),
-            lines: self.group.lines,
-            truncated_lines: self.group.truncated_lines,
-        });
-        self.group.bytes.clear();
-        self.group.lines = 0;
-        self.group.truncated_lines = 0;
+        self.ready.extend(self.group.take());
     }
 
     fn is_decidable(&self, start: u64) -> bool {
@@ -235,9 +288,23 @@ impl Spans {
 
     /// Whether a match has a byte in `start..end`.
     fn is_touched(&self, start: u64, end: u64) -> bool {
+        self.first_start(start).is_some_and(|s| s < end)
+    }
+
+    /// Where the first match begins that has a byte at `start` or later.
+    fn first_start(&self, start: u64) -> Option<u64> {
         let len = self.keyword.len() as u64;
         let first = self.starts.partition_point(|s| s + len <= start);
-        self.starts.get(first).is_some_and(|s| *s < end)
+        self.starts.get(first).copied()
+    }
+
+    /// The part of the first match that lies in a line's content. Nothing is left of one that
+    /// begins with the line's feed.
+    fn first_match(&self, start: u64, end: u64) -> Option<Span> {
+        let found = self.first_start(start)?;
+        let from = found.clamp(start, end);
+        let to = (found + self.keyword.len() as u64).min(end).max(from);
+        Some(Span { offset: from, len: usize::try_from(to - from).unwrap_or(usize::MAX) })
     }
 
     /// Whether a match has a byte on both sides of the line's end at `at`.
@@ -247,7 +314,7 @@ impl Spans {
 
     /// Drops the places that touch no line which is still open or waiting.
     fn forget(&mut self) {
-        let end = self.waiting.front().map_or(self.open_end, |line| line.end);
+        let end = self.waiting.front().map_or(self.open_end, |(line, _)| line.end);
         self.starts.truncate(self.starts.partition_point(|s| *s < end));
     }
 

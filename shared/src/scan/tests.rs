@@ -2,8 +2,9 @@
 
 use super::*;
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 
-/// A record as it is owned: offset, bytes, lines, truncated lines.
+/// A record as it is delivered: offset, bytes, lines, truncated lines.
 pub(crate) type Owned = (u64, Vec<u8>, u64, u64);
 
 /// The file without its runs of NUL bytes, and where in that file how many bytes are missing.
@@ -23,16 +24,26 @@ fn without_runs(file: &[u8], least: usize) -> (Vec<u8>, Vec<(usize, usize)>) {
 /// What is found in the file without the runs, where it stands in the file with them.
 fn oracle(file: &[u8], keywords: &[Vec<u8>], n: Option<u64>, limits: Limits) -> Vec<Owned> {
     let (left, runs) = without_runs(file, limits.nul_run);
-    let mut records = plain_oracle(&left, keywords, n, limits);
+    let mut records = plain_oracle(&left, &runs, keywords, n, limits);
     for record in &mut records {
-        let missing = runs.iter().take_while(|(at, _)| (*at as u64) < record.0).map(|(_, run)| *run as u64);
+        // A window begins in a line, after the run. A line begins with it.
+        let is_window = record.2 == 1 && record.3 == 1 && show_match(&left, keywords, limits.line, record);
+        let is_before = |at: usize| (at as u64) < record.0 || is_window && at as u64 == record.0;
+        let missing = runs.iter().take_while(|(at, _)| is_before(*at)).map(|(_, run)| *run as u64);
         record.0 += missing.sum::<u64>();
     }
     records
 }
 
-/// Reads the whole file at once and decides by definition.
-fn plain_oracle(file: &[u8], keywords: &[Vec<u8>], n: Option<u64>, limits: Limits) -> Vec<Owned> {
+/// Reads the whole file at once and decides by definition. Before the lines at `runs` there was
+/// something, of which a record has only so many.
+fn plain_oracle(
+    file: &[u8],
+    runs: &[(usize, usize)],
+    keywords: &[Vec<u8>],
+    n: Option<u64>,
+    limits: Limits,
+) -> Vec<Owned> {
     let mut lines = Vec::new();
     let mut start = 0;
     for piece in file.split_inclusive(|b| *b == b'\n') {
@@ -52,13 +63,14 @@ fn plain_oracle(file: &[u8], keywords: &[Vec<u8>], n: Option<u64>, limits: Limit
                 .map(|(at, _)| at)
                 .collect();
             let both = |a: usize, b: usize| matches.iter().any(|s| *s < b && s + keyword.len() > a);
-            let mut joined = false;
+            let (mut joined, mut parted) = (false, 0);
             for (start, piece) in lines.into_iter().rev() {
                 let end = start + piece.len();
                 let touched = both(start, end);
                 if touched {
                     let mut bytes = cut(content(piece));
-                    let fits = records.last().is_some_and(|r| r.1.len() + 1 + bytes.len() < limits.record);
+                    let fits = records.last().is_some_and(|r| r.1.len() + 1 + bytes.len() < limits.record)
+                        && parted <= limits.runs;
                     if joined && both(end, end) && fits {
                         let last = records.last_mut().unwrap();
                         bytes.push(b'\n');
@@ -66,7 +78,9 @@ fn plain_oracle(file: &[u8], keywords: &[Vec<u8>], n: Option<u64>, limits: Limit
                         *last = (start as u64, bytes, last.2 + 1, last.3 + over(piece));
                     } else {
                         records.push((start as u64, bytes, 1, over(piece)));
+                        parted = 0;
                     }
+                    parted += usize::from(runs.iter().any(|(at, _)| *at == start));
                 }
                 joined = touched;
             }
@@ -84,26 +98,82 @@ fn plain_oracle(file: &[u8], keywords: &[Vec<u8>], n: Option<u64>, limits: Limit
     records
 }
 
-/// Drives a search over bytes in memory; gives every `release_every`th block back once.
+/// A cut line without a match in its beginning is delivered from where its first match stands
+/// in the middle. Says whether it is one.
+fn show_match(file: &[u8], keywords: &[Vec<u8>], limit: usize, record: &mut Owned) -> bool {
+    let start = usize::try_from(record.0).unwrap();
+    let end = file[start..].iter().position(|b| *b == b'\n').map_or(file.len(), |at| start + at);
+    let mut matches = Vec::new();
+    for keyword in keywords {
+        for at in start.saturating_sub(keyword.len())..=end {
+            // Of one that lies in several lines, what lies in this one's content.
+            let (from, to) = (at.clamp(start, end), (at + keyword.len()).clamp(start, end));
+            let in_line = keyword.contains(&b'\n') || at + keyword.len() <= end;
+            if file[at..].starts_with(keyword) && at + keyword.len() > start && in_line {
+                matches.push((from, std::cmp::Reverse(to)));
+            }
+        }
+    }
+    let Some((from, std::cmp::Reverse(to))) = matches.into_iter().min() else { return false };
+    let is_past = to > start + limit;
+    if is_past {
+        let before = limit.saturating_sub(to - from) / 2;
+        let from = from.saturating_sub(before).min(end - limit).max(start);
+        (record.0, record.1) = (from as u64, file[from..from + limit].to_vec());
+    }
+    is_past
+}
+
+/// When a search has to give up what it holds.
+#[derive(Debug, Clone, Default)]
+struct Releases {
+    /// After every so many records, and before as many blocks; never where it is 0.
+    every: usize,
+    /// Before these steps, whatever they are.
+    steps: BTreeSet<usize>,
+}
+
+fn releases() -> impl Strategy<Value = Releases> {
+    let steps = prop_oneof![
+        Just(BTreeSet::new()),
+        prop::collection::btree_set(0usize..200, 0..20),
+        // Many in a row.
+        (0usize..100, 1usize..20).prop_map(|(from, len)| (from..from + len).collect()),
+    ];
+    (0usize..5, steps).prop_map(|(every, steps)| Releases { every, steps })
+}
+
+/// Drives a search over bytes in memory. Holes are passed over where `has_holes`.
 fn drive(
     file: &[u8],
     keywords: &[Vec<u8>],
     n: Option<u64>,
     limits: Limits,
     mut plan: ReadPlan,
-    release_every: usize,
+    releases: &Releases,
+    has_holes: bool,
 ) -> (Vec<Owned>, Summary) {
     let mut search = Search::new(keywords.to_vec(), n, file.len() as u64, limits);
     let mut records = Vec::new();
-    let mut blocks = 0;
+    let (mut blocks, mut again, mut steps) = (0, 0, 0);
     let block = |span: Span| file[usize::try_from(span.offset).unwrap()..][..span.len].to_vec();
     let mut last_was_nul = false;
     loop {
+        if releases.steps.contains(&steps) {
+            search.release();
+        }
+        steps += 1;
         let owned = match search.step() {
             Step::Record(r) => Some((r.offset, r.bytes.to_vec(), r.lines, r.truncated_lines)),
+            // Also in the middle of a line: it is given up and fed again.
+            Step::NeedBlock if releases.every > 0 && again < blocks / releases.every => {
+                again += 1;
+                search.release();
+                None
+            }
             Step::Working => None,
-            Step::NeedBlock if release_every % 2 == 1 && std::mem::take(&mut last_was_nul) => {
-                // What is NUL before such a block is a hole, in every second run.
+            Step::NeedBlock if has_holes && std::mem::take(&mut last_was_nul) => {
+                // What is NUL before such a block is a hole.
                 let end = usize::try_from(plan.next_end()).unwrap();
                 let nuls = file[..end].iter().rev().take_while(|b| **b == 0).count();
                 plan.skip_to((end - nuls) as u64);
@@ -131,9 +201,23 @@ fn drive(
             }
             Step::Done => return (records, search.summary()),
         };
-        if let Some(record) = owned {
+        if let Some(mut record) = owned {
+            let spans = search.delivered();
+            for span in &spans {
+                let at_hand = search.at_hand(*span);
+                assert!(at_hand.is_none_or(|bytes| bytes == block(*span)));
+                assert!(limits != Limits::default() || at_hand.is_some());
+            }
+            let bytes = spans.iter().flat_map(|span| block(*span)).collect();
+            if let Some(window) = search.window() {
+                assert_eq!(spans, [window]);
+                (record.0, record.1) = (window.offset, bytes);
+            } else {
+                assert_eq!(record.1, bytes, "it can be read again");
+                assert!(spans.len() <= limits.runs + 1 || record.3 > 0);
+            }
             records.push(record);
-            if release_every > 0 && records.len() % release_every == 0 {
+            if releases.every > 0 && records.len() % releases.every == 0 {
                 search.release();
             }
         }
@@ -150,16 +234,17 @@ fn check(
     n: Option<u64>,
     limits: Limits,
     block_len: usize,
-    release_every: usize,
+    releases: &Releases,
+    has_holes: bool,
 ) {
     let plan = ReadPlan::with_ramp(file.len() as u64, blocks(block_len), 1);
-    let (records, summary) = drive(file, keywords, n, limits, plan, release_every);
+    let (records, summary) = drive(file, keywords, n, limits, plan, releases, has_holes);
     let expected = oracle(file, keywords, n, limits);
     assert_eq!(records, expected, "blocks of {block_len}");
     assert_eq!(summary.lines, expected.iter().map(|r| r.2).sum::<u64>());
     assert_eq!(summary.truncated_lines, expected.iter().map(|r| r.3).sum::<u64>());
     if n.is_none() {
-        if release_every.is_multiple_of(2) {
+        if !has_holes {
             assert_eq!(summary.bytes_scanned, file.len() as u64);
         }
         let runs = without_runs(file, limits.nul_run).1;
@@ -196,13 +281,16 @@ proptest! {
     #[test]
     fn agrees_with_the_oracle_at_every_small_block(
         file in content(), keywords in keyword_set(), n in prop::option::of(0u64..6),
-        line in 1usize..40, record in 1usize..60, release_every in 0usize..5, nul_run in 1usize..12,
+        line in 1usize..40, record in 1usize..60, nul_run in 1usize..12, runs in 0usize..4,
+        releases in releases(), has_holes in any::<bool>(),
     ) {
-        let limits = Limits { line, record, nul_run };
+        let limits = Limits { line, record, nul_run, runs };
         for block_len in 1..=17 {
-            check(&file, &keywords, n, limits, block_len, release_every);
+            check(&file, &keywords, n, limits, block_len, &releases, has_holes);
         }
-        check(&file, &keywords, n, Limits::default(), 7, release_every);
+        check(&file, &keywords, n, Limits::default(), 7, &releases, has_holes);
+        // Runs alone: lines and records are whole.
+        check(&file, &keywords, n, Limits { nul_run, ..Limits::default() }, 7, &releases, has_holes);
     }
 }
 
@@ -211,17 +299,22 @@ proptest! {
 
     #[test]
     fn lines_taken_in_one_go_are_those_that_come_one_by_one(
-        file in content(), n in prop::option::of(0u64..9), line in 1usize..40, full in 1usize..50, nul_run in 1usize..12,
+        file in content(), n in prop::option::of(0u64..9), line in 1usize..40, full in 1usize..50,
+        longest in 0usize..50, nul_run in 1usize..12, releases in releases(),
     ) {
-        let limits = Limits { line, record: 60, nul_run };
+        let limits = Limits { line, record: 60, nul_run, ..Limits::default() };
         let expected = oracle(&file, &[], n, limits);
         for block_len in 1..=17 {
             let mut search: Search<&[u8]> = Search::new(vec![], n, file.len() as u64, limits);
             let mut plan = ReadPlan::with_ramp(file.len() as u64, blocks(block_len), 1);
-            let mut out = Vec::new();
+            let (mut out, mut steps) = (Vec::new(), 0);
             loop {
+                if releases.steps.contains(&steps) {
+                    search.release();
+                }
+                steps += 1;
                 let room = out.len() + full;
-                if search.take_lines(&mut out, room) {
+                if search.take_lines(&mut out, room, longest) {
                     continue;
                 }
                 match search.step() {
@@ -233,7 +326,10 @@ proptest! {
                         let span = plan.next_span().unwrap();
                         search.feed(span, &file[usize::try_from(span.offset).unwrap()..][..span.len]);
                     }
-                    Step::Working | Step::NeedAgain(_) => {}
+                    Step::NeedAgain(span) => {
+                        search.feed(span, &file[usize::try_from(span.offset).unwrap()..][..span.len]);
+                    }
+                    Step::Working => {}
                     Step::Done => break,
                 }
             }
@@ -262,18 +358,26 @@ proptest! {
             file.push(b'\n');
         }
         if !ended { file.pop(); }
-        let (records, _) = drive(&file, &keywords, None, Limits::default(), ReadPlan::new(file.len() as u64), 3);
+        let (records, _) = drive(&file, &keywords, None, Limits::default(), ReadPlan::new(file.len() as u64), &Releases { every: 3, ..Releases::default() }, false);
         prop_assert_eq!(records, oracle(&file, &keywords, None, Limits::default()));
     }
 }
 
 fn lines_of(file: &[u8], keywords: &[&[u8]]) -> Vec<Vec<u8>> {
     let keywords: Vec<Vec<u8>> = keywords.iter().map(|k| k.to_vec()).collect();
-    drive(file, &keywords, None, Limits::default(), ReadPlan::new(file.len() as u64), 0)
-        .0
-        .into_iter()
-        .map(|r| r.1)
-        .collect()
+    drive(
+        file,
+        &keywords,
+        None,
+        Limits::default(),
+        ReadPlan::new(file.len() as u64),
+        &Releases::default(),
+        false,
+    )
+    .0
+    .into_iter()
+    .map(|r| r.1)
+    .collect()
 }
 
 #[test]
@@ -321,6 +425,8 @@ fn a_long_line_is_matched_whole_cut_and_held_in_bounded_memory() {
         }
     };
     assert_eq!(record, (1 << 20, 0, 1));
+    // It stands at the end of what is delivered.
+    assert_eq!(search.window(), Some(Span { offset: (LEN - (1 << 20)) as u64, len: 1 << 20 }));
 }
 
 #[test]
@@ -348,7 +454,7 @@ fn a_block_full_of_matches_across_lines_is_worked_off_in_turns() {
         vec![b"b\na".to_vec()],
         None,
         file.len() as u64,
-        Limits { line: 8, record: 64, nul_run: 4096 },
+        Limits { line: 8, record: 64, ..Limits::default() },
     );
     let (mut records, mut in_a_row, mut turns) = (0, 0, 0);
     assert_eq!(search.step(), Step::NeedBlock);

@@ -1,4 +1,4 @@
-//! The private framing between secondary and primary, version 1: what the primary needs to
+//! The private framing between secondary and primary, version 2: what the primary needs to
 //! merge the records of many hosts, without JSON to parse or times to look for.
 //!
 //! A stream is a sequence of frames, of which the last is an end. Each begins with a tag
@@ -10,17 +10,18 @@
 //! | --- | --- | --- |
 //! | record | `0x10`, `+1` timed, `+2` carries a time itself, `+4` several or cut lines, `+8` its own time differs from the time by which it is merged | length in bytes; offset; if timed: time in nanoseconds; if it carries one: minutes east of UTC; if `+8`: the time by which it is merged minus its own time, in nanoseconds; if `+4`: lines, cut lines; the bytes, without the last line feed |
 //! | mark | `0x20` | time: no record that follows is newer |
+//! | progress | `0x40` | bytes of the file scanned since the last one |
 //! | end | `0x30` | length in bytes; the verdict as JSON |
 
 use super::verdict::Verdict;
 use crate::limits;
-use crate::scan::Record;
+use crate::scan::{Record, Span};
 use crate::time::{LineTime, Stamp};
 use bytes::{Bytes, BytesMut};
 use integer_encoding::VarInt;
 
 /// The media type, version included. Only a primary is given it.
-pub const CONTENT_TYPE: &str = "application/vnd.backscroll.frames.v1";
+pub const CONTENT_TYPE: &str = "application/vnd.backscroll.frames.v2";
 
 /// Bytes of a record: the longest that the scan delivers.
 const RECORD_BYTES: usize = limits::RECORD_BYTES + limits::LINE_BYTES;
@@ -31,6 +32,7 @@ const KIND: u8 = 0xF0;
 const RECORD: u8 = 0x10;
 const MARK: u8 = 0x20;
 const END: u8 = 0x30;
+const PROGRESS: u8 = 0x40;
 const TIMED: u8 = 1;
 const OWN_TIME: u8 = 2;
 const COUNTED: u8 = 4;
@@ -47,12 +49,28 @@ pub struct Encoder {
 struct Last {
     offset: u64,
     nanos: i64,
+    /// Bytes of the file.
+    scanned: u64,
 }
 
 impl Encoder {
     /// Appends a record.
     pub fn record(&mut self, record: &Record<'_>, stamp: Option<Stamp>, out: &mut Vec<u8>) {
-        let counted = record.lines != 1 || record.truncated_lines != 0;
+        let Record { offset, bytes, lines, truncated_lines, .. } = *record;
+        self.begin_record(Span { offset, len: bytes.len() }, lines, truncated_lines, stamp, out);
+        out.extend_from_slice(bytes);
+    }
+
+    /// Appends the beginning of a record; the bytes of `span` are to follow.
+    pub fn begin_record(
+        &mut self,
+        span: Span,
+        lines: u64,
+        truncated_lines: u64,
+        stamp: Option<Stamp>,
+        out: &mut Vec<u8>,
+    ) {
+        let counted = lines != 1 || truncated_lines != 0;
         let own = stamp.and_then(|stamp| stamp.own);
         let other = stamp
             .and_then(|stamp| Some(stamp.nanos.wrapping_sub(stamp.own?.nanos)))
@@ -63,10 +81,10 @@ impl Encoder {
         tag |= if counted { COUNTED } else { 0 };
         tag |= if other.is_some() { OTHER_TIME } else { 0 };
         out.push(tag);
-        push(record.bytes.len() as u64, out);
+        push(span.len as u64, out);
         // Wraps where it must: whatever is told comes back as it was.
-        push(self.last.offset.wrapping_sub(record.offset).cast_signed(), out);
-        self.last.offset = record.offset;
+        push(self.last.offset.wrapping_sub(span.offset).cast_signed(), out);
+        self.last.offset = span.offset;
         if let Some(stamp) = stamp {
             self.time(stamp.nanos, out);
         }
@@ -77,16 +95,25 @@ impl Encoder {
             push(less, out);
         }
         if counted {
-            push(record.lines, out);
-            push(record.truncated_lines, out);
+            push(lines, out);
+            push(truncated_lines, out);
         }
-        out.extend_from_slice(record.bytes);
     }
 
     /// Appends a mark: no record that follows is newer than `nanos`.
     pub fn mark(&mut self, nanos: i64, out: &mut Vec<u8>) {
         out.push(MARK);
         self.time(nanos, out);
+    }
+
+    /// Says that `bytes` of the file have been scanned so far, where they are more than was
+    /// said last.
+    pub fn progress(&mut self, bytes: u64, out: &mut Vec<u8>) {
+        if let Some(more) = bytes.checked_sub(self.last.scanned).filter(|more| *more > 0) {
+            out.push(PROGRESS);
+            push(more, out);
+            self.last.scanned = bytes;
+        }
     }
 
     /// Appends the end.
@@ -147,8 +174,8 @@ impl Framed {
 /// What came is no stream of frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
-    /// A tag that version 1 does not have.
-    #[error("a frame has the tag {0:#04x}, which version 1 does not have")]
+    /// A tag that version 2 does not have.
+    #[error("a frame has the tag {0:#04x}, which version 2 does not have")]
     Tag(u8),
     /// A number of more than 64 bits.
     #[error("a frame holds a number that is too large")]
@@ -210,28 +237,32 @@ impl Decoder {
 
     /// The next frame; None where another piece is needed for it.
     pub fn next_item(&mut self) -> Result<Option<Item>, Malformed> {
-        if self.piece.is_empty() || self.left > 0 {
-            return Ok(None);
-        }
-        if self.is_over {
-            return Err(Malformed::AfterEnd);
-        }
-        let mut last = self.last;
-        match read(&self.piece, &mut last, self.whole_bytes.unwrap_or(usize::MAX)) {
-            Ok((item, len, left)) => {
-                self.last = last;
-                self.left = left;
-                let _ = self.piece.split_to(len);
-                self.is_over = matches!(item, Item::End(_));
-                Ok(Some(item))
+        loop {
+            if self.piece.is_empty() || self.left > 0 {
+                return Ok(None);
             }
-            Err(Stop::Short(needed)) => {
-                self.needed = needed;
-                self.held.extend_from_slice(&self.piece);
-                self.piece = Bytes::new();
-                Ok(None)
+            if self.is_over {
+                return Err(Malformed::AfterEnd);
             }
-            Err(Stop::Bad(why)) => Err(why),
+            let mut last = self.last;
+            match read(&self.piece, &mut last, self.whole_bytes.unwrap_or(usize::MAX)) {
+                Ok((item, len, left)) => {
+                    self.last = last;
+                    self.left = left;
+                    let _ = self.piece.split_to(len);
+                    self.is_over = matches!(item, Some(Item::End(_)));
+                    if item.is_some() {
+                        return Ok(item);
+                    }
+                }
+                Err(Stop::Short(needed)) => {
+                    self.needed = needed;
+                    self.held.extend_from_slice(&self.piece);
+                    self.piece = Bytes::new();
+                    return Ok(None);
+                }
+                Err(Stop::Bad(why)) => return Err(why),
+            }
         }
     }
 
@@ -247,6 +278,11 @@ impl Decoder {
         self.left
     }
 
+    /// Bytes of its file that the host has scanned so far, as it says.
+    pub fn scanned(&self) -> u64 {
+        self.last.scanned
+    }
+
     /// Bytes held of a frame whose end has not come.
     pub fn held(&self) -> usize {
         self.held.len()
@@ -259,8 +295,8 @@ impl Decoder {
 }
 
 /// A frame and its length, and the bytes of it that are to follow in parts: none but of a record
-/// of more than `whole_bytes`.
-fn read(piece: &Bytes, last: &mut Last, whole_bytes: usize) -> Result<(Item, usize, usize), Stop> {
+/// of more than `whole_bytes`. Of progress `last` alone takes note.
+fn read(piece: &Bytes, last: &mut Last, whole_bytes: usize) -> Result<(Option<Item>, usize, usize), Stop> {
     let mut at = 1;
     let tag = piece[0];
     match tag & KIND {
@@ -287,21 +323,25 @@ fn read(piece: &Bytes, last: &mut Last, whole_bytes: usize) -> Result<(Item, usi
             if len > whole_bytes && piece.len() < at + len {
                 let bytes = Bytes::new();
                 let framed = Framed { offset: last.offset, stamp, lines, truncated_lines, bytes };
-                return Ok((Item::Record(framed), at, len));
+                return Ok((Some(Item::Record(framed)), at, len));
             }
             let bytes = slice(piece, at, len)?;
             let framed = Framed { offset: last.offset, stamp, lines, truncated_lines, bytes };
-            Ok((Item::Record(framed), at + len, 0))
+            Ok((Some(Item::Record(framed)), at + len, 0))
         }
         MARK if tag == MARK => {
             last.nanos = last.nanos.wrapping_sub(number::<i64>(piece, &mut at)?);
-            Ok((Item::Mark(last.nanos), at, 0))
+            Ok((Some(Item::Mark(last.nanos)), at, 0))
+        }
+        PROGRESS if tag == PROGRESS => {
+            last.scanned = last.scanned.saturating_add(number::<u64>(piece, &mut at)?);
+            Ok((None, at, 0))
         }
         END if tag == END => {
             let len = length(number(piece, &mut at)?, END_BYTES)?;
             let body = slice(piece, at, len)?;
             let verdict = serde_json::from_slice(&body).map_err(|_| Stop::Bad(Malformed::Verdict))?;
-            Ok((Item::End(verdict), at + len, 0))
+            Ok((Some(Item::End(verdict)), at + len, 0))
         }
         _ => Err(Stop::Bad(Malformed::Tag(tag))),
     }

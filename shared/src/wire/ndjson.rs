@@ -5,6 +5,8 @@ use crate::time::LineTime;
 use crate::wire::verdict::Verdict;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde::Serialize as _;
+use std::io::{self, Write};
 
 /// Writes the records of one file of one host.
 #[derive(Debug)]
@@ -21,22 +23,28 @@ impl Encoder {
 
     /// Appends one record, and the time that it carries, as one line.
     pub fn encode(&self, record: &Record<'_>, time: Option<LineTime>, out: &mut Vec<u8>) {
-        self.fields(record, time, out);
+        self.begin(record.offset, time, out);
         push_bytes("line", record.bytes, out);
         out.extend_from_slice(b"}\n");
     }
 
     /// Appends the beginning of one record, whose bytes follow in parts.
-    pub fn begin(&self, record: &Record<'_>, time: Option<LineTime>, out: &mut Vec<u8>) -> Parts {
-        self.fields(record, time, out);
+    pub fn begin_parts(&self, record: &Record<'_>, time: Option<LineTime>, out: &mut Vec<u8>) -> Parts {
         let is_text = std::str::from_utf8(record.bytes).is_ok();
-        out.extend_from_slice(if is_text { b",\"line\":\"" } else { b",\"line_base64\":\"" });
+        self.begin_pieces(record.offset, time, is_text, out);
         Parts { at: 0, is_text }
     }
 
-    fn fields(&self, record: &Record<'_>, time: Option<LineTime>, out: &mut Vec<u8>) {
+    /// Begins a record that is written in pieces: as [`escaped`] where all of it is UTF-8, as
+    /// [`base64`] where it is not. [`END`] ends it.
+    pub fn begin_pieces(&self, offset: u64, time: Option<LineTime>, is_text: bool, out: &mut Vec<u8>) {
+        self.begin(offset, time, out);
+        out.extend_from_slice(if is_text { b",\"line\":\"" } else { b",\"line_base64\":\"" });
+    }
+
+    fn begin(&self, offset: u64, time: Option<LineTime>, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.prefix);
-        out.extend_from_slice(itoa::Buffer::new().format(record.offset).as_bytes());
+        out.extend_from_slice(itoa::Buffer::new().format(offset).as_bytes());
         if let Some(time) = time {
             out.extend_from_slice(b",\"time\":\"");
             time.push_rfc3339(out);
@@ -65,18 +73,46 @@ impl Parts {
                 end -= 1;
             }
             let text = std::str::from_utf8(&bytes[self.at..end]).expect("a part of text between characters");
-            let mut quoted = Vec::with_capacity(PART_BYTES);
-            push_string(text, &mut quoted);
-            out.extend_from_slice(&quoted[1..quoted.len() - 1]);
+            escaped(text, out);
         } else {
-            out.extend_from_slice(STANDARD.encode(&bytes[self.at..end]).as_bytes());
+            base64(&bytes[self.at..end], out);
         }
         self.at = end;
         let is_last = end == bytes.len();
         if is_last {
-            out.extend_from_slice(b"\"}\n");
+            out.extend_from_slice(END);
         }
         is_last
+    }
+}
+
+/// What ends a record that is written in pieces.
+pub const END: &[u8] = b"\"}\n";
+
+/// What ends it where the rest of it does not come: still an object, and one that says so.
+pub const CUT: &[u8] = b"\",\"incomplete\":true}\n";
+
+/// Appends a piece of a record's text.
+pub fn escaped(piece: &str, out: &mut Vec<u8>) {
+    let mut writer = serde_json::Serializer::with_formatter(out, Unquoted);
+    piece.serialize(&mut writer).expect("a Vec takes every string");
+}
+
+/// Appends a piece of a record's bytes. All pieces but the last have a multiple of three.
+pub fn base64(piece: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(STANDARD.encode(piece).as_bytes());
+}
+
+/// Leaves the quotes to whoever writes the pieces.
+struct Unquoted;
+
+impl serde_json::ser::Formatter for Unquoted {
+    fn begin_string<W: ?Sized + Write>(&mut self, _: &mut W) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn end_string<W: ?Sized + Write>(&mut self, _: &mut W) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -196,7 +232,7 @@ mod tests {
                 let record = Record { offset: 7, bytes, lines: 1, truncated_lines: 0, older: &[] };
                 let (encoder, mut whole, mut out) = (Encoder::new("h", b"a.log"), Vec::new(), Vec::new());
                 encoder.encode(&record, time, &mut whole);
-                let mut parts = encoder.begin(&record, time, &mut out);
+                let mut parts = encoder.begin_parts(&record, time, &mut out);
                 let before = out.len();
                 let mut count = 1;
                 while !parts.next(bytes, &mut out) {
@@ -206,6 +242,27 @@ mod tests {
                 assert!(out == whole && count == bytes.len().div_ceil(PART_BYTES).max(1));
             }
         }
+    }
+
+    #[test]
+    fn a_record_in_pieces_is_the_one_in_one_go() {
+        let encoder = Encoder::new("h", b"a.log");
+        let record = |bytes| Record { offset: 7, bytes, lines: 1, truncated_lines: 0, older: &[] };
+        let (mut whole, mut pieces) = (Vec::new(), Vec::new());
+        let text = "a \"quote\", \u{e9}, \u{1} and \\";
+        encoder.encode(&record(text.as_bytes()), None, &mut whole);
+        encoder.begin_pieces(7, None, true, &mut pieces);
+        text.chars().for_each(|c| escaped(c.encode_utf8(&mut [0; 4]), &mut pieces));
+        pieces.extend_from_slice(END);
+        assert_eq!(pieces.escape_ascii().to_string(), whole.escape_ascii().to_string());
+        whole.clear();
+        pieces.clear();
+        let bytes = b"\xff\xfe of some length";
+        encoder.encode(&record(bytes), None, &mut whole);
+        encoder.begin_pieces(7, None, false, &mut pieces);
+        bytes.chunks(3).for_each(|piece| base64(piece, &mut pieces));
+        pieces.extend_from_slice(END);
+        assert_eq!(pieces.escape_ascii().to_string(), whole.escape_ascii().to_string());
     }
 
     #[test]

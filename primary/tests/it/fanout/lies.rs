@@ -162,7 +162,7 @@ pub(crate) fn no_frames() -> Vec<Lie> {
         instead(
             "another version",
             BAD,
-            vec![head("application/vnd.backscroll.frames.v2"), Step::Say(body(&five)), end("")],
+            vec![head("application/vnd.backscroll.frames.v1"), Step::Say(body(&five)), end("")],
         ),
         instead("no type", BAD, vec![say(format!("HTTP/1.1 200 OK\r\n{ID}Content-Length: 1\r\n\r\nx"))]),
         instead("another server's page", BAD, foreign("200 OK", &fields("text/html"), "<p>")),

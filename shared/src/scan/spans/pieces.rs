@@ -1,7 +1,7 @@
 //! From blocks to the pieces that are searched at once, between two turns. Runs of NUL bytes at the
 //! beginning of a line are in no piece.
 
-use super::Spans;
+use super::{OwnedRecord, Spans};
 use crate::scan::nuls;
 use crate::scan::plan::Span;
 use crate::scan::search::{Limits, Step};
@@ -31,7 +31,6 @@ pub(in crate::scan) struct SpanSearch<B> {
     nuls: u64,
     /// NUL bytes after what is left that are a part of their line, and still to be searched.
     inside: u64,
-    is_over: bool,
 }
 
 impl<B: AsRef<[u8]>> SpanSearch<B> {
@@ -45,11 +44,14 @@ impl<B: AsRef<[u8]>> SpanSearch<B> {
             nul_run: limits.nul_run,
             nuls: 0,
             inside: 0,
-            is_over: false,
         }
     }
 
     pub(in crate::scan) fn feed(&mut self, span: Span, block: B) {
+        if let Some(lost) = self.lost() {
+            assert_eq!(span, lost, "what was given up is fed again");
+            return self.search(block.as_ref());
+        }
         if self.left == 0 {
             self.left = span.len;
         } else {
@@ -66,20 +68,54 @@ impl<B: AsRef<[u8]>> SpanSearch<B> {
     }
 
     pub(in crate::scan) fn skipped(&self) -> u64 {
-        self.spans.skipped
+        self.spans.runs.bytes
     }
 
     pub(in crate::scan) fn release(&mut self) {
         self.block = None;
+        self.spans.give_up();
     }
 
     pub(in crate::scan) fn held(&self) -> usize {
-        self.spans.open.head().len() + self.spans.group.bytes.len()
+        self.spans.held()
+    }
+
+    /// As [`Search::window`](crate::scan::Search::window) says.
+    pub(in crate::scan) fn window(&self) -> Option<Span> {
+        self.spans.delivered.window
+    }
+
+    /// As [`Search::delivered`](crate::scan::Search::delivered) says.
+    pub(in crate::scan) fn delivered(&self) -> Vec<Span> {
+        let OwnedRecord { window, spans, .. } = &self.spans.delivered;
+        window.map_or_else(|| spans.clone(), |window| vec![window])
+    }
+
+    /// Bytes of the record that was delivered last.
+    pub(in crate::scan) fn at_hand(&self, span: Span) -> Option<&[u8]> {
+        self.spans.delivered.at_hand(span)
+    }
+
+    /// What has to be fed again first: the newest piece of it.
+    fn lost(&self) -> Option<Span> {
+        self.spans.lost(self.piece())
+    }
+
+    fn piece(&self) -> usize {
+        if self.is_dense { DENSE_PIECE } else { PIECE }
+    }
+
+    fn search(&mut self, piece: &[u8]) {
+        self.spans.feed(piece);
+        self.is_dense = self.spans.ready.len() >= DENSE;
     }
 
     pub(in crate::scan) fn step(&mut self) -> Step<'_> {
         if !self.spans.ready.is_empty() {
             return self.spans.deliver();
+        }
+        if let Some(span) = self.lost() {
+            return Step::NeedAgain(span);
         }
         if self.inside > 0 {
             let piece = [0; PIECE];
@@ -93,18 +129,24 @@ impl<B: AsRef<[u8]>> SpanSearch<B> {
             if self.span.offset > 0 {
                 return Step::NeedBlock;
             }
-            if self.is_over {
+            if self.spans.is_at_start {
                 return Step::Done;
             }
             self.decide_nuls(true);
             if self.inside == 0 {
                 self.spans.finish();
-                self.is_over = true;
             }
             return Step::Working;
         }
-        let Some(block) = &self.block else { return Step::NeedAgain(self.span) };
-        let block = &block.as_ref()[..self.left];
+        // Taken out, so that its bytes can be lent while the rest changes.
+        let Some(taken) = self.block.take() else { return Step::NeedAgain(self.span) };
+        self.search_in(&taken.as_ref()[..self.left]);
+        self.block = Some(taken);
+        Step::Working
+    }
+
+    /// Searches the newest piece of what is left of the block, or looks at the NUL bytes there.
+    fn search_in(&mut self, block: &[u8]) {
         let nuls = nuls::trailing(block);
         if self.nuls > 0 || nuls > 0 {
             self.nuls += nuls as u64;
@@ -113,20 +155,18 @@ impl<B: AsRef<[u8]>> SpanSearch<B> {
                 let is_at_start = block[self.left - 1] == b'\n';
                 self.decide_nuls(is_at_start);
             }
-            return Step::Working;
+            return;
         }
-        let from = piece_start(block, if self.is_dense { DENSE_PIECE } else { PIECE }, self.nul_run);
-        self.spans.feed(&block[from..]);
+        let from = piece_start(block, self.piece(), self.nul_run);
+        self.search(&block[from..]);
         self.left = from;
-        self.is_dense = self.spans.ready.len() >= DENSE;
-        Step::Working
     }
 
     /// It is known now whether a line begins with the NUL bytes that have been seen last.
     fn decide_nuls(&mut self, is_at_start: bool) {
         let nuls = std::mem::take(&mut self.nuls);
         if is_at_start && nuls >= self.nul_run as u64 {
-            self.spans.skipped += nuls;
+            self.spans.pass_run(nuls);
         } else {
             self.inside = nuls;
         }

@@ -28,7 +28,8 @@ fn item() -> impl Strategy<Value = Item> {
 
 fn encoded(items: &[Item]) -> Vec<u8> {
     let (mut encoder, mut out) = (Encoder::default(), Vec::new());
-    for item in items {
+    for (i, item) in items.iter().enumerate() {
+        encoder.progress(progress(i), &mut out);
         match item {
             Item::Record(framed) => encoder.record(&framed.record(), framed.stamp, &mut out),
             Item::Mark(nanos) => encoder.mark(*nanos, &mut out),
@@ -36,6 +37,11 @@ fn encoded(items: &[Item]) -> Vec<u8> {
         }
     }
     out
+}
+
+/// What has been scanned before the item at `index`. Twice the same is said once.
+fn progress(index: usize) -> u64 {
+    (index as u64 / 2).pow(9)
 }
 
 /// Reads what comes in pieces of these sizes, over and over.
@@ -98,8 +104,33 @@ fn frames_of_neighbours_are_small() {
 }
 
 #[test]
+fn what_has_been_scanned_so_far_is_told_between_the_items() {
+    let (mut encoder, mut out) = (Encoder::default(), Vec::new());
+    encoder.mark(9, &mut out);
+    encoder.progress(1 << 40, &mut out);
+    encoder.mark(8, &mut out);
+    let len = out.len();
+    encoder.progress(1 << 40, &mut out);
+    encoder.progress(7, &mut out);
+    assert_eq!(out.len(), len, "no news is not told, and it never goes back");
+    encoder.progress((1 << 40) + 5, &mut out);
+    for size in [1, 2, 100] {
+        let mut decoder = Decoder::default();
+        let mut told = Vec::new();
+        for piece in out.chunks(size) {
+            decoder.push(Bytes::copy_from_slice(piece));
+            while let Some(item) = decoder.next_item().unwrap() {
+                told.push((item, decoder.scanned()));
+            }
+        }
+        assert_eq!(told, [(Item::Mark(9), 0), (Item::Mark(8), 1 << 40)]);
+        assert_eq!((decoder.scanned(), decoder.held()), ((1 << 40) + 5, 0));
+    }
+}
+
+#[test]
 fn what_no_secondary_sends_is_refused_by_its_kind() {
-    assert_eq!(decoded(&[0x40], &[1]), Err(Malformed::Tag(0x40)));
+    assert_eq!(decoded(&[0x50], &[1]), Err(Malformed::Tag(0x50)));
     assert_eq!(decoded(&[RECORD | OWN_TIME], &[1]), Err(Malformed::Tag(RECORD | OWN_TIME)));
     assert_eq!(decoded(&[RECORD | OTHER_TIME], &[1]), Err(Malformed::Tag(RECORD | OTHER_TIME)));
     assert_eq!(decoded(&[RECORD], &[1]), Ok((vec![], false)));
