@@ -41,7 +41,6 @@ fn write_lines(server: &Server, name: &str, has_runs: bool, are_holes: bool) -> 
         file.extend_from_slice(&text);
     }
     if are_holes {
-        #[expect(clippy::disallowed_methods, reason = "a test's own thread may block")]
         let sparse = std::fs::File::create(server.dir.path().join(name)).unwrap();
         sparse.set_len(file.len() as u64).unwrap();
         for (offset, len) in texts {
