@@ -32,7 +32,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, OwnedSemaphorePermit};
 use tokio::time::timeout;
 
-/// How long a walk may have to wait for those of others.
+/// How long the first walk of a listing may have to wait for those of others. Later ones wait as
+/// long as their client does: a listing that has begun is not to end before it is whole.
 const WALK_WAIT: Duration = Duration::from_secs(10);
 
 pub(crate) async fn files<E: Engine, B>(
@@ -128,7 +129,10 @@ impl<E: Engine> Listing<E> {
         let thread = &self.thread;
         let overloaded =
             |_| Problem::new(Code::Overloaded, "too many listings at once: try again in a moment");
-        let _place = timeout(WALK_WAIT, thread.admission.walk()).await.map_err(overloaded)?;
+        let _place = match self.state {
+            State::Start => timeout(WALK_WAIT, thread.admission.walk()).await.map_err(overloaded)?,
+            State::Entries | State::Over => thread.admission.walk().await,
+        };
         let glob = self.glob.as_deref().map(matcher).transpose()?;
         let mut page = Page::after(&self.last);
         walk::walk(thread.engine, &thread.host.catalog, glob.as_ref(), &mut page).await?;

@@ -6,6 +6,10 @@ use backscroll_shared::scan::{Limits, ReadPlan, Search, Step};
 use backscroll_shared::time::Stamps;
 use std::time::Instant;
 
+/// Bytes of a line that are held while the rest of it is read: a time stands in its beginning, and
+/// many answers may look back at once. A longer line of JSON whose time comes last is passed over.
+const LINE_BYTES: usize = 32 << 10;
+
 /// Reads the lines before a record at `offset`, newest first, until `stamps` has seen enough of
 /// them: those that were at hand it has seen already.
 /// `readahead` is that of the record's own search. May be dropped and called again.
@@ -17,7 +21,7 @@ pub async fn look_back<E: Engine>(
 ) -> Result<(), ReadFailure> {
     let end = stamps.looked_to();
     let mut ahead = readahead.of_same_file(ReadPlan::new(end));
-    let mut search = Search::new(Vec::new(), None, end, Limits::default());
+    let mut search = Search::new(Vec::new(), None, end, Limits { line: LINE_BYTES, ..Limits::default() });
     let mut read = 0;
     let mut worked_since = Instant::now();
     loop {

@@ -40,6 +40,9 @@ use tokio::task::JoinSet;
 /// How often connections are looked at: whom to cut, whose blocks to take back.
 const SWEEP: Duration = Duration::from_millis(250);
 
+/// The same where somebody waits for what answers hold whose clients do not read.
+const QUICK_SWEEP: Duration = Duration::from_millis(50);
+
 /// How long the kernel may keep reads once their requests are gone.
 const READS_TIME: Duration = Duration::from_secs(2);
 
@@ -178,7 +181,8 @@ pub(crate) async fn serve<E: Engine + Unpin>(engine: E, host: Arc<Host>, inlet: 
     let connections: RefCell<Vec<Weak<Connection<E>>>> = RefCell::default();
     let mut tasks = JoinSet::new();
     let mut peak = Peak::default();
-    let mut sweep = tokio::time::interval(SWEEP);
+    let mut swept = Instant::now();
+    let mut sweep = tokio::time::interval(QUICK_SWEEP);
     sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
@@ -200,9 +204,14 @@ pub(crate) async fn serve<E: Engine + Unpin>(engine: E, host: Arc<Host>, inlet: 
             }
             // An idle server sleeps.
             _ = sweep.tick(), if !connections.borrow().is_empty() => {
-                look_after(&mut connections.borrow_mut());
-                if peak.has_passed(connections.borrow().len()) {
-                    memory::give_back(&thread.pool, &thread.frames);
+                let is_waited_for = thread.admission.is_waited_for();
+                if is_waited_for || swept.elapsed() >= SWEEP {
+                    swept = Instant::now();
+                    let stall = if is_waited_for { QUICK_SWEEP } else { SWEEP };
+                    look_after(&mut connections.borrow_mut(), stall);
+                    if peak.has_passed(connections.borrow().len()) {
+                        memory::give_back(&thread.pool, &thread.frames);
+                    }
                 }
             }
             changed = stage.changed() => {
@@ -238,14 +247,16 @@ async fn wait_for_reads(pool: &Pool) -> Ended {
     }
 }
 
-fn look_after<E: Engine>(connections: &mut Vec<Weak<Connection<E>>>) {
+/// Cuts connections that are overdue, and takes back what is held for clients that have taken nothing
+/// for `stall`.
+fn look_after<E: Engine>(connections: &mut Vec<Weak<Connection<E>>>, stall: Duration) {
     connections.retain(|connection| {
         let Some(connection) = connection.upgrade() else { return false };
         if let Some(overdue) = connection.watch.overdue() {
             let file = connection.stream.borrow().file();
             connection.watch.log_cut(overdue, file.as_deref());
             connection.cut.notify_one();
-        } else if connection.watch.stalled_for() >= SWEEP {
+        } else if connection.watch.stalled_for() >= stall {
             connection.stream.borrow().park();
         }
         true

@@ -191,8 +191,10 @@ impl<E: Engine> LogStream<E> {
         self.fill_checked().await;
         if !self.frame.is_empty() {
             self.note_delivery();
-            if !self.delivered.keeps_up {
-                // It may be long until it takes the next one.
+            // It may be long until a slow client takes the next one. A fast one may turn slow, so it
+            // keeps no large place that others wait for.
+            let is_waited_for = self.large.is_some() && self.context.admission.is_large_waited_for();
+            if !self.delivered.keeps_up || is_waited_for {
                 self.park();
             }
             return Some(Ok(Frame::data(self.context.frames.seal(std::mem::take(&mut self.frame)))));
@@ -349,6 +351,9 @@ impl<E: Engine> LogStream<E> {
         self.make_room_for_another_block();
         let Encoding::Framed(framing) = &mut self.encoding else { return Ok(()) };
         self.look.has_read_more();
+        // The look back may need a pass of its own. Who held one while waiting for another could
+        // wait for ever: everybody else may do the same.
+        self.readahead.give_up_pass();
         look_back(self.context.engine, &self.readahead, framing.stamps(), offset).await?;
         self.long = framing.settle(&mut self.frame).map(Long::framed);
         self.context.frames.make_room(&mut self.frame, room.full);

@@ -87,7 +87,11 @@ pub(super) async fn walk<E: Engine>(
                 since = Instant::now();
             }
             let Some(entry) = read.next() else { break };
-            let entry = entry.map_err(unlisted)?;
+            let entry = match entry {
+                // The directory was removed while it was read.
+                Err(Errno::NOENT) => break,
+                entry => entry.map_err(unlisted)?,
+            };
             entries += 1;
             if entries > ENTRIES {
                 return Err(too_many(&format!("more than {ENTRIES} entries")));

@@ -44,6 +44,7 @@ pub struct Admission {
     deep: Arc<Semaphore>,
     deep_waiting: AtomicUsize,
     large: Arc<Semaphore>,
+    large_waiting: AtomicUsize,
     walks: Arc<Semaphore>,
     pages: Arc<Semaphore>,
 }
@@ -54,6 +55,7 @@ impl Default for Admission {
             deep: Arc::new(Semaphore::new(DEEP_AT_ONCE)),
             deep_waiting: AtomicUsize::new(0),
             large: Arc::new(Semaphore::new(LARGE_AT_ONCE)),
+            large_waiting: AtomicUsize::new(0),
             walks: Arc::new(Semaphore::new(WALKS_AT_ONCE)),
             pages: Arc::new(Semaphore::new(PAGES_AT_ONCE)),
         }
@@ -68,12 +70,23 @@ impl Admission {
 
     /// A place for a large line or record, once there is one.
     pub async fn large(&self) -> OwnedSemaphorePermit {
+        let _waiting = Waiting::new(&self.large_waiting);
         self.large.clone().acquire_owned().await.expect("the semaphore is never closed")
     }
 
     /// The same, if there is one now.
     pub fn try_large(&self) -> Option<OwnedSemaphorePermit> {
         self.large.clone().try_acquire_owned().ok()
+    }
+
+    /// Whether somebody waits for a place for a large line or record.
+    pub fn is_large_waited_for(&self) -> bool {
+        self.large_waiting.load(Relaxed) > 0
+    }
+
+    /// Whether somebody waits for what an answer may hold whose client does not read.
+    pub fn is_waited_for(&self) -> bool {
+        self.is_large_waited_for() || self.deep_waiting.load(Relaxed) > 0
     }
 
     /// A place for a walk, once there is one.

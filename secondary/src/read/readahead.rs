@@ -206,6 +206,11 @@ impl<F: ReadAt> Readahead<F> {
         self.most_reads = 1;
     }
 
+    /// Lets other deep scans go on while nothing is read here.
+    pub fn give_up_pass(&mut self) {
+        self.pass.give_up();
+    }
+
     /// Gives up what has been read ahead; it is read again when it is asked for.
     pub fn park(&mut self) {
         self.again = None;
@@ -289,7 +294,9 @@ impl<F: ReadAt> Readahead<F> {
     /// Hands runs of blocks to other threads: this one reads a run, they read the next.
     fn lend(&mut self) {
         let Some(help) = &mut self.help else { return };
-        if self.is_cold || self.plan.planned() < HELPED_FROM {
+        // For a client that reads slowly nothing is read ahead, by others neither.
+        let is_slow = self.most_reads < self.plan.depth();
+        if self.is_cold || is_slow || self.plan.planned() < HELPED_FROM {
             return;
         }
         let most = help.runs_ahead();

@@ -138,3 +138,32 @@ fn a_glob_that_is_too_costly_is_a_400_and_others_keep_nobody_waiting() {
         assert_eq!(names(&listing.join().unwrap()), Vec::<&str>::new());
     });
 }
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test's own thread may block")]
+fn a_directory_that_is_removed_while_it_is_listed_fails_nothing() {
+    for io in BOTH {
+        let server = Server::start(io);
+        server.write("app.log", b"line\n");
+        let dir = server.dir.path().to_owned();
+        let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let stopped = std::sync::Arc::clone(&stop);
+        let churn = std::thread::spawn(move || {
+            while !stopped.load(std::sync::atomic::Ordering::Relaxed) {
+                for number in 0..20 {
+                    std::fs::create_dir(dir.join(format!("pod-{number}"))).unwrap();
+                }
+                for number in 0..20 {
+                    std::fs::remove_dir(dir.join(format!("pod-{number}"))).unwrap();
+                }
+            }
+        });
+        let until = Instant::now() + Duration::from_secs(3);
+        while Instant::now() < until {
+            let listing = server.get("/files");
+            assert_eq!(names(&listing), ["app.log"]);
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        churn.join().unwrap();
+    }
+}

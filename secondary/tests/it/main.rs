@@ -22,6 +22,7 @@ mod instance;
 mod listings;
 mod long_lines_after_runs;
 mod long_records;
+mod look_backs;
 mod nul_runs;
 mod own_log;
 mod page_cache;

@@ -169,27 +169,35 @@ fn expand(tokens: &[Token]) -> Result<Vec<Vec<Unit>>, GlobError> {
     let mut all: Vec<Vec<Unit>> = vec![Vec::new()];
     for token in tokens {
         match token {
-            Token::Unit(unit) => all.iter_mut().for_each(|one| one.push(*unit)),
+            Token::Unit(unit) => {
+                within(states(&all) + all.len())?;
+                all.iter_mut().for_each(|one| one.push(*unit));
+            }
             Token::Either(branches) => {
                 let mut ends = Vec::new();
                 for branch in branches {
                     ends.append(&mut expand(branch)?);
-                    affordable(&ends)?;
+                    within(states(&ends))?;
                 }
-                let mut longer = Vec::new();
-                for begin in &all {
-                    longer.extend(ends.iter().map(|end| [&begin[..], end].concat()));
-                    affordable(&longer)?;
-                }
-                all = longer;
+                // Before they are made: what costs too much costs nothing.
+                within(units(&all) * ends.len() + units(&ends) * all.len() + all.len() * ends.len())?;
+                let pairs =
+                    all.iter().flat_map(|begin| ends.iter().map(move |end| [&begin[..], end].concat()));
+                all = pairs.collect();
             }
         }
     }
-    affordable(&all)?;
     Ok(all)
 }
 
-fn affordable(alternatives: &[Vec<Unit>]) -> Result<(), GlobError> {
-    let states: usize = alternatives.iter().map(|one| one.len() + 1).sum();
+fn units(alternatives: &[Vec<Unit>]) -> usize {
+    alternatives.iter().map(Vec::len).sum()
+}
+
+fn states(alternatives: &[Vec<Unit>]) -> usize {
+    units(alternatives) + alternatives.len()
+}
+
+fn within(states: usize) -> Result<(), GlobError> {
     if states <= STATES { Ok(()) } else { Err(GlobError::TooCostly) }
 }
