@@ -90,8 +90,7 @@ impl<S: AsyncRead + AsyncWrite + Socket + Unpin> Watched<S> {
     /// Reads what the client still sends, until it has ended too.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let linger = self.linger.get_or_insert_with(|| {
-            // It is of no more use than an idle one.
-            self.watch.enter(IDLE);
+            self.watch.request_was_refused();
             Box::pin(sleep(LINGER))
         });
         self.watch.reader.register(cx.waker());
