@@ -12,6 +12,7 @@ mod watched;
 
 pub use answer::Answer;
 pub use connections::{Connections, HEALTH_RESERVE};
+pub(crate) use heads::is_encoded;
 pub use refusal::{REFUSALS, refuse};
 pub use watched::{Socket, Watched};
 

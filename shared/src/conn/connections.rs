@@ -57,7 +57,8 @@ impl Connections {
         let mut leaving: Option<Weak<Watch>> = None;
         for _ in 0..WAITS {
             // A request may have come first. Then another one has to make room.
-            let is_leaving = leaving.as_ref().and_then(Weak::upgrade).is_some_and(|watch| !watch.is_answering());
+            let is_leaving =
+                leaving.as_ref().and_then(Weak::upgrade).is_some_and(|watch| !watch.is_answering());
             if !is_leaving {
                 let (taken, oldest) = self.look(is_reserved);
                 if taken < places {
