@@ -6,6 +6,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -62,19 +63,31 @@ fn taken<A>(program: &str, parsed: Result<A, clap::Error>) -> Result<A, u8> {
 /// How long a complaint waits for whoever reads it.
 const COMPLAINT_TIME: Duration = Duration::from_secs(1);
 
-/// Says why the program leaves, in one line on standard error. Where nobody reads it, the program
-/// leaves all the same.
+/// Complaints that nobody has read yet. With these waiting, further ones are left out.
+const COMPLAINTS: usize = 4;
+
+static WAITING: AtomicUsize = AtomicUsize::new(0);
+
+/// Says why the program leaves, or what else its user has to know, in one line on standard error.
+/// Where nobody reads it, the program goes on all the same.
 pub fn complain(program: &str, why: &str) {
     let line = format!("{program}: {why}\n");
     let (written, wait) = channel::<()>();
+    if WAITING.fetch_add(1, SeqCst) >= COMPLAINTS {
+        WAITING.fetch_sub(1, SeqCst);
+        return;
+    }
     let thread = std::thread::Builder::new().name("complaint".to_owned()).spawn(move || {
         // There is nobody else to tell.
         let _ = std::io::stderr().write_all(line.as_bytes());
+        WAITING.fetch_sub(1, SeqCst);
         drop(written);
     });
     if thread.is_ok() {
         // An error says that it has been written.
         let _ = wait.recv_timeout(COMPLAINT_TIME);
+    } else {
+        WAITING.fetch_sub(1, SeqCst);
     }
 }
 

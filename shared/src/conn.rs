@@ -12,6 +12,7 @@ mod watched;
 
 pub use answer::Answer;
 pub use connections::{Connections, HEALTH_RESERVE};
+pub(crate) use heads::is_encoded;
 pub use refusal::{REFUSALS, refuse};
 pub use watched::{Socket, Watched};
 
@@ -83,7 +84,8 @@ const NEVER: u64 = u64::MAX;
 /// How long what is left of an answer may take to leave once the time for its request is over.
 const LATE_GRACE: Duration = Duration::from_secs(5);
 
-/// How long the rest of a request's head is waited for where others need the connection's place.
+/// How long a first request, or the rest of a request's head, is waited for where others need the
+/// connection's place.
 const HEAD_GRACE: Duration = Duration::from_secs(1);
 
 /// Why a connection is to be cut.
@@ -145,6 +147,13 @@ impl Watch {
         self.enter(BUSY);
     }
 
+    /// A request was refused by a head that cannot be read: the connection is of no more use than
+    /// an idle one.
+    fn request_was_refused(&self) {
+        self.requests.store(self.requests.load(Relaxed) + 1, Relaxed);
+        self.enter(IDLE);
+    }
+
     /// The answer that is on its way is to end within this time: what has not left a little
     /// later is cut.
     pub fn answer_within(&self, time: Duration) {
@@ -170,17 +179,22 @@ impl Watch {
         self.is_reserved
     }
 
-    /// Since when it has been idle, or has not sent the rest of a head; nothing where it is of
-    /// use. Which of the two comes first in the order of those that make room.
-    fn evictable(&self) -> Option<(u8, Instant)> {
+    /// Since when it has been idle, or has not sent the rest of a head; nothing where it is of use,
+    /// or so new that its first request may be on its way.
+    fn evictable(&self) -> Option<Instant> {
         let phase = self.phase.load(Acquire);
         let since = self.born + Duration::from_millis(self.phase_since.load(Relaxed));
         let is_evictable = match phase {
-            IDLE => true,
-            HEAD => since.elapsed() >= HEAD_GRACE,
+            IDLE if self.requests.load(Relaxed) > 0 => true,
+            IDLE | HEAD => since.elapsed() >= HEAD_GRACE,
             _ => false,
         };
-        (is_evictable && !self.is_evicted.load(Relaxed)).then_some((phase, since))
+        (is_evictable && !self.is_evicted.load(Relaxed)).then_some(since)
+    }
+
+    /// Whether a request came before it was told to make room, or instead of that.
+    fn is_answering(&self) -> bool {
+        !matches!(self.phase.load(Acquire), IDLE | HEAD)
     }
 
     /// Makes it end, unless a request comes first that is on its way already.

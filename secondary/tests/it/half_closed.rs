@@ -59,6 +59,48 @@ fn the_requests_of_a_pipeline_are_all_answered() {
 }
 
 #[test]
+fn what_comes_behind_a_request_is_answered_after_it() {
+    let server = Server::start(Io::Uring);
+    let file = big();
+    server.write("big.log", &file);
+    let small = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+    let large = "GET /logs?filename=big.log HTTP/1.1\r\nhost: x\r\n\r\n";
+    // More than is read before the first one is answered.
+    let many = small.repeat(2000);
+    for (behind, answers) in [(small, 2), ("\r\n\r\n\n", 1), ("\r", 1), (&many, 2001), ("GET / HT", 2)] {
+        for wait in [0, 300] {
+            let mut socket = ask(&server, large);
+            sleep(Duration::from_millis(wait));
+            let mut writing = socket.try_clone().unwrap();
+            let sent = behind.to_owned();
+            let writer = std::thread::spawn(move || {
+                for piece in sent.as_bytes().chunks(1000) {
+                    writing.write_all(piece).unwrap();
+                }
+                writing.shutdown(Shutdown::Write).unwrap();
+            });
+            sleep(Duration::from_millis(300));
+            let mut bytes = Vec::new();
+            socket.read_to_end(&mut bytes).unwrap();
+            writer.join().unwrap();
+            let text = String::from_utf8(bytes).unwrap();
+            // One that ends in its head is told so.
+            let whole = answers - usize::from(behind == "GET / HT");
+            assert_eq!(text.matches("HTTP/1.1 200 OK\r\n").count(), whole, "{wait}");
+            assert_eq!(text.matches("HTTP/1.1 400 Bad Request\r\n").count(), answers - whole, "{wait}");
+        }
+    }
+    // Empty lines between requests are none, and the connection goes on.
+    let mut socket = ask(&server, &format!("\r\n{small}\r\n"));
+    socket
+        .write_all(format!("\n{}", small.replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n")).as_bytes())
+        .unwrap();
+    let mut text = String::new();
+    socket.read_to_string(&mut text).unwrap();
+    assert_eq!(text.matches("HTTP/1.1 200 OK").count(), 2);
+}
+
+#[test]
 fn an_answer_that_takes_long_is_waited_for() {
     let server = Server::with(|config| {
         config.io = Io::Uring;
@@ -104,6 +146,14 @@ fn the_work_for_a_client_that_is_gone_stops() {
         drop(socket);
         let relayed = request.replace("\r\n\r\n", "\r\nbackscroll-relay: x\r\n\r\n");
         ask(&server, &relayed).shutdown(Shutdown::Write).unwrap();
+        // With something behind the request: of another one, or of nothing.
+        for behind in ["\r\n", "\r", "G", request] {
+            drop(ask(&server, &format!("{request}{behind}")));
+            let mut socket = ask(&server, request);
+            begun(&mut socket);
+            socket.write_all(behind.as_bytes()).unwrap();
+            drop(socket);
+        }
     }
     let began = Instant::now();
     while crate::support::descriptors_of(&server.dir.path().join("endless.log")) > 0 {

@@ -67,6 +67,25 @@ fn the_connection_that_has_been_idle_the_longest_makes_room() {
 }
 
 #[test]
+fn a_newcomer_has_a_moment_to_ask_however_many_come_behind_it() {
+    let server = server();
+    // Some of them are waited for in the middle of a head.
+    let held: Vec<TcpStream> = (0..LIMIT)
+        .map(|_| {
+            let mut socket = server.connect();
+            socket.write_all(b"GET /").unwrap();
+            socket
+        })
+        .collect();
+    sleep(Duration::from_millis(1500));
+    // Each takes the place of one of those, and not that of the one before it.
+    let mut newcomers: Vec<TcpStream> = (0..LIMIT).map(|_| server.connect()).collect();
+    let served = newcomers.iter_mut().filter_map(|socket| ask(socket).ok()).count();
+    assert_eq!(served, LIMIT);
+    drop(held);
+}
+
+#[test]
 fn connections_that_never_ask_keep_nobody_away() {
     let server = server();
     // Some say nothing, some never end what they begin.
@@ -98,6 +117,29 @@ fn connections_that_were_refused_and_stay_open_keep_nobody_away() {
         held.push(socket);
         assert_eq!(server.get("/logs?filename=app.log").body, b"line\n");
     }
+}
+
+#[test]
+fn places_for_health_checks_stay_for_health_checks() {
+    let server = server();
+    let target = endless(server.dir.path());
+    let mut held: Vec<TcpStream> = (0..LIMIT).map(|_| busy(&server, &target)).collect();
+    for _ in 0..3 {
+        // They take all of these places, and have had their time when the others come.
+        let idle: Vec<TcpStream> = (0..HEALTH_RESERVE).map(|_| server.connect()).collect();
+        sleep(Duration::from_millis(1500));
+        for _ in 0..HEALTH_RESERVE / 2 {
+            let mut socket = server.connect();
+            socket.write_all(format!("GET {target} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).unwrap();
+            let mut status = [0; 12];
+            socket.read_exact(&mut status).unwrap();
+            assert_eq!(&status, b"HTTP/1.1 503");
+            held.push(socket);
+        }
+        assert_eq!(server.get("/healthz").status, 200);
+        drop(idle);
+    }
+    drop(held);
 }
 
 #[test]

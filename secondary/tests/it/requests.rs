@@ -139,6 +139,28 @@ fn every_refusal_says_what_is_wrong() {
 }
 
 #[test]
+fn what_a_refusal_says_does_not_depend_on_how_the_head_was_cut() {
+    let server = server();
+    for (request, words) in [
+        (&b"GET /a b HTTP/1.1\r\nhost: x\r\n\r\n"[..], "holds a space"),
+        (b"GET /a HTTP/2.0\r\nhost: x\r\n\r\n", "HTTP/1.1 or HTTP/1.0"),
+        (b"GET /a\r\nhost: x\r\n\r\n", "HTTP/1.1 or HTTP/1.0"),
+    ] {
+        for cut in 0..20 {
+            let mut socket = server.connect();
+            socket.set_nodelay(true).unwrap();
+            socket.write_all(&request[..cut]).unwrap();
+            sleep(Duration::from_millis(20));
+            let _ = socket.write_all(&request[cut..]);
+            let mut bytes = Vec::new();
+            socket.read_to_end(&mut bytes).unwrap();
+            let answer = &answers(&bytes)[0];
+            assert!(answer.text().contains(words), "{cut}: {answer:?}");
+        }
+    }
+}
+
+#[test]
 fn a_request_that_ends_before_its_head_does_is_told() {
     let server = server();
     for request in ["GET /healthz HTTP/1.0", "GET /healthz HTTP/1.1\r\nhost: x\r\n", "GE", "GET /a\"b"] {

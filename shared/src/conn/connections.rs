@@ -11,8 +11,8 @@ use tokio::time::sleep;
 pub const HEALTH_RESERVE: usize = 32;
 
 /// How often, and how long each time, a connection is waited for that was told to make room.
-const WAITS: usize = 20;
-const WAIT: Duration = Duration::from_millis(5);
+const WAITS: usize = 50;
+const WAIT: Duration = Duration::from_millis(2);
 
 /// The connections of a server, for the one who accepts.
 #[derive(Debug)]
@@ -37,40 +37,59 @@ impl Connections {
     /// where there is no room. When the limit is reached, the one that has been idle the longest
     /// makes room; where none is idle, the new one may ask for the server's health only.
     pub async fn admit(&mut self, client: SocketAddr, open: impl Fn() -> usize) -> Option<Arc<Watch>> {
-        let is_full = open() >= self.most;
-        let makes_room = is_full && self.evict();
-        if makes_room {
-            // It takes its thread a moment.
-            for _ in 0..WAITS {
-                if open() < Connections::bound(self.most) {
-                    break;
-                }
-                sleep(WAIT).await;
-            }
-        }
-        if open() >= Connections::bound(self.most) {
+        // Those for health checks are counted apart: one that makes room leaves a place of its own
+        // kind, or all of these places would become common ones, one by one.
+        let is_reserved = open() >= self.most && !self.has_room(false, self.most).await;
+        if is_reserved && !self.has_room(true, HEALTH_RESERVE).await {
             return None;
         }
         if self.accepted.len() >= 2 * Connections::bound(self.most) {
             self.accepted.retain(|watch| watch.strong_count() > 0);
         }
-        let watch = Watch::of(Some(client), is_full && !makes_room);
+        let watch = Watch::of(Some(client), is_reserved);
         self.accepted.push(Arc::downgrade(&watch));
         Some(watch)
     }
 
-    /// Tells the connection that has been idle the longest to end. False where none is idle.
-    fn evict(&mut self) -> bool {
+    /// Whether there is room for one more of a kind of which there are `places`, once the one of
+    /// them that has been idle the longest has made room if need be.
+    async fn has_room(&mut self, is_reserved: bool, places: usize) -> bool {
+        let mut leaving: Option<Weak<Watch>> = None;
+        for _ in 0..WAITS {
+            // A request may have come first. Then another one has to make room.
+            let is_leaving =
+                leaving.as_ref().and_then(Weak::upgrade).is_some_and(|watch| !watch.is_answering());
+            if !is_leaving {
+                let (taken, oldest) = self.look(is_reserved);
+                if taken < places {
+                    return true;
+                }
+                let Some(oldest) = oldest else { return false };
+                oldest.evict();
+                leaving = Some(Arc::downgrade(&oldest));
+            }
+            // It takes its thread a moment.
+            sleep(WAIT).await;
+        }
+        false
+    }
+
+    /// How many there are of a kind, and which of them has been idle the longest.
+    fn look(&mut self, is_reserved: bool) -> (usize, Option<Arc<Watch>>) {
+        let mut taken = 0;
         let mut oldest: Option<(_, Arc<Watch>)> = None;
         self.accepted.retain(|watch| {
             let Some(watch) = watch.upgrade() else { return false };
-            if let Some(since) = watch.evictable()
-                && oldest.as_ref().is_none_or(|(oldest, _)| since < *oldest)
-            {
-                oldest = Some((since, watch));
+            if watch.is_reserved == is_reserved {
+                taken += 1;
+                if let Some(since) = watch.evictable()
+                    && oldest.as_ref().is_none_or(|(oldest, _)| since < *oldest)
+                {
+                    oldest = Some((since, watch));
+                }
             }
             true
         });
-        oldest.inspect(|(_, watch)| watch.evict()).is_some()
+        (taken, oldest.map(|(_, watch)| watch))
     }
 }

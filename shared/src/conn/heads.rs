@@ -38,7 +38,8 @@ pub(super) struct Heads {
     pub(super) is_head: bool,
     /// Whether one of the requests was one of HTTP/1.0.
     pub(super) has_seen_http_1_0: bool,
-    /// What is wrong with this head.
+    /// What is wrong with this head: known by the byte at which hyper refuses it, since the rest of
+    /// the line may come later.
     pub(super) unsound: Option<Unsound>,
 }
 
@@ -52,6 +53,8 @@ enum At {
     Version,
     /// In the header lines.
     Lines,
+    /// Behind a head: nothing more is taken this time.
+    Ended,
     /// Behind the head of a request with a body, or in one that hyper refuses. For good.
     Rest,
 }
@@ -116,21 +119,49 @@ impl Heads {
         self.at == At::Target
     }
 
-    /// Takes what has come. Returns what hyper is to get instead, where that is something else.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
-        let mut rest = self.skip_plain(bytes);
-        if rest.is_empty() {
-            return None;
+    /// How many of these bytes are empty lines before a request. They say nothing, and hyper need
+    /// not see them.
+    pub(super) fn empty_lines(&self, bytes: &[u8]) -> usize {
+        if self.at != At::Start {
+            return 0;
         }
-        let mut out = Vec::with_capacity(bytes.len() + 64);
-        out.extend_from_slice(&bytes[..bytes.len() - rest.len()]);
-        while let Some((first, others)) = rest.split_first() {
-            self.byte(*first, &mut out);
+        let mut len = 0;
+        loop {
+            match &bytes[len..] {
+                [b'\r', b'\n', ..] => len += 2,
+                [b'\n', ..] => len += 1,
+                _ => return len,
+            }
+        }
+    }
+
+    /// Whether these bytes may be the beginning of such a line.
+    pub(super) fn may_be_empty(&self, bytes: &[u8]) -> bool {
+        self.at == At::Start && matches!(bytes, b"" | b"\r")
+    }
+
+    /// Takes what has come, up to the end of a head. Returns how much that is, and what hyper is to
+    /// get instead, where that is something else.
+    pub(super) fn take(&mut self, bytes: &[u8]) -> (usize, Option<Vec<u8>>) {
+        let mut rest = self.skip_plain(bytes);
+        let mut out = None;
+        while self.at != At::Ended
+            && let Some((first, others)) = rest.split_first()
+        {
+            let out = out.get_or_insert_with(|| {
+                let mut out = Vec::with_capacity(bytes.len() + 64);
+                out.extend_from_slice(&bytes[..bytes.len() - rest.len()]);
+                out
+            });
+            self.byte(*first, out);
             let after = self.skip_plain(others);
             out.extend_from_slice(&others[..others.len() - after.len()]);
             rest = after;
         }
-        Some(out)
+        if self.at == At::Ended {
+            self.at = At::Start;
+        }
+        (bytes.len() - rest.len(), out)
     }
 
     /// Goes on over what needs no look at each byte. Returns the rest.
@@ -181,7 +212,7 @@ impl Heads {
 
     fn line(&mut self, line: &[u8]) {
         if matches!(line, b"" | b"\r") {
-            self.at = if self.has_body { At::Rest } else { At::Start };
+            self.at = if self.has_body { At::Rest } else { At::Ended };
         } else if matches!(line[0], b'c' | b'C' | b't' | b'T') {
             self.has_body |= begins_with(line, b"content-length") || begins_with(line, b"transfer-encoding");
         }
@@ -208,10 +239,28 @@ impl Heads {
                 self.kept.extend(&[byte]);
             }
             (At::Target, _) => return self.target_byte(byte, out),
-            (At::Version, _) => self.kept.extend(&[byte]),
-            (At::Start | At::Lines | At::Rest, _) => {}
+            (At::Version, _) => self.version_byte(byte),
+            (At::Start | At::Lines | At::Ended | At::Rest, _) => {}
         }
         out.push(byte);
+    }
+
+    fn version_byte(&mut self, byte: u8) {
+        const BEGIN: &[u8] = b"HTTP/1.";
+        let at = self.kept.len;
+        match BEGIN.get(at) {
+            Some(expected) if byte == *expected => {}
+            // A line's end too soon, another version, or `http`.
+            Some(_) if byte == b'\r' || at >= b"HTTP/".len() || (at == 0 && byte == b'h') => {
+                self.is_unsound(Unsound::Version);
+            }
+            Some(_) => self.is_unsound(Unsound::Space),
+            None if at == BEGIN.len() && matches!(byte, b'0' | b'1') => {}
+            None if at > BEGIN.len() && byte == b' ' => self.is_unsound(Unsound::Space),
+            None if at == BEGIN.len() + 1 && byte == b'\r' => {}
+            None => self.is_unsound(Unsound::Version),
+        }
+        self.kept.extend(&[byte]);
     }
 
     fn target_byte(&mut self, byte: u8, out: &mut Vec<u8>) {
@@ -220,6 +269,10 @@ impl Heads {
             return out.push(REFUSED);
         }
         self.target += 1;
+        if self.unsound == Some(Unsound::Version) {
+            // What looked like the line's end was not.
+            self.unsound = Some(Unsound::Byte(b'\r'));
+        }
         match byte {
             b' ' => {
                 self.kept.len = 0;
@@ -235,9 +288,11 @@ impl Heads {
                 self.is_unsound(Unsound::Fragment);
                 return out.push(REFUSED);
             }
+            // The line's end, most likely.
+            b'\r' => self.is_unsound(Unsound::Version),
             // Some take white space for the end of the target, and some a NUL.
-            0 | b'\t' | 0x0b | 0x0c | b'\r' => self.is_unsound(Unsound::Byte(byte)),
-            b'"' | b'<' | b'>' | b'`' | 0..b' ' | 0x7f.. => {
+            0 | b'\t' | 0x0b | 0x0c => self.is_unsound(Unsound::Byte(byte)),
+            _ if is_encoded(byte) => {
                 self.target += 2;
                 let digit = |nibble: u8| b"0123456789ABCDEF"[usize::from(nibble)];
                 return out.extend_from_slice(&[b'%', digit(byte >> 4), digit(byte & 15)]);
@@ -253,14 +308,9 @@ impl Heads {
             At::Version => match kept.strip_suffix(b"\r").unwrap_or(kept) {
                 b"HTTP/1.1" => {}
                 b"HTTP/1.0" => self.has_seen_http_1_0 = true,
-                version if version.contains(&b' ') => self.is_unsound(Unsound::Space),
                 _ => self.is_unsound(Unsound::Version),
             },
-            At::Target => {
-                // Its carriage return has been taken for a byte of the target.
-                self.unsound = self.unsound.filter(|unsound| *unsound != Unsound::Byte(b'\r'));
-                self.is_unsound(Unsound::Version);
-            }
+            At::Target => self.is_unsound(Unsound::Version),
             _ => self.is_unsound(Unsound::Method),
         }
         self.kept.len = 0;
@@ -271,6 +321,11 @@ impl Heads {
     fn is_unsound(&mut self, unsound: Unsound) {
         self.unsound.get_or_insert(unsound);
     }
+}
+
+/// Whether it is percent-encoded where it stands in a target, if it is not refused.
+pub(crate) fn is_encoded(byte: u8) -> bool {
+    matches!(byte, b'"' | b'<' | b'>' | b'`' | 0..b' ' | 0x7f..)
 }
 
 /// The first byte of a TLS connection.

@@ -48,7 +48,7 @@ impl Unsound {
                 format!("the request's target holds the byte 0x{byte:02x} as it is: write it as %{byte:02X}")
             }
             Unsound::Space => "the request's target holds a space: write it as %20 or +".to_owned(),
-            Unsound::Version => "the request line does not end in HTTP/1.1 or HTTP/1.0: these two are spoken here".to_owned(),
+            Unsound::Version => "what follows the request's target is not HTTP/1.1 or HTTP/1.0: these two are spoken here (a space in the target is written as %20 or +)".to_owned(),
             Unsound::Ended => "the request ended before the empty line that ends its head".to_owned(),
         };
         Problem::new(code, detail)

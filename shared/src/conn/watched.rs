@@ -2,6 +2,8 @@
 //!
 //! - The bytes that a request line may not hold are percent-encoded ([`Heads`]).
 //! - A request that hyper refuses with a bare status gets an answer that says what is wrong.
+//! - What comes behind a request waits until that is answered: hyper looks for the client's end
+//!   only while it has no bytes to look at.
 //! - A client that ends its sending after its request gets its answer ([`HalfClosed`]).
 //! - An idle connection ends where its place is needed.
 //! - An answer that ends by closing, and is not whole, ends in a reset.
@@ -14,7 +16,7 @@ use super::half_closed::HalfClosed;
 use super::heads::Heads;
 use crate::limits;
 use crate::wire::instance::Instance;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use socket2::SockRef;
 use std::io;
 use std::pin::Pin;
@@ -55,6 +57,8 @@ pub struct Watched<S: Socket> {
     heads: Heads,
     /// What has come, as hyper is to get it.
     arrived: Bytes,
+    /// What has come behind that, as it came.
+    behind: BytesMut,
     half_closed: Option<HalfClosed>,
     /// What the stream was told last.
     resets: bool,
@@ -80,6 +84,7 @@ impl<S: Socket> Watched<S> {
             instance: None,
             heads: Heads::new(),
             arrived: Bytes::new(),
+            behind: BytesMut::new(),
             half_closed: None,
             resets: false,
             answered: 0,

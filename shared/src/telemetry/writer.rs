@@ -8,7 +8,7 @@ use crate::cli::complain;
 use std::io::{self, Write};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 
 /// Lines that wait to be written: at most some MiB.
@@ -16,6 +16,10 @@ const QUEUED_LINES: usize = 4096;
 
 /// How long the end of the program waits for lines that are still queued.
 const FINISH_TIME: Duration = Duration::from_millis(1500);
+
+/// How long nothing is said on standard error of a log that cannot be written once more: a disk
+/// may flap, and each time costs a thread until somebody reads it.
+const COMPLAINT_REST: Duration = Duration::from_mins(1);
 
 /// The writer of the process, until it has finished.
 static WRITER: Mutex<Option<WorkerGuard>> = Mutex::new(None);
@@ -43,6 +47,7 @@ fn queue(
         out,
         format,
         complaint,
+        complained: None,
         dropped: Arc::clone(&dropped),
         dropped_before: 0,
         unwritten: 0,
@@ -77,6 +82,7 @@ struct Writer<W> {
     format: LogFormat,
     /// What is told on standard error once it cannot be written to.
     complaint: Option<String>,
+    complained: Option<Instant>,
     /// Lines for which there was no room.
     dropped: Arc<OnceLock<ErrorCounter>>,
     /// How many of these the log has told.
@@ -93,6 +99,7 @@ impl<W: Write> Writer<W> {
         self.tell_losses();
         if let Err(error) = self.put(line) {
             if self.unwritten == 0
+                && self.may_complain(Instant::now())
                 && let Some(complaint) = &self.complaint
             {
                 complain(
@@ -122,16 +129,29 @@ impl<W: Write> Writer<W> {
         }
     }
 
-    fn put(&mut self, mut line: &[u8]) -> io::Result<()> {
-        while self.is_in_a_line {
-            self.is_in_a_line = self.out.write(b"\n")? == 0;
+    /// Whether this is the first time, or the last one was long ago. Now is the last one.
+    fn may_complain(&mut self, now: Instant) -> bool {
+        let may = self.complained.is_none_or(|last| now.saturating_duration_since(last) >= COMPLAINT_REST);
+        if may {
+            self.complained = Some(now);
         }
-        while !line.is_empty() {
-            match self.out.write(line) {
+        may
+    }
+
+    fn put(&mut self, line: &[u8]) -> io::Result<()> {
+        if self.is_in_a_line {
+            self.bytes(b"\n")?;
+        }
+        self.bytes(line)
+    }
+
+    fn bytes(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.out.write(bytes) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(len) => {
-                    line = &line[len..];
-                    self.is_in_a_line = !line.is_empty();
+                    bytes = &bytes[len..];
+                    self.is_in_a_line = !bytes.is_empty();
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),

@@ -52,9 +52,11 @@ pub fn list_format(map: &HeaderMap) -> Result<ListFormat, Problem> {
     negotiate(map, &LIST_FORMATS)
 }
 
-/// Whether the client is a browser, which shows nothing at all of an answer that is cut.
+/// Whether the client is a browser, which shows nothing at all of an answer that is cut. Java
+/// before 19 names `text/html` too, whatever it asks for, but with `*` behind it, which no browser
+/// sends. A Java program has to see that an answer is cut.
 pub fn is_browser(map: &HeaderMap) -> bool {
-    ranges(map).any(|range| range.is(HTML) && range.weight > 0)
+    ranges(map).any(|range| range.is(HTML) && range.weight > 0) && !ranges(map).any(|range| range.is_bare)
 }
 
 /// Refuses a request for a part of an answer. Who continues one that was cut, as wget does by
@@ -77,17 +79,18 @@ struct Range<'v> {
     subtype: &'v str,
     /// In thousandths.
     weight: u16,
+    /// Whether it is a `*` without a slash.
+    is_bare: bool,
 }
 
 impl<'v> Range<'v> {
     /// Nothing where it is no type.
     fn parse(element: &'v str) -> Option<Range<'v>> {
         let mut parts = element.split(';').map(str::trim);
-        let (kind, subtype) = match parts.next()? {
-            // Java's default.
-            "*" => ("*", "*"),
-            name => name.split_once('/')?,
-        };
+        let name = parts.next()?;
+        // In the default of Java before 19.
+        let is_bare = name == "*";
+        let (kind, subtype) = if is_bare { ("*", "*") } else { name.split_once('/')? };
         let is_name = |name: &str| {
             !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+*".contains(&b))
         };
@@ -97,7 +100,7 @@ impl<'v> Range<'v> {
             if name.trim().eq_ignore_ascii_case("q") { weight(value.trim()) } else { None }
         });
         let is_range = is_name(kind) && is_name(subtype);
-        is_range.then_some(Range { kind, subtype, weight: weight.unwrap_or(1000) })
+        is_range.then_some(Range { kind, subtype, weight: weight.unwrap_or(1000), is_bare })
     }
 
     fn is(&self, name: &str) -> bool {
@@ -251,11 +254,29 @@ mod tests {
     }
 
     #[test]
-    fn a_browser_is_who_names_html() {
-        assert!(is_browser(&accepting("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")));
-        for other in ["*/*", "text/*", "text/plain", "text/html;q=0", "text/htm"] {
+    fn a_browser_is_who_names_html_and_is_not_java() {
+        for browser in [
+            "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+            "text/html, text/plain, text/sgml, text/css, */*;q=0.01",
+            "text/html, application/xhtml+xml, image/jxr, */*",
+            "text/html",
+        ] {
+            assert!(is_browser(&accepting(browser)), "{browser}");
+        }
+        for other in [
+            "*/*",
+            "text/*",
+            "text/plain",
+            "text/html;q=0",
+            "text/htm",
+            "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2",
+            "*;q=0.1, text/html",
+        ] {
             assert!(!is_browser(&accepting(other)), "{other}");
         }
+        let mut map = accepting("text/html, image/gif, image/jpeg");
+        map.append(header::ACCEPT, HeaderValue::from_static("*; q=.2"));
+        assert!(!is_browser(&map), "several fields are one list");
     }
 
     #[test]

@@ -178,18 +178,32 @@ impl Problem {
     }
 }
 
+/// Bytes of a target before it was percent-encoded: a byte that needs it counts as one, whoever has
+/// encoded it. A client may leave that to the server, and a browser never does.
+fn bytes_as_written(target: &str) -> usize {
+    let byte_at = |percent: usize| u8::from_str_radix(target.get(percent + 1..percent + 3)?, 16).ok();
+    let percents = memchr::memchr_iter(b'%', target.as_bytes());
+    let encoded = percents.filter(|percent| byte_at(*percent).is_some_and(crate::conn::is_encoded));
+    target.len() - 2 * encoded.count()
+}
+
 /// Refuses a request whose target or headers are larger than the limits, or whose framing
 /// or host somebody in between may understand otherwise.
 pub fn check_head<B>(request: &http::Request<B>) -> Result<(), Problem> {
     use crate::limits;
     let map = request.headers();
-    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    let is_relayed = map.contains_key(headers::RELAY);
     // What a client wrote as UTF-8 is three times as long percent-encoded, as a primary does.
-    let most = limits::URI_BYTES * if map.contains_key(headers::RELAY) { 3 } else { 1 };
-    if target > most {
+    let most = limits::URI_BYTES * if is_relayed { 3 } else { 1 };
+    let target = request.uri().path_and_query().map_or("", |target| target.as_str());
+    let mut bytes = target.len();
+    if bytes > most && !is_relayed {
+        bytes = bytes_as_written(target);
+    }
+    if bytes > most {
         return Err(Problem::new(
             Code::UriTooLong,
-            format!("the request's target has {target} bytes: at most {most} are taken"),
+            format!("the request's target has {bytes} bytes: at most {most} are taken"),
         ));
     }
     if map.contains_key(header::TRANSFER_ENCODING) {
@@ -215,4 +229,28 @@ pub fn check_head<B>(request: &http::Request<B>) -> Result<(), Problem> {
         ));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::URI_BYTES;
+
+    #[test]
+    fn a_byte_of_a_target_that_has_to_be_encoded_counts_as_one() {
+        let is_taken = |target: &str| {
+            let request = http::Request::get(target).header(header::HOST, "x").body(()).unwrap();
+            check_head(&request).is_ok()
+        };
+        let begin = "/logs?filename=a&keyword=";
+        let room = URI_BYTES - begin.len();
+        for (word, bytes) in [("a", 1), ("%FC", 1), ("%c3%bc", 2), ("%22", 1), ("%20", 3), ("%41", 3)] {
+            let target = |words: usize| format!("{begin}{}", word.repeat(words));
+            assert!(is_taken(&target(room / bytes)), "{word}");
+            assert!(!is_taken(&target(room / bytes + 1)), "{word}");
+        }
+        for broken in ["%", "%4", "%zz"] {
+            assert_eq!(bytes_as_written(broken), broken.len());
+        }
+    }
 }

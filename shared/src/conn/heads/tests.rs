@@ -8,8 +8,12 @@ fn seen(bytes: &[u8], cuts: &[usize]) -> (Vec<u8>, Heads) {
     let mut out = Vec::new();
     let mut begin = 0;
     for end in cuts.iter().copied().chain([bytes.len()]) {
-        let piece = &bytes[begin..end];
-        out.extend_from_slice(&heads.take(piece).unwrap_or_else(|| piece.to_vec()));
+        let mut piece = &bytes[begin..end];
+        while !piece.is_empty() {
+            let (used, other) = heads.take(piece);
+            out.extend_from_slice(&other.unwrap_or_else(|| piece[..used].to_vec()));
+            piece = &piece[used..];
+        }
         begin = end;
     }
     (out, heads)
@@ -31,9 +35,10 @@ fn seen_in_pieces(bytes: &[u8]) -> (Vec<u8>, Heads) {
 fn what_a_target_may_hold_is_left_as_it_is() {
     let request =
         b"\r\nGET /logs?filename=a.log&keyword=%22a|b{}[]^\\'!$*+,;:@~ HTTP/1.1\r\nHost: \"<x>\"\r\n\r\n";
-    assert!(Heads::new().take(request).is_none_or(|seen| seen == request));
+    assert!(Heads::new().take(request).1.is_none_or(|seen| seen == request));
     assert_eq!(seen_in_pieces(request).0, request);
-    assert!(Heads::new().take(&request[2..]).is_none(), "the plain case costs no copy");
+    let plain = &request[2..];
+    assert_eq!(Heads::new().take(plain), (plain.len(), None), "the plain case costs no copy");
 }
 
 #[test]
@@ -103,8 +108,38 @@ fn it_is_known_what_is_wrong_with_a_request_line() {
         let (_, heads) = seen_in_pieces(&[line, b"\r\n\r\n"].concat());
         assert_eq!(heads.unsound, Some(unsound), "{}", line.escape_ascii());
     }
+    // hyper refuses what it cannot read at once, and so it is told what is wrong with that.
+    for (line, refused_at, unsound) in [
+        (&b"GET /a b HTTP/1.1"[..], 7, Unsound::Space),
+        (b"GET /a Hb HTTP/1.1", 8, Unsound::Space),
+        (b"GET /a HTTP/1.1 b", 15, Unsound::Space),
+        (b"GET /a hello HTTP/1.1", 7, Unsound::Version),
+        (b"GET /a HTTP/2.0", 12, Unsound::Version),
+        (b"GET /a", 6, Unsound::Version),
+        (b"GET /a\tb HTTP/1.1", 6, Unsound::Byte(b'\t')),
+    ] {
+        let request = [line, b"\r\n\r\n"].concat();
+        for end in refused_at + 1..=request.len() {
+            let (_, heads) = seen(&request[..end], &[]);
+            assert_eq!(heads.unsound, Some(unsound), "{}", request[..end].escape_ascii());
+        }
+        assert_eq!(seen(&request[..refused_at], &[]).1.unsound, None);
+    }
     let long = [&b"GET /"[..], &b"\"".repeat(60_000)].concat();
     let (out, heads) = seen(&long, &[]);
     assert_eq!(heads.unsound, Some(Unsound::TooLong));
     assert!(out.len() < 100_000, "an encoded target grows no further than it could be taken");
+}
+
+#[test]
+fn it_is_taken_to_the_end_of_a_head_and_no_further() {
+    for head in [&b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..], b"GET /?\"x\" HTTP/1.1\nHost: x\n\n"] {
+        for behind in [&b"\r\n"[..], b"G", b"GET / HTTP/1.1\r\n\r\n"] {
+            let mut heads = Heads::new();
+            assert_eq!(heads.take(&[head, behind].concat()).0, head.len());
+            let lines = heads.empty_lines(behind);
+            assert_eq!(lines, if behind == b"\r\n" { 2 } else { 0 });
+            assert!(heads.may_be_empty(b"\r") && !heads.may_be_empty(b"G"));
+        }
+    }
 }

@@ -4,12 +4,16 @@ use super::{Socket, Watched};
 use crate::conn::half_closed::{HalfClosed, PROBE, Step};
 use crate::conn::heads::REFUSED_ANYWHERE;
 use crate::conn::{BUSY, HEAD, IDLE, LEAVING_BROKEN, LEAVING_WHOLE};
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes, BytesMut};
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Bytes of further requests, from which on nothing more is read before the first one is answered:
+/// also a client that is gone is then not noticed before.
+const BEHIND_BYTES: usize = 16 << 10;
 
 impl<S: AsyncRead + AsyncWrite + Socket + Unpin> AsyncRead for Watched<S> {
     fn poll_read(
@@ -18,34 +22,80 @@ impl<S: AsyncRead + AsyncWrite + Socket + Unpin> AsyncRead for Watched<S> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if !this.arrived.is_empty() {
-            this.hand_over(buf);
-            return Poll::Ready(Ok(()));
-        }
-        if this.half_closed.is_some() {
-            return this.poll_half_closed(cx, buf);
-        }
-        let before = buf.filled().len();
-        let Poll::Ready(read) = Pin::new(&mut this.stream).poll_read(cx, buf) else {
-            return this.poll_evicted(cx);
-        };
-        read?;
-        if buf.filled().len() == before {
-            return this.poll_end(cx, buf);
-        }
-        if this.watch.phase.load(Relaxed) == IDLE {
-            this.watch.enter(HEAD);
-        }
-        if let Some(other) = this.heads.take(&buf.filled()[before..]) {
+        loop {
+            if !this.arrived.is_empty() {
+                this.hand_over(buf);
+                return Poll::Ready(Ok(()));
+            }
+            // A body, if that is what it is, is hyper's at any time.
+            let waits = this.watch.phase.load(Relaxed) == BUSY && !this.heads.leaves_a_rest();
+            if !waits && this.goes_on(buf) {
+                return Poll::Ready(Ok(()));
+            }
+            if this.half_closed.is_some() {
+                return this.poll_half_closed(cx, buf);
+            }
+            if this.behind.len() >= BEHIND_BYTES {
+                return this.poll_evicted(cx);
+            }
+            let before = buf.filled().len();
+            let Poll::Ready(read) = Pin::new(&mut this.stream).poll_read(cx, buf) else {
+                return this.poll_evicted(cx);
+            };
+            read?;
+            let new = &buf.filled()[before..];
+            if new.is_empty() {
+                return this.poll_end(cx, buf);
+            }
+            if waits
+                || !this.behind.is_empty()
+                || this.heads.empty_lines(new) > 0
+                || this.heads.may_be_empty(new)
+            {
+                this.behind.extend_from_slice(new);
+                buf.set_filled(before);
+                continue;
+            }
+            // What nearly always comes: a whole head, where it lies.
+            let (used, other) = this.heads.take(new);
+            this.behind.extend_from_slice(&new[used..]);
+            this.head_comes();
+            let Some(other) = other else {
+                buf.set_filled(before + used);
+                return Poll::Ready(Ok(()));
+            };
             this.arrived = other.into();
             buf.set_filled(before);
-            this.hand_over(buf);
         }
-        Poll::Ready(Ok(()))
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Socket + Unpin> Watched<S> {
+    fn head_comes(&mut self) {
+        if self.watch.phase.load(Relaxed) == IDLE {
+            self.watch.enter(HEAD);
+        }
+    }
+
+    /// Goes on with what came behind the last request. False where there is nothing of use.
+    fn goes_on(&mut self, buf: &mut ReadBuf<'_>) -> bool {
+        let empty = self.heads.empty_lines(&self.behind);
+        self.behind.advance(empty);
+        if self.behind.is_empty() || self.heads.may_be_empty(&self.behind) {
+            return false;
+        }
+        let (used, other) = self.heads.take(&self.behind);
+        let head = self.behind.split_to(used);
+        self.arrived = other.map_or_else(|| head.freeze(), Bytes::from);
+        if self.behind.is_empty() {
+            // It would keep the memory.
+            self.behind = BytesMut::new();
+        }
+        self.head_comes();
+        self.hand_over(buf);
+        true
+    }
+
     fn hand_over(&mut self, buf: &mut ReadBuf<'_>) {
         let len = self.arrived.len().min(buf.remaining());
         buf.put_slice(&self.arrived.split_to(len));
@@ -76,7 +126,9 @@ impl<S: AsyncRead + AsyncWrite + Socket + Unpin> Watched<S> {
         let Some(half_closed) = &mut self.half_closed else { return Poll::Ready(Ok(())) };
         loop {
             if matches!(self.watch.phase.load(Relaxed), IDLE | HEAD) {
-                self.end(buf);
+                if !self.goes_on(buf) {
+                    self.end(buf);
+                }
                 return Poll::Ready(Ok(()));
             }
             ready!(half_closed.poll_look(cx));

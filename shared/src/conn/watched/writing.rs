@@ -90,8 +90,7 @@ impl<S: AsyncRead + AsyncWrite + Socket + Unpin> Watched<S> {
     /// Reads what the client still sends, until it has ended too.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let linger = self.linger.get_or_insert_with(|| {
-            // It is of no more use than an idle one.
-            self.watch.enter(IDLE);
+            self.watch.request_was_refused();
             Box::pin(sleep(LINGER))
         });
         self.watch.reader.register(cx.waker());
@@ -154,8 +153,13 @@ impl<S: AsyncRead + AsyncWrite + Socket + Unpin> AsyncWrite for Watched<S> {
         ready!(this.poll_told(cx))?;
         ready!(Pin::new(&mut this.stream).poll_flush(cx))?;
         this.is_flushed = true;
+        let was_leaving = matches!(this.watch.phase.load(Relaxed), LEAVING_WHOLE | LEAVING_BROKEN);
         this.watch.written();
         this.agree_on_the_end();
+        if was_leaving && !this.behind.is_empty() {
+            // Now hyper may have the next request, for which it has asked before.
+            cx.waker().wake_by_ref();
+        }
         if this.half_closed.is_some() && this.watch.phase.load(Relaxed) == IDLE {
             // Now hyper may learn that nothing more comes.
             cx.waker().wake_by_ref();

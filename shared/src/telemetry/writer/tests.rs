@@ -125,3 +125,57 @@ fn what_is_queued_is_written_at_the_end() {
     drop(guard);
     assert_eq!(out.text().lines().count(), 1000);
 }
+
+/// Answers each write in turn with one of these, and takes all of the others.
+struct Odd(Vec<io::Result<usize>>, Vec<u8>);
+
+impl Write for Odd {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let len = if self.0.is_empty() { bytes.len() } else { self.0.remove(0)? };
+        self.1.extend_from_slice(&bytes[..len]);
+        Ok(len)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn writer(odd: Vec<io::Result<usize>>) -> Writer<Odd> {
+    Writer {
+        out: Odd(odd, Vec::new()),
+        format: LogFormat::Text,
+        complaint: None,
+        complained: None,
+        dropped: Arc::default(),
+        dropped_before: 0,
+        unwritten: 0,
+        why: None,
+        is_in_a_line: false,
+    }
+}
+
+#[test]
+fn a_line_that_was_cut_is_ended_before_the_next_one_however_that_is_taken() {
+    let full = || Err(io::ErrorKind::StorageFull.into());
+    let interrupted = || Err(io::ErrorKind::Interrupted.into());
+    // Three bytes of a line, and then its end after an interruption.
+    let mut writer_of_two = writer(vec![Ok(3), full(), interrupted(), Ok(1), interrupted()]);
+    assert!(writer_of_two.put(b"first\n").is_err());
+    writer_of_two.put(b"second\n").unwrap();
+    assert_eq!(writer_of_two.out.1, b"fir\nsecond\n");
+    // What takes nothing is no reason to try for ever.
+    let mut stuck = writer(vec![Ok(3), full(), Ok(0)]);
+    assert!(stuck.put(b"first\n").is_err());
+    assert_eq!(stuck.put(b"second\n").unwrap_err().kind(), io::ErrorKind::WriteZero);
+    stuck.put(b"third\n").unwrap();
+    assert_eq!(stuck.out.1, b"fir\nthird\n");
+}
+
+#[test]
+fn a_disk_that_flaps_is_told_of_once_a_minute() {
+    let mut writer = writer(Vec::new());
+    let began = Instant::now();
+    let told = (0..180).filter(|second| writer.may_complain(began + Duration::from_secs(*second))).count();
+    assert_eq!(told, 3);
+}
