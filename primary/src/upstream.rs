@@ -140,6 +140,7 @@ impl Upstream {
         deadline: Instant,
         places: &Places,
     ) -> Result<(Instance, Answer), Problem> {
+        let unsettled = places.unsettled();
         let stream = places.take();
         if let Some(time) = host.health.down_for() {
             return Err(problems::not_asked(host, time));
@@ -148,6 +149,7 @@ impl Upstream {
             Some(stream) => stream,
             None => places.wait(self.times.head).await.ok_or_else(|| problems::no_room(host))?,
         };
+        drop(unsettled);
         let remaining = || deadline.saturating_duration_since(Instant::now());
         let place = match host.health.place().now_or_never() {
             Some(place) => place,
