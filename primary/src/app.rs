@@ -30,13 +30,20 @@ pub struct Shared {
     pub rounds: Rounds,
 }
 
+/// The part of the answers under way that is kept for requests to one host.
+const SINGLE_PART: usize = 8;
+
 /// What all requests together may hold of the hosts' answers.
 #[derive(Debug, Clone)]
 pub struct Room {
     /// Answers under way, each over a connection.
     pub streams: Arc<Semaphore>,
-    /// How many there may be.
+    /// How many of these there may be.
     pub most_streams: usize,
+    /// More of them, only for requests to one host.
+    pub single_streams: Arc<Semaphore>,
+    /// Whose turn it is to take one after the other.
+    pub growing: Arc<Semaphore>,
     /// What is held of long lines and records.
     pub long: Long,
     /// Answers that are read in large pieces.
@@ -46,9 +53,13 @@ pub struct Room {
 impl Room {
     /// For so many answers under way.
     pub fn new(streams: usize) -> Room {
+        let single_streams = (streams / SINGLE_PART).max(1);
+        let most_streams = streams.saturating_sub(single_streams).max(1);
         Room {
-            streams: Arc::new(Semaphore::new(streams)),
-            most_streams: streams,
+            streams: Arc::new(Semaphore::new(most_streams)),
+            most_streams,
+            single_streams: Arc::new(Semaphore::new(single_streams)),
+            growing: Arc::new(Semaphore::new(1)),
             long: Long::default(),
             quick: Arc::new(Semaphore::new(QUICK_AT_ONCE)),
         }

@@ -8,7 +8,9 @@
 //! ```
 //!
 //! A host is *suspect* once a request has waited for it in vain: from then on a request waits
-//! for it only [`PATIENCE`], and it is probed at once. A host is *down* after [`FAILURES`]
+//! for it only [`PATIENCE`], and it is probed at once. A request that it answers ends this. A
+//! probe does so only where one had failed before, or after [`SUSPECT_TIME`]: a host may answer
+//! probes, and hang for files. A host is *down* after [`FAILURES`]
 //! failures in a row, until a probe succeeds. One that is down is not asked by requests.
 //!
 //! Failures that overlap in time are one: a hundred requests that wait through the same stall
@@ -28,8 +30,8 @@ use crate::upstream::heard::{TEXT_BYTES, line};
 use backscroll_shared::wire::instance::Instance;
 use jiff::Timestamp;
 use probe::Readiness;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
@@ -39,6 +41,9 @@ pub const FAILURES: u32 = 3;
 /// How long a request waits for a suspect host to begin its answer. Those that hang cost each
 /// request no more than this; one that has only stalled answers within it once it goes on.
 pub const PATIENCE: Duration = Duration::from_millis(500);
+
+/// After how long a host whose requests hang, and whose probes do not, is waited for once more.
+const SUSPECT_TIME: Duration = Duration::from_secs(30);
 
 /// Bytes of what a host says of itself that are kept. A version has a dozen.
 const SAID_BYTES: usize = 255;
@@ -54,6 +59,15 @@ pub const REQUESTS: usize = 1024;
 /// same restart at once.
 const BURST: Duration = Duration::from_millis(100);
 
+/// What the moments of answers are counted from: the wall clock may be set back.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// Nanoseconds from then on, and some more, so that 0 is never.
+fn moment(then: Instant) -> u64 {
+    let since = then.checked_duration_since(*START);
+    since.map_or(1, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX).saturating_add(2))
+}
+
 /// How one host is. Requests of all threads look at it.
 #[derive(Debug)]
 pub struct Health {
@@ -62,8 +76,11 @@ pub struct Health {
     /// Whether a request has waited for it in vain, and nothing has been heard of it since.
     suspect: AtomicBool,
     down: AtomicBool,
-    /// When it last answered, in milliseconds since 1970; 0 where it never did.
+    /// When it last answered, in milliseconds since 1970; 0 where it never did. For people.
     contact_ms: AtomicI64,
+    /// The [`moment`] of that, and of the last answer to a request; 0 where there was none.
+    contact: AtomicU64,
+    request_answered: AtomicU64,
     seen: Mutex<Seen>,
     /// Which secondary answered there last.
     instance: Mutex<Option<Instance>>,
@@ -77,11 +94,14 @@ pub struct Health {
 
 impl Default for Health {
     fn default() -> Health {
+        LazyLock::force(&START);
         Health {
             failing: AtomicBool::new(false),
             suspect: AtomicBool::new(false),
             down: AtomicBool::new(false),
             contact_ms: AtomicI64::new(0),
+            contact: AtomicU64::new(0),
+            request_answered: AtomicU64::new(0),
             seen: Mutex::default(),
             instance: Mutex::default(),
             wanted: Notify::new(),
@@ -128,11 +148,17 @@ impl Health {
         }
     }
 
-    /// Whether it has answered somebody since.
+    /// Whether it has answered a request since. A probe is none: it looks at no file.
     pub fn has_answered_since(&self, then: Instant) -> bool {
-        let ago_ms = i64::try_from(then.elapsed().as_millis()).unwrap_or(i64::MAX);
-        let then_ms = Timestamp::now().as_millisecond().saturating_sub(ago_ms);
-        self.contact_ms.load(Relaxed) > then_ms
+        self.request_answered.load(Relaxed) > moment(then)
+    }
+
+    /// It answers now.
+    fn has_contact(&self) -> u64 {
+        self.contact_ms.store(Timestamp::now().as_millisecond(), Relaxed);
+        let now = moment(Instant::now());
+        self.contact.store(now, Relaxed);
+        now
     }
 
     /// What the last probes said.
@@ -156,7 +182,8 @@ impl Health {
     }
 
     fn request_failed(&self, cause: Cause, began: Instant, now: Instant) {
-        if self.has_answered_since(began) {
+        let answers = if cause == Cause::Silent { &self.request_answered } else { &self.contact };
+        if answers.load(Relaxed) > moment(began) {
             // It lives, whatever became of that one request.
             return;
         }
@@ -166,6 +193,10 @@ impl Health {
         }
         let is_down = self.one_more_failure(cause, began, now);
         let is_suspect = cause.takes_time() && !self.suspect.swap(true, Relaxed);
+        if is_suspect {
+            let mut seen = locked(&self.seen);
+            (seen.suspect_since, seen.probe_failed) = (Some(now), None);
+        }
         if is_down || is_suspect {
             // It may be back already: whoever asks next need not wait for the interval.
             self.wanted.notify_one();
@@ -175,14 +206,15 @@ impl Health {
     /// A request was answered by this secondary, whatever the answer was.
     pub fn answered(&self, instance: Instance) {
         *locked(&self.instance) = Some(instance);
-        self.contact_ms.store(Timestamp::now().as_millisecond(), Relaxed);
-        if self.failing.load(Relaxed) {
+        self.request_answered.store(self.has_contact(), Relaxed);
+        if self.failing.load(Relaxed) || self.suspect.load(Relaxed) {
             let mut seen = locked(&self.seen);
             if self.is_down() {
                 // The request began before that. A probe has the last word, but soon.
                 self.wanted.notify_one();
             } else {
                 self.forget_failures(&mut seen);
+                self.suspect.store(false, Relaxed);
             }
         }
     }
@@ -192,11 +224,17 @@ impl Health {
         self.wanted.notify_one();
     }
 
-    /// Waits until a probe has ended that began since `then`.
+    /// Waits until a probe has ended that began since `then`, or one that was under way then has
+    /// failed.
     async fn probed_since(&self, then: Instant) {
         loop {
             let looked = self.looked.notified();
-            if locked(&self.seen).probe_began.is_some_and(|began| began >= then) {
+            let is_since = |time: Option<Instant>| time.is_some_and(|time| time >= then);
+            let (began, failed) = {
+                let seen = locked(&self.seen);
+                (seen.probe_began, seen.probe_failed)
+            };
+            if is_since(began) || is_since(failed) {
                 return;
             }
             looked.await;
@@ -230,18 +268,18 @@ impl Health {
         seen.first_failure = None;
         seen.last_failure = None;
         self.failing.store(false, Relaxed);
-        self.suspect.store(false, Relaxed);
     }
 
     /// A probe that began then failed by this.
     fn probe_failed(&self, cause: Cause, began: Instant, now: Instant) {
         self.one_more_failure(cause, began, now);
+        locked(&self.seen).probe_failed = Some(now);
         self.probe_ended(began);
     }
 
     /// A probe that began then was answered by this secondary.
     fn probed(&self, began: Instant, state: State, instance: Instance, readiness: &Readiness) {
-        self.contact_ms.store(Timestamp::now().as_millisecond(), Relaxed);
+        self.has_contact();
         let said = |text: &Option<String>| {
             text.as_deref().filter(|text| text.len() <= SAID_BYTES).map(|text| line(text, SAID_BYTES))
         };
@@ -255,6 +293,12 @@ impl Health {
             seen.reason = readiness.reason().filter(|_| state != State::Ready).and_then(told);
             seen.warnings = readiness.warnings().filter_map(told).take(WARNINGS).collect();
             self.forget_failures(&mut seen);
+            // Where no probe has failed it may only be requests that hang.
+            let is_suspect = |since: Instant| seen.probe_failed.is_none() && since.elapsed() < SUSPECT_TIME;
+            if !seen.suspect_since.is_some_and(is_suspect) {
+                self.suspect.store(false, Relaxed);
+            }
+            seen.probe_failed = None;
             self.down.store(false, Relaxed);
         }
         self.probe_ended(began);

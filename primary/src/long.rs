@@ -1,58 +1,71 @@
 //! What all answers together hold of lines and records that are too long for each of a
 //! thousand answers to hold one.
 
+mod record;
+
+pub use record::{LostRoom, NoRoom, Record};
+
 use bytes::Bytes;
+use record::Records;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Bytes of an unfinished line or record that every answer may hold: more than most lines have.
-pub const FREE_BYTES: usize = 64 << 10;
+/// Bytes of an unfinished line or record that every answer may hold, of each of its hosts: more
+/// than most lines have. A thousand answers of three hosts each hold 24 MiB like this.
+pub const FREE_BYTES: usize = 8 << 10;
 
 /// Bytes of longer ones that all answers together hold. The longest record of a merge has an
 /// eighth of it, and the longest line of NDJSON three quarters.
 const LONG_BYTES: usize = 16 << 20;
 
+/// Of these, bytes of lines that are passed on. They leave room for the longest record of a
+/// merge: a line finds its way without room, and a record does not.
+const RELAYED_BYTES: usize = 14 << 20;
+
 /// What is counted at once.
-const UNIT_BYTES: usize = 64 << 10;
+const UNIT_BYTES: usize = 4 << 10;
 
 /// The room for long lines and records, for all answers together.
 #[derive(Debug, Clone)]
-pub struct Long(Arc<Semaphore>);
+pub struct Long {
+    all: Arc<Semaphore>,
+    relayed: Arc<Semaphore>,
+    records: Arc<Records>,
+}
 
 impl Default for Long {
     fn default() -> Long {
-        Long(Arc::new(Semaphore::new(LONG_BYTES / UNIT_BYTES)))
+        let room = |bytes: usize| Arc::new(Semaphore::new(bytes / UNIT_BYTES));
+        Long { all: room(LONG_BYTES), relayed: room(RELAYED_BYTES), records: Arc::default() }
     }
 }
 
 impl Long {
-    /// Room for so many bytes, where it is there now.
+    /// Room for so many bytes of a line, where it is there now.
     pub fn try_hold(&self, bytes: usize) -> Option<Hold> {
-        Arc::clone(&self.0).try_acquire_many_owned(units(bytes)).ok().map(Hold)
-    }
-
-    /// Room for so many bytes, once it is there. Whoever waits is to hold none, so that nobody
-    /// waits for somebody who waits.
-    pub async fn hold(&self, bytes: usize) -> Hold {
-        let bytes = bytes.min(LONG_BYTES);
-        Hold(Arc::clone(&self.0).acquire_many_owned(units(bytes)).await.expect("it is never closed"))
+        let take = |room: &Arc<Semaphore>| Arc::clone(room).try_acquire_many_owned(units(bytes)).ok();
+        Some(Hold { relayed: take(&self.relayed)?, all: take(&self.all)? })
     }
 }
 
-/// Room that is taken.
+/// Room that is taken by a line.
 #[derive(Debug)]
-pub struct Hold(OwnedSemaphorePermit);
+pub struct Hold {
+    all: OwnedSemaphorePermit,
+    relayed: OwnedSemaphorePermit,
+}
 
 impl Hold {
     /// Makes it enough for so many bytes. False where there is no more room.
     #[must_use]
     pub fn try_grow(&mut self, long: &Long, bytes: usize) -> bool {
-        let taken = self.0.num_permits() * UNIT_BYTES;
+        let taken = self.all.num_permits() * UNIT_BYTES;
         if bytes <= taken {
             return true;
         }
-        let Some(Hold(more)) = long.try_hold(bytes - taken) else { return false };
-        self.0.merge(more);
+        let Some(more) = long.try_hold(bytes - taken) else { return false };
+        self.all.merge(more.all);
+        self.relayed.merge(more.relayed);
         true
     }
 
@@ -85,13 +98,13 @@ mod tests {
     fn room_is_taken_for_as_long_as_the_bytes_are_there() {
         let long = Long::default();
         let mut hold = long.try_hold(1).unwrap();
-        assert!(hold.try_grow(&long, UNIT_BYTES) && hold.try_grow(&long, LONG_BYTES));
-        assert!(!hold.try_grow(&long, LONG_BYTES + 1) && long.try_hold(1).is_none());
+        assert!(hold.try_grow(&long, UNIT_BYTES) && hold.try_grow(&long, RELAYED_BYTES));
+        assert!(!hold.try_grow(&long, RELAYED_BYTES + 1) && long.try_hold(1).is_none());
         let kept = hold.keep(Bytes::from_static(b"line"));
         let slice = kept.slice(1..);
         drop(kept);
         assert!(long.try_hold(1).is_none(), "a part is still there");
         drop(slice);
-        assert!(long.try_hold(LONG_BYTES).is_some());
+        assert!(long.try_hold(RELAYED_BYTES).is_some());
     }
 }

@@ -4,7 +4,7 @@
 //! Whole lines only: what follows the last line feed is held back until the rest of its
 //! line is there, so that a host that breaks off never has half a line delivered as one. All
 //! answers together hold a bounded part of such lines. One that finds no room passes a line of
-//! more than 64 KiB on as it comes: where the host then breaks off in it, the answer is cut in
+//! more than 8 KiB on as it comes: where the host then breaks off in it, the answer is cut in
 //! it, without a line feed. In NDJSON each line is to be a record of this host: the end is the
 //! primary's to write.
 //!
@@ -17,7 +17,7 @@ use backscroll_shared::limits;
 use backscroll_shared::wire::problem::{Code, Problem};
 use backscroll_shared::wire::verdict::{Failure, Status, Verdict};
 use backscroll_shared::wire::{Format, ndjson};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame};
 use std::collections::{BTreeMap, VecDeque};
@@ -32,6 +32,9 @@ const PRIMED_BYTES: usize = 64 << 10;
 /// Turns that the other tasks of the thread get for the next piece of what has come: the
 /// connection's own task hands it over.
 const GATHERING_TURNS: usize = 2;
+
+/// By which part of itself a held line's buffer grows.
+const GROWTH: usize = 8;
 
 /// What the client asked for, as far as it shapes the answer.
 #[derive(Debug, Clone)]
@@ -62,7 +65,7 @@ pub struct Relay {
     /// Dropped, and with it the connection, as soon as it has ended or failed.
     upstream: Option<Pieces>,
     /// A line whose end has not come yet.
-    held: BytesMut,
+    held: Vec<u8>,
     /// The room for it, where it is long.
     room: Option<Hold>,
     long: Long,
@@ -107,7 +110,7 @@ impl Relay {
             beginning,
             failure: None,
             upstream: Some(upstream),
-            held: BytesMut::new(),
+            held: Vec::new(),
             room: None,
             long,
             open: None,
@@ -219,6 +222,10 @@ impl Relay {
         if bytes > limits::ENCODED_RECORD_BYTES {
             return Err("sent a line longer than any record");
         }
+        // A buffer that grows by itself doubles, and many are held at once.
+        if self.held.capacity() < bytes {
+            self.held.reserve_exact(piece.len().max(self.held.len() / GROWTH));
+        }
         // Copied, so that the tail of a line does not keep the whole piece alive.
         self.held.extend_from_slice(piece);
         let has_room = bytes <= FREE_BYTES
@@ -244,13 +251,12 @@ impl Relay {
         if self.held.is_empty() {
             return;
         }
-        let held = self.held.split().freeze();
+        // What is left of a long one is not to stay behind the next short ones.
+        let held = Bytes::from(std::mem::take(&mut self.held));
         self.ready.push_back(match self.room.take() {
             Some(room) => room.keep(held),
             None => held,
         });
-        // What is left of a long one is not to stay behind the next short ones.
-        self.held = BytesMut::new();
     }
 
     /// Bytes of the lines before the first one that is no record, as far as can be seen without
@@ -311,7 +317,7 @@ impl Relay {
     fn end(&mut self, broken: Option<Failure>) {
         self.upstream = None;
         let verdict = self.overall(broken);
-        (self.held, self.room) = (BytesMut::new(), None);
+        (self.held, self.room) = (Vec::new(), None);
         self.failure.clone_from(&verdict.error);
         if self.open.is_some() && (self.wish.format == Format::Ndjson || self.wish.browser) {
             // The end is to be a line of its own.

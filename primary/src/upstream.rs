@@ -71,11 +71,11 @@ impl Default for Times {
     }
 }
 
-/// How many times as long a host may take to begin an answer that answers others meanwhile: it
-/// is busy, and does not hang.
+/// How many times as long a host may take to begin an answer that answers other requests
+/// meanwhile: it is busy, and does not hang.
 const BUSY_TIMES: u32 = 3;
 
-/// How many times as long a listing may take to begin: the directories are read before.
+/// How many times as long a listing may take to begin, at most: the directories are read before.
 const LISTING_TIMES: u32 = 3;
 
 /// Bytes of a problem, or of a `/readyz`, that are read.
@@ -140,6 +140,7 @@ impl Upstream {
         deadline: Instant,
         places: &Places,
     ) -> Result<(Instance, Answer), Problem> {
+        let unsettled = places.unsettled();
         let stream = places.take();
         if let Some(time) = host.health.down_for() {
             return Err(problems::not_asked(host, time));
@@ -148,6 +149,7 @@ impl Upstream {
             Some(stream) => stream,
             None => places.wait(self.times.head).await.ok_or_else(|| problems::no_room(host))?,
         };
+        drop(unsettled);
         let remaining = || deadline.saturating_duration_since(Instant::now());
         let place = match host.health.place().now_or_never() {
             Some(place) => place,
@@ -252,7 +254,8 @@ impl Upstream {
         let patience = host.health.patience(head);
         let mut sent = pin!(sent);
         let mut waited = Duration::ZERO;
-        for _ in 0..BUSY_TIMES {
+        let most = (patience * BUSY_TIMES).min(self.times.head * BUSY_TIMES.max(LISTING_TIMES));
+        while waited < most {
             let wait = patience.min(deadline.saturating_duration_since(Instant::now()));
             match timeout(wait, sent.as_mut()).await {
                 Ok(Ok(response)) => return Ok(response),

@@ -5,6 +5,7 @@ use crate::connection;
 use crate::run::Error;
 use backscroll_shared::conn::{Watch, refuse};
 use backscroll_shared::limits;
+use backscroll_shared::memory::{self, Peak};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -102,6 +103,7 @@ impl Worker {
 async fn serve(app: Arc<App>, mut work: mpsc::Receiver<Work>, mut stopping: watch::Receiver<bool>) {
     let router = router(app);
     let mut open = Open::default();
+    let mut peak = Peak::default();
     let mut sweep = interval(SWEEP_TIME);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -109,7 +111,12 @@ async fn serve(app: Arc<App>, mut work: mpsc::Receiver<Work>, mut stopping: watc
             // Its result holds a lock, and is dropped here.
             () = async { drop(stopping.wait_for(|stop| *stop).await) } => break,
             Some(done) = open.tasks.join_next_with_id() => open.closed(done),
-            _ = sweep.tick() => open.cut_overdue(),
+            _ = sweep.tick() => {
+                open.cut_overdue();
+                if peak.has_passed(open.watched.len()) {
+                    memory::give_back(|| ());
+                }
+            }
             given = work.recv() => match given {
                 Some(Work { stream, watch, place }) => match TcpStream::from_std(stream) {
                     Ok(stream) => {

@@ -18,14 +18,17 @@
 //! - [`cli`], [`telemetry`], [`descriptors`], [`service_manager`]: flags, logs, limits and the
 //!   way to start and to end that both programs share.
 //! - [`nearest`]: which of the known words somebody may have meant.
+//! - [`memory`]: what many clients needed, given back.
 //! - [`limits`]: every bound that both servers keep, with its reason.
 
-#![forbid(unsafe_code)]
+// One call, in `memory`, is excepted.
+#![deny(unsafe_code)]
 
 pub mod cli;
 pub mod conn;
 pub mod descriptors;
 pub mod limits;
+pub mod memory;
 pub mod nearest;
 pub mod query;
 pub mod scan;

@@ -7,7 +7,8 @@
 //! | some failed, and no other one delivered | cut | cut | cut |
 //!
 //! Where a client reads trailers, the stream ends properly in each case, and the verdict is in
-//! them. For a browser it does too, and the last line says that the answer is incomplete. To have delivered is to have ended as complete. For a text without trailers that is
+//! them. For a browser it does too, and the last line says that the answer is incomplete. An answer
+//! that ends within a record is cut in each case. To have delivered is to have ended as complete. For a text without trailers that is
 //! not enough where there is nothing to see of it: an empty answer whose head names nobody
 //! looks as if nothing matched anywhere, so it is cut.
 
@@ -60,7 +61,8 @@ impl Fanout {
         self.pulls = FuturesUnordered::new();
         self.assembly = None;
         let has_last_line = self.wish.format == Format::Ndjson || self.wish.browser;
-        if self.written.take().is_some() && has_last_line {
+        self.is_in_record = self.written.take().is_some();
+        if self.is_in_record && has_last_line {
             // The end is to be a line of its own, whatever became of the record in hand.
             self.out.push(b'\n');
         }
@@ -145,7 +147,8 @@ impl Fanout {
         if verdict.status == Status::Complete || self.wish.browser {
             return false;
         }
-        if verdict.status == Status::Failed || self.wish.on_error != OnError::Ignore {
+        // Of a record whose end is missing a client sees nothing else, whatever it ignores.
+        if self.is_in_record || verdict.status == Status::Failed || self.wish.on_error != OnError::Ignore {
             return true;
         }
         let mut complete = verdict.hosts.values().filter(|host| host.status == Status::Complete);

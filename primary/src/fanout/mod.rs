@@ -114,6 +114,8 @@ pub struct Fanout {
     state: State,
     /// Hosts that the answer's head names as failed.
     told: usize,
+    /// Whether it has ended within a record.
+    is_in_record: bool,
 }
 
 /// What a host has delivered.
@@ -198,6 +200,7 @@ impl Fanout {
             records: 0,
             state: State::Merging,
             told: 0,
+            is_in_record: false,
         }
     }
 

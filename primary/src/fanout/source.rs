@@ -1,13 +1,12 @@
 //! One host's stream of records, from the question to its verdict.
 
 use crate::fleet::Host;
-use crate::long::{FREE_BYTES, Hold, Long};
+use crate::long::{FREE_BYTES, Long, NoRoom, Record};
 use crate::upstream::{Answer, Broken, Pieces, Places, Upstream, heard};
 use backscroll_shared::wire::frames::{self, Decoder, Framed, Item};
 use backscroll_shared::wire::instance::Instance;
 use backscroll_shared::wire::problem::{Code, Problem};
 use backscroll_shared::wire::verdict::{Status, Verdict};
-use bytes::BytesMut;
 use http::Method;
 use http_body_util::BodyExt as _;
 use std::sync::Arc;
@@ -112,27 +111,42 @@ impl Source {
         self.decoder.left() > 0
     }
 
-    /// The long record that came last, with its bytes and the room that they take, and with
-    /// itself. It waits for that room first, without holding any.
-    pub async fn assemble(
-        mut self: Box<Source>,
-        mut framed: Framed,
-    ) -> (Box<Source>, Result<(Framed, Hold), Event>) {
+    /// The bytes of the long record that came last, with the room that they take, and itself. It
+    /// waits for that room first, without holding any, and no longer than `until`.
+    pub async fn assemble(mut self: Box<Source>, until: Instant) -> (Box<Source>, Result<Record, Event>) {
+        let record = self.record(until).await;
+        (self, record)
+    }
+
+    async fn record(&mut self, until: Instant) -> Result<Record, Event> {
         let len = self.decoder.left();
-        let hold = self.long.hold(len).await;
-        let mut bytes = BytesMut::with_capacity(len);
+        let record = match self.long.hold(len, until).await {
+            Ok(record) => record,
+            Err(NoRoom) => return Err(self.has_no_room(&no_room(self.name(), len))),
+        };
         while self.is_long() {
-            match self.decoder.next_part() {
-                Some(part) => bytes.extend_from_slice(&part),
-                None => {
-                    if let Err(ended) = self.more().await {
-                        return (self, Err(ended));
-                    }
-                }
+            let is_there = match self.decoder.next_part() {
+                Some(part) => record.extend(&part).is_ok(),
+                None => tokio::select! {
+                    more = self.more() => { more?; true }
+                    () = record.lost() => false,
+                },
+            };
+            if !is_there {
+                return Err(self.has_no_room(&lost_room(self.name(), len)));
             }
         }
-        framed.bytes = bytes.freeze();
-        (self, Ok((framed, hold)))
+        match record.is_whole() {
+            Ok(()) => Ok(record),
+            Err(_) => Err(self.has_no_room(&lost_room(self.name(), len))),
+        }
+    }
+
+    /// Leaves the host, for whose record the primary has no room.
+    fn has_no_room(&mut self, detail: &str) -> Event {
+        self.state = State::Over;
+        tracing::warn!(host = self.host.name, detail, "a long record was given up");
+        Event::Ended(verdict_of(&Problem::new(Code::Overloaded, detail.to_owned())))
     }
 
     /// Asks, or takes the next piece of the answer.
@@ -212,6 +226,19 @@ impl Source {
         let detail = format!("host {} {what}: its records are missing", self.host.name);
         Event::Ended(verdict_of(&Problem::new(code, detail)))
     }
+}
+
+fn no_room(host: &str, len: usize) -> String {
+    format!(
+        "the primary has no room for the next record of host {host}, which has {len} bytes, as too many answers hold long ones: records of this host are missing; try again in a moment"
+    )
+}
+
+fn lost_room(host: &str, len: usize) -> String {
+    let time = Record::STALLED;
+    format!(
+        "a record of {len} bytes of host {host} did not come within {time:?}, and other requests needed its room: records of this host are missing; try again in a moment"
+    )
 }
 
 /// A host that could not be asked.

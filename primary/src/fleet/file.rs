@@ -4,7 +4,8 @@
 //! It is read again when something happens in its folder – editors, `mv` and Kubernetes put
 //! another file in its place, which a watch of the file itself would never see – and at an
 //! interval, for file systems that tell nothing. A file that cannot be read or understood
-//! leaves the fleet as it was.
+//! leaves the fleet as it was. So does one that is being written: it is taken once it was the
+//! same twice in a row.
 
 mod watch;
 
@@ -27,6 +28,12 @@ const FILE_BYTES: u64 = HOSTS as u64 * 1024;
 /// How long the file is left alone once it was touched: what a writer does in several steps
 /// is read once.
 const SETTLE_TIME: Duration = Duration::from_millis(50);
+
+/// From one look at the file to the next. One that is the same in both is not being written.
+const SAME_TIME: Duration = Duration::from_millis(300);
+
+/// How often it is looked at before it is said to change all the time.
+const LOOKS: usize = 10;
 
 /// The file, and what it said when it was read.
 #[derive(Debug, Clone)]
@@ -54,8 +61,14 @@ impl FleetFile {
 
     /// What it says now.
     fn again(self) -> Result<FleetFile, String> {
-        let members = match bytes(&self.path) {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the primary has no ring thread; called at start, and off the runtime"
+        )]
+        let pause = || std::thread::sleep(SAME_TIME);
+        let members = match settled(|| bytes(&self.path), pause) {
             Ok(bytes) => parse(&bytes, Syntax::of(&self.path), &self.taken),
+            Err(error) if error.get_ref().is_some() => Err(error.to_string()),
             Err(error) => Err(format!("{error}: name a file that this user may read")),
         };
         members
@@ -105,6 +118,20 @@ async fn read(file: FleetFile) -> Result<Vec<Member>, String> {
     }
 }
 
+/// What is read once it is the same twice in a row, with a pause between.
+fn settled(mut read: impl FnMut() -> io::Result<Vec<u8>>, mut pause: impl FnMut()) -> io::Result<Vec<u8>> {
+    let mut last = read()?;
+    for _ in 1..LOOKS {
+        pause();
+        let now = read()?;
+        if now == last {
+            return Ok(now);
+        }
+        last = now;
+    }
+    Err(io::Error::other("it changes all the time: write another file, and put it in its place"))
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the primary has no ring thread; called at start, and off the runtime"
@@ -112,12 +139,42 @@ async fn read(file: FleetFile) -> Result<Vec<Member>, String> {
 fn bytes(path: &Path) -> io::Result<Vec<u8>> {
     // Looked at before it is opened: opening a pipe would wait for somebody who writes.
     if !std::fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is no regular file"));
+        return Err(io::Error::other("it is no regular file: name a file that this user may read"));
     }
     let mut bytes = Vec::new();
     std::fs::File::open(path)?.take(FILE_BYTES + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > FILE_BYTES {
-        return Err(io::Error::other(format!("it has more than {FILE_BYTES} bytes")));
+        return Err(io::Error::other(format!(
+            "it has more than {FILE_BYTES} bytes: name the file of the fleet"
+        )));
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_taken_once_it_is_the_same_twice_in_a_row() {
+        let (mut read, mut pauses) = (["a", "ab", "abc", "abc", "abcd"].into_iter(), 0);
+        let next = || Ok(read.next().unwrap().as_bytes().to_vec());
+        assert_eq!(settled(next, || pauses += 1).unwrap(), b"abc");
+        assert_eq!(pauses, 3, "with a pause before each look but the first");
+    }
+
+    #[test]
+    fn a_file_that_changes_all_the_time_is_not_read_for_ever() {
+        let (mut bytes, mut looks) = (Vec::new(), 0);
+        let next = || {
+            looks += 1;
+            bytes.push(b'x');
+            Ok(bytes.clone())
+        };
+        assert!(settled(next, || ()).unwrap_err().to_string().contains("changes all the time"));
+        assert_eq!(looks, LOOKS);
+        let mut first = Some(Ok(Vec::new()));
+        let gone = || first.take().unwrap_or_else(|| Err(io::ErrorKind::NotFound.into()));
+        assert_eq!(settled(gone, || ()).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
 }

@@ -12,6 +12,9 @@
 //! - targets: ["10.0.0.2:8001", "http://10.0.0.3:8001"]
 //! ```
 //!
+//! A list in YAML's block style may end at any line, so a file with one has to end with a line
+//! feed: one that does not may have been cut off.
+//!
 //! The label `hostname` names the one target of its group; a target without it is called
 //! what its secondary calls itself. Other labels mean nothing here.
 
@@ -62,6 +65,14 @@ pub fn parse(bytes: &[u8], syntax: Syntax, taken: &BTreeMap<String, String>) -> 
             if groups.members.is_empty() && !bytes.contains(&b'[') {
                 return Err(format!(
                     "it lists no target groups: expected {LIST} at line 1; a fleet without hosts is []"
+                ));
+            }
+            // One in brackets has an end of its own.
+            let is_closed = bytes.trim_ascii_start().starts_with(b"[") || bytes.ends_with(b"\n");
+            if !is_closed {
+                let line = memchr::memchr_iter(b'\n', bytes).count() + 1;
+                return Err(format!(
+                    "it may not be whole: line {line} does not end with a line feed: write its last line to its end"
                 ));
             }
         }
@@ -320,6 +331,8 @@ mod tests {
                 "line 3",
             ),
             ("- targets: [a:1]\n---\n- targets: [b:1]\n", "document", "line"),
+            ("- targets: [a:1]\n- targets: [b:1]", "may not be whole", "line 2"),
+            ("- targets:\n  - a:1\n  - b:80", "may not be whole", "line 3"),
         ] {
             let error = yaml(text).expect_err(text);
             assert!(error.contains(why) && error.contains(place), "{text}: {error}");

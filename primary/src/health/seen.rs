@@ -49,6 +49,10 @@ pub struct Seen {
     pub last_probe: Option<Timestamp>,
     /// When the last probe began.
     pub(super) probe_began: Option<Instant>,
+    /// When a probe failed, where none was answered and no request has hung since.
+    pub(super) probe_failed: Option<Instant>,
+    /// When a request hung that made it suspect.
+    pub(super) suspect_since: Option<Instant>,
     pub(super) failures: u32,
     pub(super) first_failure: Option<Instant>,
     pub(super) last_failure: Option<Instant>,

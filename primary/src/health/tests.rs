@@ -80,6 +80,13 @@ fn a_host_that_hung_is_waited_for_less_until_it_is_heard_of() {
     for is_heard in [
         |health: &Health| health.answered(here()),
         |health: &Health| {
+            // It hung as a whole.
+            health.probe_failed(Cause::Silent, Instant::now(), Instant::now());
+            assert_eq!(health.patience(Duration::from_secs(3)), PATIENCE);
+            probed(health, State::Ready, &ready());
+        },
+        |health: &Health| {
+            locked(&health.seen).suspect_since = Instant::now().checked_sub(SUSPECT_TIME);
             probed(health, State::Ready, &ready());
         },
     ] {
@@ -96,6 +103,35 @@ fn a_host_that_hung_is_waited_for_less_until_it_is_heard_of() {
 }
 
 #[test]
+fn a_probe_says_nothing_of_a_host_whose_requests_hang() {
+    let (health, usual) = (Health::default(), Duration::from_secs(3));
+    let began = Instant::now();
+    probed(&health, State::Ready, &ready());
+    assert!(!health.has_answered_since(began));
+    health.hung(began);
+    for _ in 0..3 {
+        assert_eq!(health.patience(usual), PATIENCE);
+        probed(&health, State::Ready, &ready());
+    }
+    assert_eq!(health.patience(usual), PATIENCE);
+    assert!(!health.is_down() && health.seen().state == State::Ready);
+    health.answered(here());
+    assert_eq!(health.patience(usual), usual);
+}
+
+#[tokio::test]
+async fn a_probe_under_way_counts_for_those_who_ask_how_it_is_where_it_fails() {
+    let health = Health::default();
+    let began = Instant::now();
+    let asked = Instant::now();
+    health.probed(began.checked_sub(BURST).unwrap(), State::Ready, here(), &ready());
+    let soon = Duration::from_millis(10);
+    assert!(tokio::time::timeout(soon, health.probed_since(asked)).await.is_err(), "it may be old");
+    health.probe_failed(Cause::Silent, began.checked_sub(BURST).unwrap(), Instant::now());
+    tokio::time::timeout(Duration::from_secs(5), health.probed_since(asked)).await.unwrap();
+}
+
+#[test]
 fn those_that_waited_less_do_not_count() {
     let health = Health::default();
     let begin = Instant::now();
@@ -107,23 +143,28 @@ fn those_that_waited_less_do_not_count() {
 
 #[test]
 fn a_request_that_is_lost_says_nothing_of_a_host_that_has_answered_since() {
-    for answer in [
-        |health: &Health| health.answered(here()),
-        |health: &Health| {
-            probed(health, State::Ready, &ready());
-        },
-    ] {
-        let health = Health::default();
-        let began = Instant::now().checked_sub(Duration::from_secs(3)).unwrap();
-        answer(&health);
-        assert!(health.has_answered_since(began) && !health.has_answered_since(Instant::now()));
-        let state = health.seen().state;
-        for _ in 0..FAILURES {
-            health.hung(began);
-        }
-        assert_eq!(health.seen().state, state);
-        assert_eq!(health.patience(Duration::from_secs(3)), Duration::from_secs(3));
+    let health = Health::default();
+    let began = Instant::now().checked_sub(Duration::from_secs(3)).unwrap();
+    health.answered(here());
+    // As it is after the wall clock was set back.
+    health.contact_ms.store(1, Relaxed);
+    assert!(health.has_answered_since(began) && !health.has_answered_since(Instant::now()));
+    let state = health.seen().state;
+    for _ in 0..FAILURES {
+        health.hung(began);
     }
+    assert_eq!(health.seen().state, state);
+    assert_eq!(health.patience(Duration::from_secs(3)), Duration::from_secs(3));
+    health.contact_ms.store(i64::MAX, Relaxed);
+    health.hung(Instant::now());
+    assert_eq!(health.patience(Duration::from_secs(3)), PATIENCE, "it was set back after an answer");
+    // A probe shows that it accepts connections.
+    let health = Health::default();
+    probed(&health, State::Ready, &ready());
+    for _ in 0..FAILURES {
+        health.failed_by(Cause::Refused, began);
+    }
+    assert_eq!(health.seen().state, State::Ready);
 }
 
 #[test]

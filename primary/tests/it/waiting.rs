@@ -74,6 +74,29 @@ async fn a_host_that_hung_is_not_waited_for_as_long_by_the_next_request() {
     }
 }
 
+#[tokio::test]
+async fn a_host_that_answers_probes_and_hangs_for_files_costs_each_request_little() {
+    for (target, first) in [(ASK, "within 1s"), ("/files?hostname=web1", "within 3s")] {
+        let liar = Liar::named("web1", vec![Step::Hang]).await;
+        let mut config = configured(&[("web1", liar.url())]);
+        config.times.head = Duration::from_secs(1);
+        config.times.health_interval = Duration::from_millis(50);
+        let primary = primary(config).await;
+        let got = primary.curl(target, &[]).await;
+        assert!(got.out.contains(first), "{got:?}");
+        for _ in 0..3 {
+            let probed = liar.asked() + 5;
+            let since = Instant::now();
+            while liar.asked() < probed {
+                assert!(since.elapsed() < PATIENCE);
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            let got = primary.curl(target, &[]).await;
+            assert!(got.out.contains("within 500ms"), "{got:?}");
+        }
+    }
+}
+
 /// Asks, takes a little of the answer, and waits until the host is left.
 async fn read_slowly(primary: &crate::Primary, target: &str, hosts: &[&Liar]) -> Vec<u8> {
     let mut client = TcpStream::connect(primary.address).await.unwrap();

@@ -229,9 +229,17 @@ impl Decoder {
             self.piece = piece;
             return;
         }
+        let len = self.held.len() + piece.len();
+        if len > self.held.capacity() {
+            // Just enough: a buffer that grows by itself doubles, and many are held at once.
+            let mut held = BytesMut::with_capacity(len);
+            held.extend_from_slice(&self.held);
+            self.held = held;
+        }
         self.held.extend_from_slice(&piece);
-        if self.held.len() >= self.needed {
-            self.piece = self.held.split().freeze();
+        if len >= self.needed {
+            // Whole, so that an empty rest does not keep its memory.
+            self.piece = std::mem::take(&mut self.held).freeze();
         }
     }
 
@@ -257,6 +265,7 @@ impl Decoder {
                 }
                 Err(Stop::Short(needed)) => {
                     self.needed = needed;
+                    self.held = BytesMut::with_capacity(needed);
                     self.held.extend_from_slice(&self.piece);
                     self.piece = Bytes::new();
                     return Ok(None);

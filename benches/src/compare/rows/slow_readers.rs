@@ -18,10 +18,16 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-/// Lines as long as a line may be before it is cut, and how many a file has.
+/// Lines as long as a line may be before it is cut.
 const LONG_LINE: usize = (1 << 20) - 1;
-const LONG_LINES: usize = 64;
 
+/// Lines that are longer than what each answer may hold, and of which many may be held together.
+const MEDIUM_LINE: usize = 60_000;
+
+/// Bytes of a file of them.
+const FILE_BYTES: usize = 64 << 20;
+
+const MEDIUM_TEXT: &str = "medium-text.log";
 const LONG_TEXT: &str = "long-text.log";
 const LONG_CONTROL: &str = "long-control.log";
 const NDJSON: &str = "application/x-ndjson";
@@ -30,8 +36,9 @@ const NDJSON: &str = "application/x-ndjson";
 const AFTERWARDS: Duration = Duration::from_secs(3);
 
 /// The answers that are asked for: what they are called, the file, the type.
-const ANSWERS: [(&str, &str, &str); 3] = [
+const ANSWERS: [(&str, &str, &str); 4] = [
     ("short lines as text", LARGE_LOG, "text/plain"),
+    ("lines of 60,000 bytes as text", MEDIUM_TEXT, "text/plain"),
     ("lines of 1 MiB as text", LONG_TEXT, "text/plain"),
     ("lines of 1 MiB of control bytes as NDJSON", LONG_CONTROL, NDJSON),
 ];
@@ -45,8 +52,9 @@ const WAYS: [(&str, Option<&str>, f64); 3] = [
 
 pub(super) fn slow_readers(bench: &Bench, results: &mut Results) -> Result<()> {
     let dir = bench.log_dir();
-    write_long(&dir.join(LONG_TEXT), b"2026-11-25T10:00:00Z ", b'x')?;
-    write_long(&dir.join(LONG_CONTROL), b"", 1)?;
+    write_long(&dir.join(MEDIUM_TEXT), b"2026-11-25T10:00:00Z ", b'x', MEDIUM_LINE)?;
+    write_long(&dir.join(LONG_TEXT), b"2026-11-25T10:00:00Z ", b'x', LONG_LINE)?;
+    write_long(&dir.join(LONG_CONTROL), b"", 1, LONG_LINE)?;
     for (_, file, _) in ANSWERS {
         cold::warm(&bench.log(file))?;
     }
@@ -117,12 +125,12 @@ fn primary(secondaries: &[Program; 2]) -> Result<Program> {
 }
 
 /// A file of long lines, each of which begins alike and goes on with one byte.
-fn write_long(path: &Path, beginning: &[u8], byte: u8) -> Result<()> {
+fn write_long(path: &Path, beginning: &[u8], byte: u8, bytes: usize) -> Result<()> {
     let mut line = beginning.to_vec();
-    line.resize(LONG_LINE, byte);
+    line.resize(bytes, byte);
     line.push(b'\n');
     let mut file = BufWriter::new(File::create(path)?);
-    for _ in 0..LONG_LINES {
+    for _ in 0..FILE_BYTES / line.len() {
         file.write_all(&line)?;
     }
     Ok(file.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?)

@@ -6,7 +6,9 @@ use super::simulated::{Fault, Simulated};
 use super::{entries, quick};
 use crate::primary;
 use futures_util::future::join_all;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpSocket;
 
 const ALL: Question = Question { n: None, ndjson: false, on_error: None, trailers: true };
 
@@ -42,6 +44,42 @@ async fn large_records_of_many_hosts_and_requests_wait_for_room_and_all_come() {
     let questions =
         [ALL, Question { ndjson: true, ..two }, two, two, Question { ndjson: true, ..two }, two, two];
     join_all(questions.map(ask)).await;
+}
+
+/// Clients that do not read, each of which has a record that takes about a megabyte: more than
+/// there is room for.
+const STUCK: usize = 20;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_that_do_not_read_lose_the_room_of_their_large_records_to_those_that_do() {
+    let fleet = fleet_of_large_records(&[Fault::None; 8]);
+    let mut config = quick(&fleet);
+    let minute = Duration::from_mins(1);
+    (config.times.head, config.times.framed_idle, config.times.request) = (minute, minute, minute * 5);
+    let primary = primary(config).await;
+    let mut stuck = Vec::new();
+    for _ in 0..STUCK {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let mut client = socket.connect(primary.address).await.unwrap();
+        let target = Question { trailers: false, ..ALL }.target();
+        let request = format!("GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        client.write_all(request.as_bytes()).await.unwrap();
+        stuck.push(client);
+    }
+    // Twice as long as one may be stuck, so that others lost their room.
+    let (since, question) = (Instant::now(), Question { n: Some(2), ..ALL });
+    while since.elapsed() < Duration::from_secs(6) {
+        let answer = get(primary.address, &question.target(), &question.fields()).await;
+        assert_right(&fleet, &question, &answer);
+        assert!(looks_complete(&question, &answer), "{:?}", answer.trailers);
+    }
+    let ends = join_all(stuck.into_iter().map(async |mut client| {
+        let mut got = Vec::new();
+        client.read_to_end(&mut got).await.is_ok() && got.ends_with(b"\r\n0\r\n\r\n")
+    }));
+    let whole = ends.await.into_iter().filter(|is_whole| *is_whole).count();
+    assert!((1..STUCK).contains(&whole), "{whole} answers were whole: some are to lose their room");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

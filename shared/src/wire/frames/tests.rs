@@ -194,3 +194,20 @@ proptest! {
         prop_assert_eq!(got, items);
     }
 }
+
+#[test]
+fn what_is_held_of_a_frame_takes_no_more_memory_than_it_needs() {
+    let mut out = Vec::new();
+    let bytes = [b'x'; 6000];
+    let record = Record { offset: 0, bytes: &bytes, lines: 1, truncated_lines: 0, older: &[] };
+    Encoder::default().record(&record, None, &mut out);
+    let mut decoder = Decoder::in_parts(8 << 10);
+    for piece in out[..out.len() - 1].chunks(1000) {
+        decoder.push(Bytes::copy_from_slice(piece));
+        assert_eq!(decoder.next_item(), Ok(None));
+    }
+    assert!(decoder.held.capacity() <= out.len(), "{}", decoder.held.capacity());
+    decoder.push(Bytes::copy_from_slice(&out[out.len() - 1..]));
+    assert!(matches!(decoder.next_item(), Ok(Some(Item::Record(_)))));
+    assert_eq!(decoder.held.capacity(), 0, "nothing of it is kept");
+}
