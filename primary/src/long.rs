@@ -14,12 +14,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// than most lines have. A thousand answers of three hosts each hold 24 MiB like this.
 pub const FREE_BYTES: usize = 8 << 10;
 
-/// Bytes of longer ones that all answers together hold. The longest record of a merge has an
-/// eighth of it, and the longest line of NDJSON three quarters.
-const LONG_BYTES: usize = 16 << 20;
+/// Bytes of longer records of merges that all answers together hold. The longest has a quarter
+/// of it.
+const MERGED_BYTES: usize = 8 << 20;
 
-/// Of these, bytes of lines that are passed on. They leave room for the longest record of a
-/// merge: a line finds its way without room, and a record does not.
+/// The same of lines that are passed on; the longest one of NDJSON has 12 MiB. Apart, so that
+/// neither keeps the other out: a line finds its way without room, and a record does not.
 const RELAYED_BYTES: usize = 14 << 20;
 
 /// What is counted at once.
@@ -28,7 +28,7 @@ const UNIT_BYTES: usize = 4 << 10;
 /// The room for long lines and records, for all answers together.
 #[derive(Debug, Clone)]
 pub struct Long {
-    all: Arc<Semaphore>,
+    merged: Arc<Semaphore>,
     relayed: Arc<Semaphore>,
     records: Arc<Records>,
 }
@@ -36,36 +36,31 @@ pub struct Long {
 impl Default for Long {
     fn default() -> Long {
         let room = |bytes: usize| Arc::new(Semaphore::new(bytes / UNIT_BYTES));
-        Long { all: room(LONG_BYTES), relayed: room(RELAYED_BYTES), records: Arc::default() }
+        Long { merged: room(MERGED_BYTES), relayed: room(RELAYED_BYTES), records: Arc::default() }
     }
 }
 
 impl Long {
     /// Room for so many bytes of a line, where it is there now.
     pub fn try_hold(&self, bytes: usize) -> Option<Hold> {
-        let take = |room: &Arc<Semaphore>| Arc::clone(room).try_acquire_many_owned(units(bytes)).ok();
-        Some(Hold { relayed: take(&self.relayed)?, all: take(&self.all)? })
+        Arc::clone(&self.relayed).try_acquire_many_owned(units(bytes)).ok().map(Hold)
     }
 }
 
 /// Room that is taken by a line.
 #[derive(Debug)]
-pub struct Hold {
-    all: OwnedSemaphorePermit,
-    relayed: OwnedSemaphorePermit,
-}
+pub struct Hold(OwnedSemaphorePermit);
 
 impl Hold {
     /// Makes it enough for so many bytes. False where there is no more room.
     #[must_use]
     pub fn try_grow(&mut self, long: &Long, bytes: usize) -> bool {
-        let taken = self.all.num_permits() * UNIT_BYTES;
+        let taken = self.0.num_permits() * UNIT_BYTES;
         if bytes <= taken {
             return true;
         }
-        let Some(more) = long.try_hold(bytes - taken) else { return false };
-        self.all.merge(more.all);
-        self.relayed.merge(more.relayed);
+        let Some(Hold(more)) = long.try_hold(bytes - taken) else { return false };
+        self.0.merge(more);
         true
     }
 

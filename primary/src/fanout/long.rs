@@ -6,8 +6,8 @@
 //! whose host fails in the middle of it is not begun. One whose client takes nothing loses its
 //! room to others that wait for it, and its answer ends there.
 
-use super::Fanout;
 use super::source::{Event, Source, verdict_of};
+use super::{Fanout, SPARE_BYTES};
 use crate::long::{FREE_BYTES, Record};
 use backscroll_shared::wire::frames::Framed;
 use backscroll_shared::wire::problem::{Code, Problem};
@@ -67,6 +67,10 @@ impl Fanout {
     /// Goes on with the record that is written in parts, if there is one.
     pub(super) fn go_on_writing(&mut self) {
         let most = self.chunk_bytes();
+        let room = most + SPARE_BYTES;
+        if self.out.capacity() < room {
+            self.out.reserve_exact(room.saturating_sub(self.out.len()));
+        }
         let Some(long) = &mut self.written else { return };
         if let Some(record) = &long.record {
             let Ok(bytes) = record.bytes() else { return self.lost_room() };

@@ -51,6 +51,9 @@ pub const ASKED_AT_ONCE: usize = 256;
 /// that do not read hold up to three times as much each.
 const CHUNK_BYTES: usize = 16 << 10;
 
+/// The same of a record that is written in parts.
+const LONG_CHUNK_BYTES: usize = 8 << 10;
+
 /// The same once a client has taken [`LARGE_FROM`] bytes.
 const LARGE_CHUNK_BYTES: usize = 32 << 10;
 const LARGE_FROM: u64 = 1 << 20;
@@ -311,7 +314,11 @@ impl Fanout {
 
     /// Bytes that are collected before they leave.
     fn chunk_bytes(&self) -> usize {
-        if self.left < LARGE_FROM { CHUNK_BYTES } else { LARGE_CHUNK_BYTES }
+        match self.left {
+            LARGE_FROM.. => LARGE_CHUNK_BYTES,
+            _ if self.written.is_some() => LONG_CHUNK_BYTES,
+            _ => CHUNK_BYTES,
+        }
     }
 
     /// Makes room for what leaves next in one step: a buffer that doubles is twice as large as

@@ -125,12 +125,13 @@ impl Source {
             Err(NoRoom) => return Err(self.has_no_room(&no_room(self.name(), len))),
         };
         while self.is_long() {
-            let is_there = match self.decoder.next_part() {
-                Some(part) => record.extend(&part).is_ok(),
-                None => tokio::select! {
+            let is_there = if let Some(part) = self.decoder.next_part() {
+                record.extend(&part).is_ok()
+            } else {
+                tokio::select! {
                     more = self.more() => { more?; true }
                     () = record.lost() => false,
-                },
+                }
             };
             if !is_there {
                 return Err(self.has_no_room(&lost_room(self.name(), len)));

@@ -64,7 +64,8 @@ impl Writer {
                         out.extend_from_slice(&names[host]);
                     }
                     let rest = &framed.bytes[*at..];
-                    let part = &rest[..rest.len().min(most)];
+                    let room = most.saturating_sub(out.len()).max(1);
+                    let part = &rest[..rest.len().min(room)];
                     let feed = memchr::memchr(b'\n', part);
                     *begins = feed.is_some();
                     let part = &part[..feed.map_or(part.len(), |feed| feed + 1)];

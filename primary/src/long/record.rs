@@ -5,7 +5,7 @@
 //! bytes are kept here and not by the answer, so that they can be taken from an answer that
 //! nobody polls because its client does not read.
 
-use super::{LONG_BYTES, Long, units};
+use super::{Long, MERGED_BYTES, units};
 use bytes::{Bytes, BytesMut};
 use std::collections::HashMap;
 use std::pin::pin;
@@ -75,9 +75,9 @@ impl Long {
     /// Room for a record of so many bytes, once it is there. Whoever waits is to hold none, so
     /// that nobody waits for somebody who waits.
     pub async fn hold(&self, bytes: usize, until: Instant) -> Result<Record, NoRoom> {
-        let bytes = bytes.min(LONG_BYTES);
+        let bytes = bytes.min(MERGED_BYTES);
         let until = until.min(Instant::now() + WAIT);
-        let mut permit = pin!(Arc::clone(&self.all).acquire_many_owned(units(bytes)));
+        let mut permit = pin!(Arc::clone(&self.merged).acquire_many_owned(units(bytes)));
         let mut wanted = None;
         loop {
             let look = until.min(Instant::now() + LOOK_TIME);
@@ -218,15 +218,15 @@ mod tests {
     #[tokio::test]
     async fn who_waits_gets_the_room_of_those_that_do_not_go_on_and_of_no_more() {
         let long = Long::default();
-        let (coming, whole) = (filled(&long, LONG_BYTES / 4).await, filled(&long, LONG_BYTES / 4).await);
-        let (other, read) = (filled(&long, LONG_BYTES / 4).await, filled(&long, LONG_BYTES / 4).await);
+        let (coming, whole) = (filled(&long, MERGED_BYTES / 4).await, filled(&long, MERGED_BYTES / 4).await);
+        let (other, read) = (filled(&long, MERGED_BYTES / 4).await, filled(&long, MERGED_BYTES / 4).await);
         whole.is_whole().unwrap();
         read.is_whole().unwrap();
         for (record, times) in [(&coming, 4), (&whole, 3), (&other, 2), (&read, 9)] {
             went_on(record, STALLED * times);
         }
         assert_eq!(read.bytes(), Ok(Bytes::from_static(b"record")), "nobody waits");
-        let first = long.hold(LONG_BYTES / 2, later()).await.unwrap();
+        let first = long.hold(MERGED_BYTES / 2, later()).await.unwrap();
         coming.lost().await;
         assert_eq!((coming.extend(b""), whole.bytes()), (Err(LostRoom), Err(LostRoom)));
         assert!(other.extend(b"").is_ok() && read.bytes().is_ok() && first.extend(b"").is_ok());
@@ -235,12 +235,12 @@ mod tests {
     #[tokio::test]
     async fn nobody_waits_longer_than_is_said_and_nothing_is_left_of_those_that_did() {
         let long = Long::default();
-        let record = filled(&long, LONG_BYTES).await;
+        let record = filled(&long, MERGED_BYTES).await;
         let soon = Instant::now() + Duration::from_millis(600);
         assert_eq!(long.hold(1, soon).await.unwrap_err(), NoRoom);
         assert!(Instant::now() >= soon && record.bytes().is_ok());
         drop(record);
-        assert!(long.hold(LONG_BYTES, later()).await.is_ok());
+        assert!(long.hold(MERGED_BYTES, later()).await.is_ok());
         assert!(locked(&long.records.0).slots.is_empty() && locked(&long.records.0).wanted == 0);
     }
 }

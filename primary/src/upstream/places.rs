@@ -54,12 +54,13 @@ impl Places {
         let (one, many) = (|| Arc::clone(&room.single_streams), || Arc::clone(&room.streams));
         if hosts <= 1 {
             let free = one().try_acquire_owned().or_else(|_| many().try_acquire_owned());
-            let place = match free {
-                Ok(place) => place,
-                Err(_) => tokio::select! {
+            let place = if let Ok(place) = free {
+                place
+            } else {
+                tokio::select! {
                     place = one().acquire_owned() => place?,
                     place = many().acquire_owned() => place?,
-                },
+                }
             };
             return Ok((place, None));
         }

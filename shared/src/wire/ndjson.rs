@@ -53,8 +53,9 @@ impl Encoder {
     }
 }
 
-/// Bytes of a record in a part of it: three of them are four digits of base64.
-const PART_BYTES: usize = 12 << 10;
+/// Bytes of a record in a part of it: three of them are four digits of base64, and one of them
+/// may be six of text. Many answers hold a part each.
+const PART_BYTES: usize = 3 << 10;
 
 /// How far a record has been written that is written in parts.
 #[derive(Debug, Clone, Copy)]
