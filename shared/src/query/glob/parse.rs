@@ -171,7 +171,9 @@ fn expand(tokens: &[Token]) -> Result<Vec<Vec<Unit>>, GlobError> {
         match token {
             Token::Unit(unit) => {
                 within(states(&all) + all.len())?;
-                all.iter_mut().for_each(|one| one.push(*unit));
+                for one in &mut all {
+                    one.push(*unit);
+                }
             }
             Token::Either(branches) => {
                 let mut ends = Vec::new();
