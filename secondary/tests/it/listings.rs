@@ -140,7 +140,6 @@ fn a_glob_that_is_too_costly_is_a_400_and_others_keep_nobody_waiting() {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "a test's own thread may block")]
 fn a_directory_that_is_removed_while_it_is_listed_fails_nothing() {
     for io in BOTH {
         let server = Server::start(io);
