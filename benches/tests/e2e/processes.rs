@@ -115,6 +115,9 @@ fn a_secondary_told_to_stop_ends_its_answer_first() {
     assert_eq!(pair.primary.wait().unwrap().code(), Some(0));
 }
 
+/// Looks in a row at which a secondary may have another thread: a tenth of a second and more.
+const OTHERS_STAY: u32 = 20;
+
 #[test]
 fn under_load_a_secondary_has_its_ring_threads_and_no_other() {
     let pair = Pair::start();
@@ -131,12 +134,15 @@ fn under_load_a_secondary_has_its_ring_threads_and_no_other() {
     };
     let mut load: Vec<Child> = (0..8).map(|_| scan(pair.secondary.listen)).collect();
     let began = Instant::now();
-    let mut looks = 0;
+    let (mut looks, mut more) = (0, 0);
     while load.iter_mut().any(|child| child.try_wait().unwrap().is_none()) {
         let mut threads = pair.secondary.threads().unwrap();
         // It waits for lines of the log.
         threads.retain(|thread| thread != "log-writer");
-        assert_eq!(threads.len(), 2, "{threads:?}");
+        assert!(threads.len() >= 2, "{threads:?}");
+        // One that looks at the log directory for a probe comes and goes.
+        more = if threads.len() > 2 { more + 1 } else { 0 };
+        assert!(more < OTHERS_STAY, "{threads:?}");
         looks += 1;
         std::thread::sleep(Duration::from_millis(5));
         assert!(began.elapsed() < Duration::from_secs(100));
