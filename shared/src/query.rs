@@ -9,6 +9,7 @@ pub use filename::FileName;
 pub use form::{Pair, pairs};
 
 use crate::limits;
+use crate::nearest::nearest;
 use crate::wire::problem::{Code, Problem};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
@@ -126,10 +127,12 @@ impl LogQuery {
 
 /// The problem of a parameter that is not known here.
 pub fn unknown_parameter(name: &[u8], known: &[&str]) -> Problem {
+    let meant = std::str::from_utf8(name).ok().and_then(|name| nearest(name, known.iter().copied()));
+    let meant = meant.map_or_else(String::new, |meant| format!("did you mean {meant}? "));
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
     Problem::new(
         Code::UnknownParameter,
-        format!("unknown parameter {}: known here are {known}", quoted(name)),
+        format!("unknown parameter {}: {meant}known here are {known}", quoted(name)),
     )
 }
 

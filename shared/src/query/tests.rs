@@ -65,6 +65,9 @@ fn unknown_repeated_and_missing_parameters_are_named() {
         detail.contains("keywrod") && detail.contains("hostname, filename, keyword, n, on_error"),
         "{detail}"
     );
+    assert!(detail.contains("did you mean keyword?"), "{detail}");
+    assert!(!refused("filename=a&xyz=1").1.contains("did you mean"));
+    assert!(refused("file_name=a").1.contains("did you mean filename?"));
     assert!(refused("filename=a&filename=a").1.contains("filename is given twice"));
     assert!(refused("filename=a&n=1&n=1").1.contains("n is given twice"));
     assert!(refused("n=1").1.contains("filename is missing"));
