@@ -9,7 +9,7 @@
 //!
 //! A host is *suspect* once a request has waited for it in vain: from then on a request waits
 //! for it only [`PATIENCE`], and it is probed at once. A request that it answers ends this. A
-//! probe does so only where one had failed before, or after [`SUSPECT_TIME`]: a host may answer
+//! probe does so only where one had failed before, or after `SUSPECT_TIME`: a host may answer
 //! probes, and hang for files. A host is *down* after [`FAILURES`]
 //! failures in a row, until a probe succeeds. One that is down is not asked by requests.
 //!

@@ -36,7 +36,7 @@ impl Encoder {
     }
 
     /// Begins a record that is written in pieces: as [`escaped`] where all of it is UTF-8, as
-    /// [`base64`] where it is not. [`END`] ends it.
+    /// [`base64()`] where it is not. [`END`] ends it.
     pub fn begin_pieces(&self, offset: u64, time: Option<LineTime>, is_text: bool, out: &mut Vec<u8>) {
         self.begin(offset, time, out);
         out.extend_from_slice(if is_text { b",\"line\":\"" } else { b",\"line_base64\":\"" });
