@@ -205,7 +205,7 @@ pub(crate) async fn serve<E: Engine + Unpin>(engine: E, host: Arc<Host>, inlet: 
             }
             // An idle server sleeps.
             _ = sweep.tick(), if !connections.borrow().is_empty() => {
-                let is_waited_for = thread.admission.is_waited_for();
+                let is_waited_for = thread.admission.is_waited_for() || thread.pool.is_exhausted();
                 if is_waited_for || swept.elapsed() >= SWEEP {
                     swept = Instant::now();
                     let stall = if is_waited_for { QUICK_SWEEP } else { SWEEP };

@@ -8,9 +8,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Bytes of a block: the largest read of the ramp.
 pub const BLOCK_BYTES: usize = 512 << 10;
 
-/// Blocks of one thread: 32 MiB, were all of them filled. The deep scans that have a pass hold
+/// Blocks of one thread: 28 MiB, were all of them filled. The deep scans that have a pass hold
 /// up to 8 and the one in hand each; the rest is for tails, which fill a small part of one.
-pub const BLOCKS: usize = 64;
+pub const BLOCKS: usize = 56;
 
 /// The blocks of one thread. They are mapped when first needed and kept: a fresh mapping
 /// costs a page fault for each of its pages.
@@ -59,6 +59,11 @@ impl Pool {
     /// whoever needs one to go on at all finds one.
     pub fn has_room(&self) -> bool {
         self.permits.available_permits() > self.capacity / 4
+    }
+
+    /// Whether whoever needs a block has to wait for one.
+    pub fn is_exhausted(&self) -> bool {
+        self.permits.available_permits() == 0
     }
 
     /// Gives back the memory of the blocks that nobody uses, but for so many of them.
