@@ -8,7 +8,7 @@ use crate::routes::Reply;
 use crate::serve::{AnswerBody, Connection, RingThread, Streaming};
 use crate::stream::{Encoding, Ending, LogStream};
 use backscroll_shared::query::{Audience, FileName, LogQuery};
-use backscroll_shared::scan::{Limits, ReadPlan, Search};
+use backscroll_shared::scan::{Limits, ReadPlan, Search, Window};
 use backscroll_shared::wire::problem::{Code, Problem};
 use backscroll_shared::wire::{Encoder, Format, accept, headers};
 use bytes::Bytes;
@@ -60,10 +60,11 @@ pub(crate) async fn logs<E: Engine, B>(
         response.headers_mut().insert(header::TRAILER, headers::TRAILER_NAMES);
     }
     let context = thread.context();
-    let plan = ReadPlan::new(log.opened.size);
-    let readahead = Readahead::new(file, plan, thread.pool.clone(), context.admission.clone());
+    let window = Window::whole(log.opened.size);
+    let readahead =
+        Readahead::new(file, ReadPlan::new(window), thread.pool.clone(), context.admission.clone());
     // Where the file's first bytes are not in the page cache.
-    let ahead = head.is_none().then(|| readahead.of_same_file(ReadPlan::new(0)));
+    let ahead = head.is_none().then(|| readahead.of_same_file(ReadPlan::empty()));
     let cold_head = ahead.map(|ahead| (query.filename.clone(), head::read(ahead, log.opened.size)));
     if request.method() == Method::HEAD {
         if let Some((name, head)) = cold_head {
@@ -74,11 +75,11 @@ pub(crate) async fn logs<E: Engine, B>(
         return Ok(response);
     }
 
-    let search = Search::new(query.keywords, query.n, log.opened.size, Limits::default());
+    let search = Search::new(&query.filter, query.n, window, Limits::default());
     let help = search
-        .examiner()
+        .block_matcher()
         .zip(readahead.file().shared())
-        .map(|(examiner, fd)| Help::new(Arc::clone(&thread.host.crew), thread.index, fd, examiner));
+        .map(|(matcher, fd)| Help::new(Arc::clone(&thread.host.crew), thread.index, fd, matcher));
     let readahead = readahead.with_help(help);
     let encoding = if format == Format::Frames {
         Encoding::Framed(Box::new(Framing::new(log.opened.modified_seconds)))

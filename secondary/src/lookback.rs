@@ -2,7 +2,8 @@
 
 use crate::read::{Engine, ReadFailure, Readahead};
 use crate::stream::TURN;
-use backscroll_shared::scan::{Limits, ReadPlan, Search, Step};
+use backscroll_shared::filter::Filter;
+use backscroll_shared::scan::{Limits, ReadPlan, Search, Step, Window};
 use backscroll_shared::time::Stamps;
 use std::time::Instant;
 
@@ -20,8 +21,10 @@ pub async fn look_back<E: Engine>(
     offset: u64,
 ) -> Result<(), ReadFailure> {
     let end = stamps.looked_to();
-    let mut ahead = readahead.of_same_file(ReadPlan::new(end));
-    let mut search = Search::new(Vec::new(), None, end, Limits { line: LINE_BYTES, ..Limits::default() });
+    let window = Window::whole(end);
+    let mut ahead = readahead.of_same_file(ReadPlan::new(window));
+    let mut search =
+        Search::new(&Filter::All, None, window, Limits { line: LINE_BYTES, ..Limits::default() });
     let mut read = 0;
     let mut worked_since = Instant::now();
     loop {

@@ -374,7 +374,7 @@ impl<E: Engine> LogStream<E> {
         }
         self.look.take(span, block.as_ref());
         match hits {
-            Some(hits) => self.search.feed_examined(span, block, hits),
+            Some(hits) => self.search.feed_matched(span, block, hits),
             None => self.search.feed(span, block),
         }
     }

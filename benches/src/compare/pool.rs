@@ -8,7 +8,7 @@ use super::inline::Blocks;
 use anyhow::{Context as _, Result, ensure};
 use backscroll_shared::limits;
 use backscroll_shared::query::{Audience, LogQuery};
-use backscroll_shared::scan::{Limits, ReadPlan, Search, Step};
+use backscroll_shared::scan::{Limits, ReadPlan, Search, Step, Window};
 use bytes::Bytes;
 use futures_util::stream::poll_fn;
 use http_body::Frame;
@@ -113,9 +113,9 @@ type Frames = mpsc::Sender<io::Result<Frame<Bytes>>>;
 /// One whole request, on one thread.
 fn search(log_dir: &Path, query: LogQuery, frames: &Frames) -> io::Result<()> {
     let file = File::open(log_dir.join(OsStr::from_bytes(query.filename.as_bytes())))?;
-    let size = file.metadata()?.len();
-    let mut plan = ReadPlan::new(size);
-    let mut search = Search::new(query.keywords, query.n, size, Limits::default());
+    let window = Window::whole(file.metadata()?.len());
+    let mut plan = ReadPlan::new(window);
+    let mut search = Search::new(&query.filter, query.n, window, Limits::default());
     let blocks = Blocks::default();
     let mut frame = Vec::new();
     loop {

@@ -4,7 +4,8 @@
 use super::lines::Lines;
 use backscroll_secondary::read::block::BLOCK_BYTES;
 use backscroll_secondary::read::{ReadAt, ReadFailure, Readahead};
-use backscroll_shared::scan::{Limits, ReadPlan, Search, Stage, Step};
+use backscroll_shared::filter::Filter;
+use backscroll_shared::scan::{Limits, ReadPlan, Search, Stage, Step, Window};
 use std::hint::black_box;
 
 /// What is looked for: every line, lines that hold each of these, or one keyword that holds
@@ -30,7 +31,7 @@ pub struct Tally {
 
 /// Searches through `lines`: matching alone, nothing is read and nothing copied.
 pub fn from_memory(lines: &Lines, keywords: Keywords<'_>) -> Tally {
-    let mut plan = ReadPlan::with_ramp(lines.size(), FROM_MEMORY, PAGE);
+    let mut plan = ReadPlan::with_ramp(Window::whole(lines.size()), FROM_MEMORY, PAGE);
     let mut search = search(keywords, lines.size());
     let mut tally = Tally::default();
     while advance(&mut search, &mut tally) {
@@ -56,8 +57,9 @@ pub async fn from_file<F: ReadAt>(
 }
 
 fn search<B: AsRef<[u8]>>(keywords: Keywords<'_>, size: u64) -> Search<B> {
-    let keywords = keywords.iter().map(|keyword| keyword.to_vec()).collect();
-    Search::new(keywords, None, size, Limits::default())
+    let filter = Filter::new(keywords.iter().map(|keyword| keyword.to_vec()).collect());
+    let filter = filter.expect("a benchmark has few keywords");
+    Search::new(&filter, None, Window::whole(size), Limits::default())
 }
 
 /// Takes every record of the block in hand. Says whether the search needs another block.

@@ -10,7 +10,7 @@ use super::admission::Admission;
 use super::block::Block;
 use super::open_file::OpenFile;
 use super::{CacheUse, Engine};
-use backscroll_shared::scan::{Examiner, Hits, Span};
+use backscroll_shared::scan::{BlockMatcher, BlockMatches, Span};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::AcqRel, Ordering::Release};
 use std::time::{Duration, Instant};
@@ -46,7 +46,7 @@ struct Mate {
 #[derive(Debug)]
 pub struct Run {
     file: Arc<OpenFile>,
-    examiner: Examiner,
+    matcher: BlockMatcher,
     blocks: Vec<Lent>,
     reply: oneshot::Sender<Vec<Examined>>,
 }
@@ -63,7 +63,7 @@ pub struct Lent {
 }
 
 /// A block with its matching lines; nothing where it could not be read without waiting.
-pub type Examined = Option<(Block, Hits)>;
+pub type Examined = Option<(Block, BlockMatches)>;
 
 impl Crew {
     /// A crew of threads, and where each gets its runs from.
@@ -116,15 +116,15 @@ pub struct Help {
     crew: Arc<Crew>,
     own: usize,
     file: Arc<OpenFile>,
-    examiner: Examiner,
+    matcher: BlockMatcher,
     leases: Vec<Lease>,
     next: usize,
 }
 
 impl Help {
     /// The help that a scan of `file` on thread `own` may get.
-    pub fn new(crew: Arc<Crew>, own: usize, file: Arc<OpenFile>, examiner: Examiner) -> Help {
-        Help { crew, own, file, examiner, leases: Vec::new(), next: 0 }
+    pub fn new(crew: Arc<Crew>, own: usize, file: Arc<OpenFile>, matcher: BlockMatcher) -> Help {
+        Help { crew, own, file, matcher, leases: Vec::new(), next: 0 }
     }
 
     /// Looks for helpers, where there are none yet, and says how many runs may be with them.
@@ -142,7 +142,7 @@ impl Help {
         self.next += 1;
         let Some(lease) = self.leases.get(self.next % self.leases.len().max(1)) else { return Err(blocks) };
         let (reply, replied) = oneshot::channel();
-        let run = Run { file: Arc::clone(&self.file), examiner: self.examiner.clone(), blocks, reply };
+        let run = Run { file: Arc::clone(&self.file), matcher: self.matcher.clone(), blocks, reply };
         match lease.mate().runs.try_send(run) {
             Ok(()) => Ok(replied),
             Err(error) => Err(error.into_inner().blocks),
@@ -159,7 +159,7 @@ impl Help {
 pub async fn help_others<E: Engine>(engine: E, mut runs: mpsc::Receiver<Run>) {
     let mut since = Instant::now();
     while let Some(run) = runs.recv().await {
-        let Run { file, examiner, blocks, reply } = run;
+        let Run { file, matcher, blocks, reply } = run;
         let mut examined = Vec::with_capacity(blocks.len());
         for Lent { span, cache, mut block } in blocks {
             // The scan was given up: so are its blocks.
@@ -167,8 +167,8 @@ pub async fn help_others<E: Engine>(engine: E, mut runs: mpsc::Receiver<Run>) {
                 break;
             }
             examined.push(fill(&file, &mut block, span, cache).then(|| {
-                let hits = examiner.examine(span.offset, block.as_ref());
-                (block, hits)
+                let matches = matcher.matches(span.offset, block.as_ref());
+                (block, matches)
             }));
         }
         // Nobody may be left to take them.

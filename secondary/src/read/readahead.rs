@@ -11,7 +11,8 @@ use super::admission::{Admission, DEEP_FROM, Pass, SLICE_TIME};
 use super::block::{Block, Pool};
 use super::crew::{Examined, Help, Lent, RUN_BLOCKS};
 use super::{CacheUse, ReadAt, ReadFailure, ReadResult};
-use backscroll_shared::scan::{Hits, ReadPlan, Span, is_all_nul};
+use backscroll_shared::nuls::is_all_nul;
+use backscroll_shared::scan::{BlockMatches, ReadPlan, Span};
 use slot::{Slot, State};
 use std::collections::VecDeque;
 use std::future::{Future as _, poll_fn};
@@ -45,7 +46,7 @@ pub const HELPED_FROM: u64 = 4 << 20;
 const RETRIES: u32 = 16;
 
 /// A block, and its matching lines where another thread has looked through it.
-pub type Fed = (Span, Block, Option<Hits>);
+pub type Fed = (Span, Block, Option<BlockMatches>);
 
 /// The blocks of one file, from its end to its start.
 #[derive(Debug)]
@@ -168,7 +169,7 @@ impl<F: ReadAt> Readahead<F> {
         }
         let planned = self.queue.front().map(|slot| slot.span);
         let end = planned.map_or(self.plan.next_end(), Span::end);
-        let offset = self.file.open_file()?.hole_before(end)?;
+        let offset = self.file.open_file()?.hole_before(end)?.max(self.plan.window().start);
         let len = usize::try_from(end - offset).ok()?;
         // What is on its way comes from the hole, or is planned again.
         if let Some(span) = planned {
@@ -491,7 +492,8 @@ mod tests {
     use super::super::uring::Uring;
     use super::super::{Ended, Engine as _};
     use super::*;
-    use backscroll_shared::scan::{Limits, Search};
+    use backscroll_shared::filter::Filter;
+    use backscroll_shared::scan::{Limits, Search, Window};
 
     #[test]
     fn helpers_that_have_left_do_not_make_the_queue_grow() {
@@ -503,11 +505,16 @@ mod tests {
             let admissions: Vec<Arc<Admission>> = vec![Arc::default(), Arc::default()];
             let (crew, runs) = Crew::new(&admissions);
             drop(runs);
-            let search: Search<Block> = Search::new(vec![b"y".to_vec()], None, 1, Limits::default());
+            let search: Search<Block> = Search::new(
+                &Filter::Literals(vec![b"y".to_vec()]),
+                None,
+                Window::whole(1),
+                Limits::default(),
+            );
             let file = Uring.adopt(file.into());
             let fd = file.shared().unwrap();
-            let help = Help::new(Arc::new(crew), 0, fd, search.examiner().unwrap());
-            let plan = ReadPlan::new(SIZE as u64);
+            let help = Help::new(Arc::new(crew), 0, fd, search.block_matcher().unwrap());
+            let plan = ReadPlan::new(Window::whole(SIZE as u64));
             let pool = Pool::new(32);
             let mut readahead =
                 Readahead::new(file, plan, pool, Arc::clone(&admissions[0])).with_help(Some(help));

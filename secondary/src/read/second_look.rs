@@ -197,7 +197,7 @@ impl SecondLook {
             return Err(ReadFailure::Shrunk { offset: stamp.size });
         }
         if !stamp.proves_unchanged(&self.proven) {
-            let mut ahead = readahead.of_same_file(ReadPlan::new(0));
+            let mut ahead = readahead.of_same_file(ReadPlan::empty());
             for Piece { offset, bytes } in self.pieces.iter().take(pieces) {
                 let (_, block, _) = ahead.again(Span { offset: *offset, len: bytes.len() }).await?;
                 if block.as_ref() != &bytes[..] {

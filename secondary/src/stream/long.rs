@@ -248,7 +248,7 @@ fn text_of(piece: &[u8], is_last: bool) -> Option<&str> {
 impl<E: Engine> LogStream<E> {
     /// Begins to write a long record, or leaves it with the framing until its time is known.
     pub(super) fn begin_long(&mut self, looked: Looked, part: Part) {
-        let part = part.in_pieces(self.search.delivered(), self.search.window());
+        let part = part.in_pieces(self.search.delivered(), self.search.excerpt());
         self.long = match (looked, &mut self.encoding) {
             (Looked::Framed(known), Encoding::Framed(framing)) => {
                 framing.begin(known, part, &mut self.frame).map(Long::framed)
@@ -267,7 +267,7 @@ impl<E: Engine> LogStream<E> {
         if self.search.at_hand(span).is_none() {
             self.make_room_for_another_block();
             self.look.has_read_more();
-            let mut ahead = self.readahead.of_same_file(ReadPlan::new(0));
+            let mut ahead = self.readahead.of_same_file(ReadPlan::empty());
             block = Some(ahead.again(span).await?.1);
         }
         let bytes = block.as_ref().map(AsRef::as_ref).or_else(|| self.search.at_hand(span));

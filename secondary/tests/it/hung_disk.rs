@@ -9,8 +9,9 @@ use backscroll_secondary::read::block::{Block, Pool};
 use backscroll_secondary::read::open_file::OpenFile;
 use backscroll_secondary::read::{CacheUse, Ended, Engine, InodeState, Pause, ReadAt, ReadResult, Readahead};
 use backscroll_secondary::stream::{Context, Encoding, Ending, LogStream};
+use backscroll_shared::filter::Filter;
 use backscroll_shared::query::FileName;
-use backscroll_shared::scan::{Limits, ReadPlan, Search, Span};
+use backscroll_shared::scan::{Limits, ReadPlan, Search, Span, Window};
 use backscroll_shared::time::{LineTimes, Stamps};
 use backscroll_shared::wire::{Encoder, Format};
 use futures_util::future::poll_immediate;
@@ -44,11 +45,16 @@ impl Disk {
     }
 
     fn readahead(&self, pool: &Arc<Pool>, admission: &Arc<Admission>) -> Readahead<Disk> {
-        Readahead::new(self.clone(), ReadPlan::new(SIZE), Arc::clone(pool), Arc::clone(admission))
+        Readahead::new(
+            self.clone(),
+            ReadPlan::new(Window::whole(SIZE)),
+            Arc::clone(pool),
+            Arc::clone(admission),
+        )
     }
 
     fn stream(&self, format: Format, pool: &Arc<Pool>, admission: &Arc<Admission>) -> LogStream<Slow> {
-        let search = Search::new(Vec::new(), Some(3), SIZE, Limits::default());
+        let search = Search::new(&Filter::All, Some(3), Window::whole(SIZE), Limits::default());
         let encoding = match format {
             Format::Frames => Encoding::Framed(Box::new(Framing::new(0))),
             _ => Encoding::Plain(Encoder::new(format, "here", b"app.log", 0)),

@@ -9,8 +9,9 @@ use backscroll_secondary::read::block::Pool;
 use backscroll_secondary::read::uring::Uring;
 use backscroll_secondary::read::{Ended, Engine as _, InodeState, Readahead};
 use backscroll_secondary::stream::{Context, Encoding, Ending, LogStream};
+use backscroll_shared::filter::Filter;
 use backscroll_shared::query::FileName;
-use backscroll_shared::scan::{Limits, ReadPlan, Search};
+use backscroll_shared::scan::{Limits, ReadPlan, Search, Window};
 use backscroll_shared::wire::frames::{Decoder, Item};
 use backscroll_shared::wire::verdict::{Status, Verdict};
 use backscroll_shared::wire::{Encoder, Format};
@@ -78,8 +79,9 @@ fn answer(content: &[u8], keyword: &[u8], format: Format, client: Client) -> Out
         let file = file.into();
         let opened = InodeState::of(&file).unwrap();
         let keywords = if keyword.is_empty() { vec![] } else { vec![keyword.to_vec()] };
-        let search = Search::new(keywords, None, opened.size, Limits::default());
-        let plan = ReadPlan::new(opened.size);
+        let search =
+            Search::new(&Filter::new(keywords).unwrap(), None, Window::whole(opened.size), Limits::default());
+        let plan = ReadPlan::new(Window::whole(opened.size));
         // So few that nothing may be held needlessly.
         let readahead = Readahead::new(Uring.adopt(file), plan, Pool::new(2), Arc::default());
         let encoding = match format {

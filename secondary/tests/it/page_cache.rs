@@ -8,7 +8,7 @@ use backscroll_secondary::read::readahead::CACHED_BYTES;
 use backscroll_secondary::read::threads::Threads;
 use backscroll_secondary::read::uring::{RingAlone, Uring};
 use backscroll_secondary::read::{CacheUse, Ended, Engine, ReadAt as _, Readahead};
-use backscroll_shared::scan::{ReadPlan, Span};
+use backscroll_shared::scan::{ReadPlan, Span, Window};
 use memmap2::{Advice, Mmap};
 use rustix::fs::{fadvise, fsync};
 use std::fs::File;
@@ -196,7 +196,7 @@ fn read_again_and_again<E: Engine>(engine: E, path: &Path) {
         let file = engine.adopt(open(path).into());
         let size = file.inode_state().unwrap().size;
         let mut readahead =
-            Readahead::new(file, ReadPlan::new(size), pool.clone(), std::sync::Arc::default());
+            Readahead::new(file, ReadPlan::new(Window::whole(size)), pool.clone(), std::sync::Arc::default());
         while let Some((span, block, _)) = readahead.next().await.unwrap() {
             drop(block);
             readahead.park();
@@ -206,7 +206,7 @@ fn read_again_and_again<E: Engine>(engine: E, path: &Path) {
             }
             let (from, len) = (usize::try_from(span.offset).unwrap(), span.len);
             kept += usize::from(cached(path, from..from + len) >= len);
-            let mut before = readahead.of_same_file(ReadPlan::new(span.offset));
+            let mut before = readahead.of_same_file(ReadPlan::new(Window::whole(span.offset)));
             for _ in 0..3 {
                 drop(before.next().await.unwrap());
             }

@@ -8,8 +8,9 @@ use backscroll_secondary::read::threads::Threads;
 use backscroll_secondary::read::uring::{RingAlone, Uring};
 use backscroll_secondary::read::{Ended, Engine, InodeState, Readahead};
 use backscroll_secondary::stream::{Context, Encoding, Ending, LogStream};
+use backscroll_shared::filter::Filter;
 use backscroll_shared::query::FileName;
-use backscroll_shared::scan::{Limits, ReadPlan, Search};
+use backscroll_shared::scan::{Limits, ReadPlan, Search, Window};
 use backscroll_shared::wire::frames::{Decoder, Item};
 use backscroll_shared::wire::problem::Code;
 use backscroll_shared::wire::verdict::{Status, Verdict};
@@ -129,8 +130,9 @@ fn stream<E: Engine>(engine: E, log: &Log, format: Format, keyword: &str, n: Opt
     let file = log.reader();
     let opened = InodeState::of(&file).unwrap();
     let keywords = if keyword.is_empty() { vec![] } else { vec![keyword.into()] };
-    let search = Search::new(keywords, n, opened.size, Limits::default());
-    let plan = ReadPlan::new(opened.size);
+    let search =
+        Search::new(&Filter::new(keywords).unwrap(), n, Window::whole(opened.size), Limits::default());
+    let plan = ReadPlan::new(Window::whole(opened.size));
     let readahead = Readahead::new(engine.adopt(file), plan, Pool::new(16), Arc::default());
     let encoding = match format {
         Format::Frames => Encoding::Framed(Box::new(Framing::new(0))),

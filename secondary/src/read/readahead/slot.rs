@@ -3,7 +3,7 @@
 use super::super::block::Block;
 use super::super::crew::Examined;
 use super::super::{CacheUse, ReadAt, ReadResult};
-use backscroll_shared::scan::{Hits, Span};
+use backscroll_shared::scan::{BlockMatches, Span};
 use tokio::sync::oneshot;
 
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(super) enum State<R> {
     Lent(oneshot::Receiver<Vec<Examined>>),
     /// A later one.
     LentToo,
-    Examined(Block, Hits),
+    Examined(Block, BlockMatches),
 }
 
 impl<R> Slot<R> {

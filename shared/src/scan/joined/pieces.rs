@@ -1,10 +1,10 @@
 //! From blocks to the pieces that are searched at once, between two turns. Runs of NUL bytes at the
 //! beginning of a line are in no piece.
 
-use super::{OwnedRecord, Spans};
-use crate::scan::nuls;
-use crate::scan::plan::Span;
+use super::{Joined, OwnedRecord};
+use crate::nuls;
 use crate::scan::search::{Limits, Step};
+use crate::scan::window::{Span, Window};
 
 /// Bytes that are searched at once, between two turns.
 const PIECE: usize = if cfg!(test) { 5 } else { 16 << 10 };
@@ -18,8 +18,9 @@ const DENSE: usize = if cfg!(test) { 2 } else { 32 };
 
 /// A block, consumed in pieces from its end.
 #[derive(Debug)]
-pub(in crate::scan) struct SpanSearch<B> {
-    spans: Spans,
+pub(in crate::scan) struct JoinedSearch<B> {
+    joined: Joined,
+    window: Window,
     /// The block, unless it was given back.
     block: Option<B>,
     span: Span,
@@ -33,12 +34,13 @@ pub(in crate::scan) struct SpanSearch<B> {
     inside: u64,
 }
 
-impl<B: AsRef<[u8]>> SpanSearch<B> {
-    pub(in crate::scan) fn new(keyword: &[u8], size: u64, limits: Limits) -> SpanSearch<B> {
-        SpanSearch {
-            spans: Spans::new(keyword, size, limits),
+impl<B: AsRef<[u8]>> JoinedSearch<B> {
+    pub(in crate::scan) fn new(keyword: &[u8], window: Window, limits: Limits) -> JoinedSearch<B> {
+        JoinedSearch {
+            joined: Joined::new(keyword, window, limits),
+            window,
             block: None,
-            span: Span { offset: size, len: 0 },
+            span: Span { offset: window.end, len: 0 },
             left: 0,
             is_dense: false,
             nul_run: limits.nul_run,
@@ -68,37 +70,37 @@ impl<B: AsRef<[u8]>> SpanSearch<B> {
     }
 
     pub(in crate::scan) fn skipped(&self) -> u64 {
-        self.spans.runs.bytes
+        self.joined.runs.bytes
     }
 
     pub(in crate::scan) fn release(&mut self) {
         self.block = None;
-        self.spans.give_up();
+        self.joined.give_up();
     }
 
     pub(in crate::scan) fn held(&self) -> usize {
-        self.spans.held()
+        self.joined.held()
     }
 
-    /// As [`Search::window`](crate::scan::Search::window) says.
-    pub(in crate::scan) fn window(&self) -> Option<Span> {
-        self.spans.delivered.window
+    /// As [`Search::excerpt`](crate::scan::Search::excerpt) says.
+    pub(in crate::scan) fn excerpt(&self) -> Option<Span> {
+        self.joined.delivered.excerpt
     }
 
     /// As [`Search::delivered`](crate::scan::Search::delivered) says.
     pub(in crate::scan) fn delivered(&self) -> Vec<Span> {
-        let OwnedRecord { window, spans, .. } = &self.spans.delivered;
-        window.map_or_else(|| spans.clone(), |window| vec![window])
+        let OwnedRecord { excerpt, spans, .. } = &self.joined.delivered;
+        excerpt.map_or_else(|| spans.clone(), |excerpt| vec![excerpt])
     }
 
     /// Bytes of the record that was delivered last.
     pub(in crate::scan) fn at_hand(&self, span: Span) -> Option<&[u8]> {
-        self.spans.delivered.at_hand(span)
+        self.joined.delivered.at_hand(span)
     }
 
     /// What has to be fed again first: the newest piece of it.
     fn lost(&self) -> Option<Span> {
-        self.spans.lost(self.piece())
+        self.joined.lost(self.piece())
     }
 
     fn piece(&self) -> usize {
@@ -106,13 +108,13 @@ impl<B: AsRef<[u8]>> SpanSearch<B> {
     }
 
     fn search(&mut self, piece: &[u8]) {
-        self.spans.feed(piece);
-        self.is_dense = self.spans.ready.len() >= DENSE;
+        self.joined.feed(piece);
+        self.is_dense = self.joined.ready.len() >= DENSE;
     }
 
     pub(in crate::scan) fn step(&mut self) -> Step<'_> {
-        if !self.spans.ready.is_empty() {
-            return self.spans.deliver();
+        if !self.joined.ready.is_empty() {
+            return self.joined.deliver();
         }
         if let Some(span) = self.lost() {
             return Step::NeedAgain(span);
@@ -120,21 +122,21 @@ impl<B: AsRef<[u8]>> SpanSearch<B> {
         if self.inside > 0 {
             let piece = [0; PIECE];
             let len = usize::try_from(self.inside).unwrap_or(PIECE).min(PIECE);
-            self.spans.feed(&piece[..len]);
+            self.joined.feed(&piece[..len]);
             self.inside -= len as u64;
             return Step::Working;
         }
         if self.left == 0 {
             self.block = None;
-            if self.span.offset > 0 {
+            if self.span.offset > self.window.start {
                 return Step::NeedBlock;
             }
-            if self.spans.is_at_start {
+            if self.joined.is_at_start {
                 return Step::Done;
             }
             self.decide_nuls(true);
             if self.inside == 0 {
-                self.spans.finish();
+                self.joined.finish();
             }
             return Step::Working;
         }
@@ -166,7 +168,7 @@ impl<B: AsRef<[u8]>> SpanSearch<B> {
     fn decide_nuls(&mut self, is_at_start: bool) {
         let nuls = std::mem::take(&mut self.nuls);
         if is_at_start && nuls >= self.nul_run as u64 {
-            self.spans.pass_run(nuls);
+            self.joined.pass_run(nuls);
         } else {
             self.inside = nuls;
         }

@@ -11,14 +11,14 @@ mod group;
 mod pieces;
 mod runs;
 
-use super::keyword::Keyword;
-use super::lines::window;
+use super::excerpt::excerpt;
 use super::open_line::OpenLine;
-use super::plan::Span;
 use super::search::{Limits, Record, Step};
+use super::window::{Span, Window};
+use crate::filter::Keyword;
 use group::{Group, Line, OwnedRecord};
 use memchr::{memchr, memrchr};
-pub(super) use pieces::SpanSearch;
+pub(super) use pieces::JoinedSearch;
 use runs::Runs;
 use std::collections::VecDeque;
 
@@ -32,13 +32,13 @@ const AGAIN_MOST: u64 = if cfg!(test) { 100 } else { 8 << 20 };
 /// The search itself, from piece to piece.
 ///
 /// Offsets in here are those that the bytes would have if the runs of NUL bytes that were passed
-/// over so far stood at the beginning of the file: what is before a run and what is after it are
-/// neighbours then.
+/// over so far stood before the window: what is before a run and what is after it are neighbours then.
 #[derive(Debug)]
-struct Spans {
+struct Joined {
     keyword: Keyword,
     limits: Limits,
-    size: u64,
+    /// Where the searched window ends.
+    end: u64,
     /// What was passed over.
     runs: Runs,
     /// Lines that begin here or later have been delivered, or passed.
@@ -48,7 +48,7 @@ struct Spans {
     reached: u64,
     /// Offset of the oldest byte fed.
     base: u64,
-    /// Whether the file's start has been reached.
+    /// Whether the window's start has been reached.
     is_at_start: bool,
     /// The bytes from `base` on that a match beginning before `base` may reach.
     ahead: Vec<u8>,
@@ -64,21 +64,22 @@ struct Spans {
     delivered: OwnedRecord,
 }
 
-impl Spans {
-    fn new(keyword: &[u8], size: u64, limits: Limits) -> Spans {
-        Spans {
+impl Joined {
+    fn new(keyword: &[u8], window: Window, limits: Limits) -> Joined {
+        let end = window.end;
+        Joined {
             keyword: Keyword::new(keyword),
             limits,
-            size,
+            end,
             runs: Runs::default(),
             past: u64::MAX,
-            reached: size,
-            base: size,
+            reached: end,
+            base: end,
             is_at_start: false,
             ahead: Vec::new(),
             starts: Vec::new(),
             open: OpenLine::default(),
-            open_end: size,
+            open_end: end,
             waiting: VecDeque::new(),
             group: Group::default(),
             ready: VecDeque::new(),
@@ -113,7 +114,7 @@ impl Spans {
     /// Where the search begins again that is to find everything before `past`: a match that begins
     /// before may reach past it.
     fn again_from(&self, past: u64) -> u64 {
-        (past + self.keyword.len() as u64 - 1).min(self.size)
+        (past + self.keyword.len() as u64 - 1).min(self.end)
     }
 
     /// Passes over a run of NUL bytes, which the line begins with that begins at `base`.
@@ -159,7 +160,7 @@ impl Spans {
     /// Searches the piece before the last one. What it yields is copied out, and no more
     /// than the piece, a line and a record hold.
     fn feed(&mut self, block: &[u8]) {
-        let newest = self.base == self.size;
+        let newest = self.base == self.end;
         self.base -= block.len() as u64;
         self.reached = self.reached.min(self.base);
         self.find_starts(self.base, block);
@@ -183,7 +184,7 @@ impl Spans {
     fn finish(&mut self) {
         self.is_at_start = true;
         self.decide_waiting();
-        if self.base < self.size {
+        if self.base < self.end {
             self.complete_line(self.base, &[]);
         }
         self.end_group();
@@ -266,16 +267,16 @@ impl Spans {
             if self.group.is_full_for(head, self.limits) {
                 self.end_group();
             }
-            let window = self.window_of(line);
-            self.group.prepend(line, head, window, self.limits);
+            let excerpt = self.excerpt_of(line);
+            self.group.prepend(line, head, excerpt, self.limits);
         }
     }
 
     /// What is delivered of a line that is a record, where that is not its beginning.
-    fn window_of(&self, line: Line) -> Option<Span> {
+    fn excerpt_of(&self, line: Line) -> Option<Span> {
         let first = self.first_match(line.start, line.start + line.len);
-        let window = window(line.start, line.len, first, self.limits.line)?;
-        Some(Span { offset: line.text() + (window.offset - line.start), ..window })
+        let excerpt = excerpt(line.start, line.len, first, self.limits.line)?;
+        Some(Span { offset: line.text() + (excerpt.offset - line.start), ..excerpt })
     }
 
     fn end_group(&mut self) {

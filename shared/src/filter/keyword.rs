@@ -4,7 +4,7 @@ use memchr::memmem::Finder;
 
 /// The keyword, and how much of it stands again at its own end: what overlaps.
 #[derive(Debug)]
-pub(super) struct Keyword {
+pub(crate) struct Keyword {
     finder: Finder<'static>,
     /// For each prefix the length of its longest proper prefix that is also its suffix
     /// (Knuth, Morris and Pratt, 1977).
@@ -12,7 +12,7 @@ pub(super) struct Keyword {
 }
 
 impl Keyword {
-    pub(super) fn new(needle: &[u8]) -> Keyword {
+    pub(crate) fn new(needle: &[u8]) -> Keyword {
         let mut borders = vec![0; needle.len()];
         let mut border = 0;
         for at in 1..needle.len() {
@@ -27,13 +27,13 @@ impl Keyword {
         Keyword { finder: Finder::new(needle).into_owned(), borders }
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.borders.len()
     }
 
     /// Calls `found` with each place of the keyword in `bytes`, overlapping ones included,
     /// ascending, in linear time.
-    pub(super) fn each_in(&self, bytes: &[u8], mut found: impl FnMut(usize)) {
+    pub(crate) fn each_in(&self, bytes: &[u8], mut found: impl FnMut(usize)) {
         let needle = self.finder.needle();
         let mut from = 0;
         while let Some(at) = self.finder.find(&bytes[from..]) {

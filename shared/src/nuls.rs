@@ -4,7 +4,7 @@
 //! the file without them.
 
 /// NUL bytes that `bytes` begins with.
-pub(super) fn leading(bytes: &[u8]) -> usize {
+pub(crate) fn leading(bytes: &[u8]) -> usize {
     if bytes.first() != Some(&0) {
         return 0;
     }
@@ -16,7 +16,7 @@ pub(super) fn leading(bytes: &[u8]) -> usize {
 }
 
 /// NUL bytes that `bytes` ends with.
-pub(super) fn trailing(bytes: &[u8]) -> usize {
+pub(crate) fn trailing(bytes: &[u8]) -> usize {
     if bytes.last() != Some(&0) {
         return 0;
     }
@@ -34,7 +34,7 @@ pub fn is_all_nul(block: &[u8]) -> bool {
 
 /// Bytes of all runs in `lines`, which begins where a line does and ends where one ends. A run
 /// is `least` bytes long or longer.
-pub(super) fn in_lines(lines: &[u8], least: usize) -> u64 {
+pub(crate) fn in_lines(lines: &[u8], least: usize) -> u64 {
     let (mut bytes, mut at) = (0, least - 1);
     // A run has one of every so many bytes in it.
     while let Some(byte) = lines.get(at) {
@@ -52,7 +52,7 @@ pub(super) fn in_lines(lines: &[u8], least: usize) -> u64 {
 }
 
 /// Bytes of the run that a line begins with; 0 where it is shorter than a run.
-pub(super) fn at_start(line: &[u8], least: usize) -> usize {
+pub(crate) fn at_start(line: &[u8], least: usize) -> usize {
     let nuls = leading(line);
     if nuls >= least { nuls } else { 0 }
 }

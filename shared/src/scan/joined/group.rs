@@ -1,8 +1,8 @@
 //! Lines that are joined, and the records that they become.
 
-use super::super::open_line::FrontBuf;
-use super::super::plan::Span;
-use super::super::search::Limits;
+use crate::scan::open_line::FrontBuf;
+use crate::scan::search::Limits;
+use crate::scan::window::Span;
 
 /// A line whose beginning is known.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +35,7 @@ pub(super) struct OwnedRecord {
     pub(super) truncated_lines: u64,
     /// Where the bytes lie in the file, in their order.
     pub(super) spans: Vec<Span>,
-    pub(super) window: Option<Span>,
+    pub(super) excerpt: Option<Span>,
 }
 
 impl OwnedRecord {
@@ -66,7 +66,7 @@ pub(super) struct Group {
     /// Runs before its lines.
     runs: usize,
     /// Of a line that is alone in it, as one is that was cut.
-    window: Option<Span>,
+    excerpt: Option<Span>,
 }
 
 impl Group {
@@ -80,8 +80,8 @@ impl Group {
         self.lines > 0 && (self.bytes.len() + head.len() + 1 > limits.record || self.runs > limits.runs)
     }
 
-    /// Puts a line in front, of which `head` is delivered, or of one that is alone `window`.
-    pub(super) fn prepend(&mut self, line: Line, head: &[u8], window: Option<Span>, limits: Limits) {
+    /// Puts a line in front, of which `head` is delivered, or of one that is alone `excerpt`.
+    pub(super) fn prepend(&mut self, line: Line, head: &[u8], excerpt: Option<Span>, limits: Limits) {
         let is_first = self.lines == 0;
         if is_first {
             self.end = line.end;
@@ -89,7 +89,7 @@ impl Group {
             self.add_span(Span { offset: line.text() + line.len, len: 1 });
         }
         self.add_span(Span { offset: line.text(), len: head.len() });
-        self.window = window.filter(|_| is_first);
+        self.excerpt = excerpt.filter(|_| is_first);
         let most = limits.record + limits.line + 2;
         self.bytes.prepend(b"\n", most);
         self.bytes.prepend(head, most);
@@ -121,7 +121,7 @@ impl Group {
             lines: self.lines,
             truncated_lines: self.truncated_lines,
             spans,
-            window: self.window.take(),
+            excerpt: self.excerpt.take(),
         };
         self.bytes.clear();
         (self.lines, self.truncated_lines, self.runs) = (0, 0, 0);
