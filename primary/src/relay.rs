@@ -158,7 +158,7 @@ impl Relay {
     pub fn problem(&self) -> Option<Problem> {
         let Failure { code, detail } = self.failure.as_ref().filter(|_| self.lines == 0)?;
         // That a stream ends with another one is no answer to what was asked.
-        let code = Code::known(code).filter(|code| code.status().is_server_error());
+        let code = code.for_problem().filter(|code| code.status().is_server_error());
         let code = code.unwrap_or(Code::UpstreamUnreachable);
         Some(Problem::new(code, detail.clone()).on_host(&self.wish.host))
     }
@@ -355,7 +355,7 @@ impl Relay {
             ..heard::failed(failure)
         });
         if let Some(error) = &of_host.error {
-            tracing::warn!(host = name, code = error.code, detail = error.detail, "host failed");
+            tracing::warn!(host = name, code = error.code.as_str(), detail = error.detail, "host failed");
         }
         let hosts = BTreeMap::from([(name.clone(), of_host.clone())]);
         let status = if of_host.is_failure() { Status::Failed } else { of_host.status };
@@ -370,7 +370,7 @@ impl Relay {
         let name = &self.wish.host;
         let detail =
             format!("host {name} {what}: records are missing; ask again, or see what listens at its URL");
-        Failure { code: Code::UpstreamUnreachable.as_str().to_owned(), detail }
+        Failure { code: Code::UpstreamUnreachable, detail }
     }
 
     fn broken(&self, error: &Broken) -> Failure {
@@ -393,7 +393,7 @@ impl Relay {
                 format!("host {name} sent nothing for {time:?}: records are missing; ask again"),
             ),
         };
-        Failure { code: code.as_str().to_owned(), detail }
+        Failure { code, detail }
     }
 }
 

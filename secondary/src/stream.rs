@@ -156,9 +156,11 @@ impl<E: Engine> LogStream<E> {
         self.fill_checked().await;
         match &self.phase {
             Phase::Ended(Verdict { lines, error: Some(failure), .. })
-                if *lines == 0 || failure.code == ending::FILE_SHRUNK =>
+                if *lines == 0 || failure.code == Code::FileShrunk =>
             {
-                Err(Problem::new(ending::code_of(&failure.code), failure.detail.clone()))
+                // `file_shrunk` is a code of verdicts alone: before the first byte it is an `io_error`.
+                let code = failure.code.for_problem().unwrap_or(Code::IoError);
+                Err(Problem::new(code, failure.detail.clone()))
             }
             _ => Ok(()),
         }
@@ -264,9 +266,9 @@ impl<E: Engine> LogStream<E> {
         let room = Room { full, piece: frame::longest(full) };
         while matches!(self.phase, Phase::Searching) && self.frame.len() < full {
             if self.context.giving_up.get() {
-                return self.end(self.cut_short(Code::Draining.as_str(), "this secondary stops"));
+                return self.end(self.cut_short(Code::Draining, "this secondary stops"));
             } else if self.is_overdue {
-                return self.end(self.cut_short(ending::DEADLINE, "the time for this request is over"));
+                return self.end(self.cut_short(Code::UpstreamTimeout, "the time for this request is over"));
             }
             self.context.frames.make_room(&mut self.frame, full);
             if let Err(failure) = self.settle(room).await {

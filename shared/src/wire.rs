@@ -1,6 +1,7 @@
 //! What travels: records as text or NDJSON, the verdict on an answer, problems.
 
 pub mod accept;
+pub mod code;
 pub mod frames;
 pub mod headers;
 pub mod instance;

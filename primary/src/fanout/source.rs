@@ -214,7 +214,12 @@ impl Source {
             Err(what) => return self.failed(Code::UpstreamUnreachable, what),
         };
         if let Some(error) = &verdict.error {
-            tracing::warn!(host = self.host.name, code = error.code, detail = error.detail, "host failed");
+            tracing::warn!(
+                host = self.host.name,
+                code = error.code.as_str(),
+                detail = error.detail,
+                "host failed"
+            );
         }
         // Its records are counted where they leave: a host's own count is not passed on.
         Event::Ended(Verdict { lines: 0, truncated_lines: 0, ..verdict })
@@ -245,5 +250,5 @@ fn lost_room(host: &str, len: usize) -> String {
 /// A host that could not be asked.
 pub fn verdict_of(problem: &Problem) -> Verdict {
     let status = if problem.code() == Code::UpstreamTimeout { Status::Timeout } else { Status::Failed };
-    Verdict { status, ..Verdict::failed(problem.code().as_str(), problem.detail().to_owned()) }
+    Verdict { status, ..Verdict::failed(problem.code(), problem.detail().to_owned()) }
 }

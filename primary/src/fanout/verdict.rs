@@ -8,9 +8,6 @@ use std::collections::BTreeMap;
 /// Hosts that a text names; the others are counted.
 const NAMED: usize = 5;
 
-/// A secondary's code for a file that was truncated while it was read.
-const FILE_SHRUNK: &str = "file_shrunk";
-
 /// What has not its own status where it is what all that failed have said, but 502. A host says
 /// the first one of a file, which is no failure, and the others of a request that no primary
 /// sends: somebody else answers, or one that is newer.
@@ -74,7 +71,7 @@ pub fn problem(
     }
     let mut failed = hosts.values().filter(|host| host.is_failure());
     let shared = failed.all(|host| host.error.as_ref().is_some_and(|error| error.code == failure.code));
-    let shared = Code::known(&failure.code).filter(|code| shared && !NOT_PASSED_ON.contains(code));
+    let shared = failure.code.for_problem().filter(|code| shared && !NOT_PASSED_ON.contains(code));
     let code = shared.unwrap_or(Code::UpstreamUnreachable);
     Some(Problem::new(code, failure.detail).on_host(&hosts_failed(hosts)))
 }
@@ -82,21 +79,19 @@ pub fn problem(
 /// Whether this verdict is about all records of its host, not only about those that follow: a
 /// file that was truncated while it was read may have given lines that never stood in it.
 pub fn spoils(verdict: &Verdict) -> bool {
-    verdict.error.as_ref().is_some_and(|error| error.code == FILE_SHRUNK)
+    verdict.error.as_ref().is_some_and(|error| error.code == Code::FileShrunk)
 }
 
 /// The verdicts on what belongs to the fleet and could not be asked, each with its reason.
 pub fn missing(missing: &BTreeMap<String, String>) -> impl Iterator<Item = (String, Verdict)> {
-    missing
-        .iter()
-        .map(|(name, why)| (name.clone(), Verdict::failed(Code::UpstreamUnreachable.as_str(), why.clone())))
+    missing.iter().map(|(name, why)| (name.clone(), Verdict::failed(Code::UpstreamUnreachable, why.clone())))
 }
 
 /// What failed, for a person, and the code of the first failure.
 fn failure(hosts: &BTreeMap<String, Verdict>, asked: Asked) -> Option<Failure> {
     let failed: Vec<_> = hosts.iter().filter(|(_, host)| host.is_failure()).collect();
     let (name, first) = failed.first()?;
-    let code = |host: &Verdict| host.error.as_ref().map_or("unknown", |error| &error.code).to_owned();
+    let code = |host: &Verdict| host.error.as_ref().map_or(Code::UNKNOWN, |error| error.code);
     let named: Vec<String> =
         failed.iter().take(NAMED).map(|(name, host)| format!("{name} ({})", code(host))).collect();
     let more = match failed.len() {
@@ -136,10 +131,11 @@ mod tests {
         all.iter()
             .map(|(name, status)| {
                 let verdict = match status {
-                    Status::Timeout => {
-                        Verdict { status: *status, ..Verdict::failed("upstream_timeout", "late".to_owned()) }
-                    }
-                    Status::Failed => Verdict::failed("io_error", "disk".to_owned()),
+                    Status::Timeout => Verdict {
+                        status: *status,
+                        ..Verdict::failed(Code::UpstreamTimeout, "late".to_owned())
+                    },
+                    Status::Failed => Verdict::failed(Code::IoError, "disk".to_owned()),
                     other => Verdict::new(*other),
                 };
                 ((*name).to_owned(), verdict)
@@ -162,7 +158,7 @@ mod tests {
             told.contains("b.internal:1 (upstream_unreachable)") && told.ends_with("has no address"),
             "{told}"
         );
-        all.insert("a".to_owned(), Verdict::failed("io_error", "disk".to_owned()));
+        all.insert("a".to_owned(), Verdict::failed(Code::IoError, "disk".to_owned()));
         let told = overall(all, Asked { hosts: 1, sources: 1 }, OnError::Report).error.unwrap().detail;
         assert!(told.starts_with("1 of 1 hosts failed and the hosts of a source"), "{told}");
     }
@@ -200,7 +196,7 @@ mod tests {
 
     #[test]
     fn what_all_that_failed_say_has_its_own_status() {
-        let failed = |code: &str| Verdict::failed(code, format!("what to do about {code}"));
+        let failed = |code: &str| Verdict::failed(code.into(), format!("what to do about {code}"));
         for (code, status) in [
             ("bad_parameter", 400),
             ("unknown_parameter", 400),

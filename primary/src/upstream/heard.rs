@@ -4,7 +4,7 @@
 //! that is passed through as for one that is merged, and no more of it is kept than this.
 
 use axum::body::Body;
-use backscroll_shared::wire::problem::Code;
+use backscroll_shared::wire::code::{Code, Word};
 use backscroll_shared::wire::verdict::{Failure, Status, Verdict};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
@@ -18,9 +18,6 @@ pub const TEXT_BYTES: usize = 512;
 
 /// Bytes of each member of a problem that is passed on: it may name a file of 4 KiB, escaped.
 const DETAIL_BYTES: usize = 16 << 10;
-
-/// Bytes of a code: the longest of ours has 23.
-const CODE_BYTES: usize = 40;
 
 /// The type of a problem.
 const PROBLEM: &str = "application/problem+json";
@@ -45,8 +42,8 @@ pub struct Refusal {
     status: StatusCode,
     fields: HeaderMap,
     body: Bytes,
-    /// None in an answer to HEAD, which has no body.
-    said: Option<Said>,
+    /// What it says; None in an answer to HEAD, which has no body.
+    said: Option<Failure>,
 }
 
 /// What is read of a problem.
@@ -77,12 +74,13 @@ impl Refusal {
         let (mut said, mut kept_body) = (None, Bytes::new());
         if method != Method::HEAD {
             let heard: Said = serde_json::from_slice(body).map_err(|_| "its problem is malformed")?;
-            if heard.status != status.as_u16() || !fits(&heard.code, status) {
+            let code = Code::parse(&heard.code).filter(|code| fits(*code, status));
+            let Some(code) = code.filter(|_| heard.status == status.as_u16()) else {
                 return Err("its problem contradicts its status");
-            }
+            };
             let members = serde_json::from_slice(body).map_err(|_| "its problem is malformed")?;
             kept_body = cleaned(members).map_or_else(|| body.clone(), Bytes::from);
-            said = Some(heard);
+            said = Some(Failure { code, detail: heard.detail });
         }
         let kept = |(name, is_sound): &Passed| {
             let value = fields.get(name)?.to_str().ok()?;
@@ -109,7 +107,7 @@ impl Refusal {
     /// As the verdict on the host of this name.
     pub fn into_verdict(self, host: &str) -> Verdict {
         let is_missing = match &self.said {
-            Some(said) => said.code == Code::NotFound.as_str(),
+            Some(said) => said.code == Code::NotFound,
             // Of all that it is asked for, only a file may be missing.
             None => self.status == StatusCode::NOT_FOUND,
         };
@@ -122,9 +120,9 @@ impl Refusal {
     /// As the failure of the host of this name.
     pub fn into_failure(self, host: &str) -> Verdict {
         failed(match self.said {
-            Some(Said { code, detail, .. }) => Failure { code, detail },
+            Some(said) => said,
             None => Failure {
-                code: Code::UpstreamUnreachable.as_str().to_owned(),
+                code: Code::UpstreamUnreachable,
                 detail: format!("host {host} answered with status {}", self.status.as_u16()),
             },
         })
@@ -173,7 +171,7 @@ fn cleaned(Members(members): Members) -> Option<String> {
             value @ (Value::Number(_) | Value::Bool(_)) => value,
             Value::Null | Value::Array(_) | Value::Object(_) => continue,
         };
-        if is_word(&name) {
+        if Word::new(&name).is_some() {
             clean.entry(name).or_insert(value);
         }
     }
@@ -182,12 +180,12 @@ fn cleaned(Members(members): Members) -> Option<String> {
 
 /// Whether a secondary says this with that status. A code that is not known here may be that
 /// of a newer one.
-fn fits(code: &str, status: StatusCode) -> bool {
-    match Code::known(code) {
+fn fits(code: Code, status: StatusCode) -> bool {
+    match code.for_problem() {
         // A primary's own.
         Some(Code::UnknownHost | Code::UpstreamUnreachable) => false,
         Some(code) => code.status() == status,
-        None => is_word(code),
+        None => true,
     }
 }
 
@@ -208,21 +206,10 @@ pub fn verdict(given: Verdict) -> Result<Verdict, &'static str> {
 }
 
 /// The verdict on a host that failed like this.
-pub fn failed(failure: Failure) -> Verdict {
-    let failure = told(failure);
-    let is_late = failure.code == Code::UpstreamTimeout.as_str();
-    let status = if is_late { Status::Timeout } else { Status::Failed };
+pub fn failed(Failure { code, detail }: Failure) -> Verdict {
+    let status = if code == Code::UpstreamTimeout { Status::Timeout } else { Status::Failed };
+    let failure = Failure { code, detail: line(&detail, TEXT_BYTES) };
     Verdict { error: Some(failure), ..Verdict::new(status) }
-}
-
-/// What a host says of its failure, in the form of a secondary's: a code is one word.
-fn told(Failure { code, detail }: Failure) -> Failure {
-    let code = if is_word(&code) { code } else { "unknown".to_owned() };
-    Failure { code, detail: line(&detail, TEXT_BYTES) }
-}
-
-fn is_word(code: &str) -> bool {
-    (1..=CODE_BYTES).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
 }
 
 /// A text of somebody else's as one line of at most so many bytes, in which no character
@@ -352,7 +339,7 @@ mod tests {
 
     #[test]
     fn a_verdict_that_is_not_complete_has_failed_and_says_why() {
-        let error = |code: &str| Some(Failure { code: code.to_owned(), detail: "a\tb\u{202e}".to_owned() });
+        let error = |code: &str| Some(Failure { code: code.into(), detail: "a\tb\u{202e}".to_owned() });
         for status in [Status::Complete, Status::Partial, Status::Failed, Status::NotFound, Status::Timeout] {
             let given = Verdict { lines: 3, error: error("io_error"), ..Verdict::new(status) };
             let judged = verdict(given).unwrap();
@@ -363,7 +350,7 @@ mod tests {
         let late = Verdict { error: error("upstream_timeout"), ..Verdict::new(Status::Failed) };
         assert_eq!(verdict(late).unwrap().status, Status::Timeout);
         let nasty = Verdict { error: error("\r\nLog-Status: complete"), ..Verdict::new(Status::Failed) };
-        assert_eq!(verdict(nasty).unwrap().error.unwrap().code, "unknown");
+        assert_eq!(verdict(nasty).unwrap().error.unwrap().code.as_str(), "unknown");
         let mut others = Verdict::new(Status::Complete);
         others.hosts.insert("x".to_owned(), Verdict::new(Status::Complete));
         assert!(verdict(others).is_err());

@@ -114,17 +114,12 @@ impl<E: Engine> LogStream<E> {
     }
 
     fn failed(&self, failure: &ReadFailure) -> Verdict {
-        let code = match failure {
-            ReadFailure::Io { .. } | ReadFailure::Hung { .. } => Code::IoError.as_str(),
-            ReadFailure::Shrunk { .. } | ReadFailure::Overwritten { .. } => FILE_SHRUNK,
-            ReadFailure::Starved => Code::Overloaded.as_str(),
-        };
-        self.cut_short(code, &failure.to_string())
+        self.cut_short(failure.code(), &failure.to_string())
     }
 
-    pub(super) fn cut_short(&self, code: &str, why: &str) -> Verdict {
+    pub(super) fn cut_short(&self, code: Code, why: &str) -> Verdict {
         let detail = format!("{}: {why}: ask again", self.name);
-        Verdict { error: Some(Failure { code: code.to_owned(), detail }), ..self.tally(Status::Failed) }
+        Verdict { error: Some(Failure { code, detail }), ..self.tally(Status::Failed) }
     }
 
     fn tally(&self, status: Status) -> Verdict {
@@ -153,14 +148,4 @@ impl<E: Engine> LogStream<E> {
             framing.progress(self.search.summary().bytes_scanned, &mut self.frame);
         }
     }
-}
-
-/// The verdict's code where the time that the primary gave is over.
-pub(super) const DEADLINE: &str = Code::UpstreamTimeout.as_str();
-
-/// The verdict's code for a file that was truncated while it was read.
-pub(super) const FILE_SHRUNK: &str = "file_shrunk";
-
-pub(super) fn code_of(code: &str) -> Code {
-    Code::known(code).unwrap_or(Code::IoError)
 }

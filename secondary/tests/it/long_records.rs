@@ -12,6 +12,7 @@ use backscroll_secondary::stream::{Context, Encoding, Ending, LogStream};
 use backscroll_shared::filter::Filter;
 use backscroll_shared::query::FileName;
 use backscroll_shared::scan::{Limits, ReadPlan, Search, Window};
+use backscroll_shared::wire::code::Code;
 use backscroll_shared::wire::frames::{Decoder, Item};
 use backscroll_shared::wire::verdict::{Status, Verdict};
 use backscroll_shared::wire::{Encoder, Format};
@@ -259,7 +260,7 @@ proptest! {
         match outcome.verdict {
             Some(verdict) if verdict.status == Status::Complete => prop_assert_eq!(records.len(), expected.len()),
             Some(verdict) => {
-                prop_assert_eq!(verdict.error.unwrap().code, "draining");
+                prop_assert_eq!(verdict.error.unwrap().code, Code::Draining);
                 prop_assert_eq!(verdict.lines, records.len() as u64);
                 prop_assert!(verdict.bytes_scanned > 0, "what was read is told");
                 prop_assert!(outcome.is_cut || format != Format::Ndjson);

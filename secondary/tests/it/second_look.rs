@@ -122,7 +122,7 @@ impl Log {
 #[derive(Debug)]
 enum Outcome {
     Refused(Code, String),
-    Ended { lines: Vec<Vec<u8>>, is_complete: bool, code: Option<String> },
+    Ended { lines: Vec<Vec<u8>>, is_complete: bool, code: Option<Code> },
 }
 
 /// A stream of an answer about `log`, as a client of `format` gets it.
@@ -251,7 +251,7 @@ fn check<E: Engine>(
             assert_eq!(*code, None);
         }
         Outcome::Ended { is_complete: false, code, lines } => {
-            assert_eq!(code.as_deref(), Some("file_shrunk"));
+            assert_eq!(*code, Some(Code::FileShrunk));
             // A primary may have all that it wants before the end comes.
             assert!(format != Format::Frames || wanted.starts_with(lines), "{} lines", lines.len());
             assert!(events.iter().any(Event::is_harm), "an append does no harm");
@@ -296,7 +296,7 @@ fn found_out<E: Engine>(engine: E) {
                     let (mut log, all) = Log::new(20_000);
                     match answer(engine, &mut log, format, "", n, &events) {
                         Outcome::Ended { is_complete: false, code: Some(code), lines } => {
-                            assert_eq!(code, "file_shrunk");
+                            assert_eq!(code, Code::FileShrunk);
                             // What was left alone is looked at before it is gone on with, so no
                             // line is made of two files.
                             let old = all.iter().rev().zip(&lines).take_while(|(old, line)| old == line);

@@ -1,5 +1,6 @@
 //! Whether an answer is whole, and what it took. An incomplete answer never looks complete.
 
+use super::code::Code;
 use super::headers;
 use http::{HeaderMap, HeaderValue};
 use serde::{Deserialize, Serialize};
@@ -42,8 +43,8 @@ impl Status {
 /// Why records are missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// A stable word, such as `io_error`.
-    pub code: String,
+    /// Its stable word, such as `io_error`.
+    pub code: Code,
     /// What happened and what to do, for a person.
     pub detail: String,
 }
@@ -95,8 +96,8 @@ impl Verdict {
     }
 
     /// A failure with nothing delivered yet.
-    pub fn failed(code: &str, detail: String) -> Verdict {
-        Verdict { error: Some(Failure { code: code.to_owned(), detail }), ..Verdict::new(Status::Failed) }
+    pub fn failed(code: Code, detail: String) -> Verdict {
+        Verdict { error: Some(Failure { code, detail }), ..Verdict::new(Status::Failed) }
     }
 
     /// Whether records of this host are missing.
@@ -129,7 +130,7 @@ impl Verdict {
     pub fn last_line(&self) -> Vec<u8> {
         let mut line = "-- incomplete: ".to_owned();
         match &self.error {
-            Some(Failure { code, detail }) => line.extend([code, ": ", detail]),
+            Some(Failure { code, detail }) => line.extend([code.as_str(), ": ", detail]),
             None => line.push_str(self.status.as_str()),
         }
         let failed = hosts_failed(&self.hosts);
@@ -154,7 +155,7 @@ impl Verdict {
         if map.contains_key(headers::LOG_ERROR) {
             let value = String::from_utf8_lossy(once(headers::LOG_ERROR)?.as_bytes()).into_owned();
             let (code, detail) = value.split_once(": ").unwrap_or(("io_error", &value));
-            error = Some(Failure { code: code.to_owned(), detail: detail.to_owned() });
+            error = Some(Failure { code: code.into(), detail: detail.to_owned() });
         }
         let verdict = Verdict {
             status: Status::parse(text(headers::LOG_STATUS)?)?,
@@ -213,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_verdict_survives_the_trailers() {
-        let mut verdict = Verdict::failed("io_error", "reading \"a\": bad disk".to_owned());
+        let mut verdict = Verdict::failed(Code::IoError, "reading \"a\": bad disk".to_owned());
         verdict.lines = 3;
         verdict.skipped_bytes = 4096;
         assert_eq!(Verdict::from_trailers(&verdict.to_trailers()), Some(verdict.clone()));
@@ -233,7 +234,7 @@ mod tests {
     #[test]
     fn a_verdict_that_contradicts_itself_is_none() {
         let complete = Verdict::new(Status::Complete).to_trailers();
-        let failed = Verdict::failed("io_error", "bad disk".to_owned()).to_trailers();
+        let failed = Verdict::failed(Code::IoError, "bad disk".to_owned()).to_trailers();
         let skipped = Verdict { skipped_bytes: 4096, ..Verdict::new(Status::Complete) }.to_trailers();
         assert!(Verdict::from_trailers(&complete).is_some() && Verdict::from_trailers(&failed).is_some());
         for (map, name, value) in [
@@ -273,7 +274,7 @@ mod tests {
 
     #[test]
     fn the_last_line_for_a_browser_names_code_and_hosts_on_one_line() {
-        let mut verdict = Verdict::failed("io_error", "bad\r\ndisk".to_owned());
+        let mut verdict = Verdict::failed(Code::IoError, "bad\r\ndisk".to_owned());
         assert_eq!(verdict.last_line(), b"-- incomplete: io_error: bad  disk\n");
         verdict.hosts.insert("web2".to_owned(), Verdict::new(Status::Timeout));
         verdict.hosts.insert("web3".to_owned(), Verdict::new(Status::Failed));
@@ -285,7 +286,7 @@ mod tests {
 
     #[test]
     fn only_announced_fields_are_sent() {
-        let mut verdict = Verdict::failed("x", "line\nfeed \u{1b}".to_owned());
+        let mut verdict = Verdict::failed("x".into(), "line\nfeed \u{1b}".to_owned());
         verdict.hosts.insert("b".to_owned(), Verdict::new(Status::Failed));
         let announced = headers::TRAILER_NAMES.to_str().unwrap().to_ascii_lowercase();
         for name in verdict.to_trailers().keys() {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::wire::code::Code;
 use proptest::prelude::*;
 
 fn stamp() -> impl Strategy<Value = Option<Stamp>> {
@@ -67,7 +68,7 @@ proptest! {
         sizes in proptest::collection::vec(1usize..40, 1..5),
     ) {
         let mut items = items;
-        items.push(Item::End(Verdict::failed("io_error", "a \"disk\"".to_owned())));
+        items.push(Item::End(Verdict::failed(Code::IoError, "a \"disk\"".to_owned())));
         let bytes = encoded(&items);
         prop_assert_eq!(decoded(&bytes, &sizes), Ok((items.clone(), true)));
         // Cut anywhere before its end, it is not over.
