@@ -2,14 +2,14 @@
 
 use crate::catalog::Catalog;
 use crate::config::{Config, Io};
-use crate::health::Looks;
+use crate::http::{Accepted, ConnectionPermit, Inlet, Shared, Stage, serve};
 use crate::read::admission::Admission;
 use crate::read::crew::Crew;
 use crate::read::probe::{Refusal, probe};
 use crate::read::threads::Threads;
 use crate::read::uring::Uring;
 use crate::read::{Ended, Engine};
-use crate::serve::{Accepted, Host, Inlet, Place, Stage, serve};
+use crate::readiness::Readiness;
 use backscroll_shared::conn::{Connections, REFUSALS, prepare, refuse};
 use backscroll_shared::time::zone_warning;
 use backscroll_shared::wire::instance::Instance;
@@ -60,38 +60,38 @@ pub fn run(
     }
     let (stage, stage_seen) = watch::channel(Stage::Serving);
     let admissions: Vec<Arc<Admission>> = (0..config.threads).map(|_| Arc::default()).collect();
-    let (crew, runs) = Crew::new(&admissions);
-    let host = Arc::new(Host {
+    let (crew, batches) = Crew::new(&admissions);
+    let shared = Arc::new(Shared {
         config,
         instance: instance()?,
-        catalog,
+        catalog: Arc::new(catalog),
         stage: stage_seen,
         crew: Arc::new(crew),
         io_fallback: OnceLock::new(),
         warnings: zone_warning.into_iter().collect(),
-        looks: Looks::default(),
+        readiness: Arc::new(Readiness::default()),
     });
     let mut queues = Vec::new();
     let mut inlets = Vec::new();
-    for (index, (admission, runs)) in admissions.into_iter().zip(runs).enumerate() {
-        let (queue, sockets) = mpsc::channel(Connections::bound(host.config.connections));
+    for (index, (admission, batches)) in admissions.into_iter().zip(batches).enumerate() {
+        let (queue, sockets) = mpsc::channel(Connections::bound(shared.config.connections));
         queues.push(Queue { sockets: queue, load: Arc::default() });
-        inlets.push(Inlet { index, sockets, runs, admission });
+        inlets.push(Inlet { index, sockets, batches, admission });
     }
     let mut start = Start { inlets, front: Front { listener, queues, stage: Arc::new(stage), shutdown } };
-    if host.config.io != Io::Threads {
-        match run_on_rings(&host, start) {
+    if shared.config.io != Io::Threads {
+        match run_on_rings(&shared, start) {
             Outcome::Ended(ended) => return ended,
-            Outcome::NoRing(refusal, _) if host.config.io == Io::Uring => return Err(refusal.into()),
+            Outcome::NoRing(refusal, _) if shared.config.io == Io::Uring => return Err(refusal.into()),
             Outcome::NoRing(refusal, again) => {
                 tracing::warn!(cause = %refusal, "io_uring is not available: reading with a pool of threads instead");
                 // This is the only place that sets it.
-                let _ = host.io_fallback.set(refusal.to_string());
+                let _ = shared.io_fallback.set(refusal.to_string());
                 start = again;
             }
         }
     }
-    run_threads(Threads, &host, start).unwrap_or_else(|(error, _)| Err(error.into()))
+    run_threads(Threads, &shared, start).unwrap_or_else(|(error, _)| Err(error.into()))
 }
 
 /// How a run on rings ended, or why there was none.
@@ -106,12 +106,12 @@ enum Outcome<S> {
 const RING_TRIES: usize = 10;
 const RING_REST: Duration = Duration::from_millis(50);
 
-fn run_on_rings<S: Future<Output = ()> + 'static>(host: &Arc<Host>, mut start: Start<S>) -> Outcome<S> {
+fn run_on_rings<S: Future<Output = ()> + 'static>(shared: &Arc<Shared>, mut start: Start<S>) -> Outcome<S> {
     if let Err(refusal) = probe() {
         return Outcome::NoRing(refusal, start);
     }
     for tries in 1.. {
-        match run_threads(Uring, host, start) {
+        match run_threads(Uring, shared, start) {
             Ok(ended) => return Outcome::Ended(ended),
             Err((error, again)) => {
                 let refusal = Refusal::of(&error);
@@ -187,7 +187,7 @@ struct Start<S> {
 /// error has with it what another engine may begin with.
 fn run_threads<E: Engine + Unpin + Send + Sync, S: Future<Output = ()> + 'static>(
     engine: E,
-    host: &Arc<Host>,
+    shared: &Arc<Shared>,
     start: Start<S>,
 ) -> Result<Result<(), RunError>, (io::Error, Start<S>)> {
     let listen = match listening(&start.front.listener) {
@@ -196,19 +196,19 @@ fn run_threads<E: Engine + Unpin + Send + Sync, S: Future<Output = ()> + 'static
     };
     let stage = Arc::clone(&start.front.stage);
     // Each other thread says once whether it can serve; closed once each has dropped its end.
-    let (alive, mut others_alive) = mpsc::channel::<bool>(host.config.threads);
+    let (alive, mut others_alive) = mpsc::channel::<bool>(shared.config.threads);
     let (mut others, mut doors) = (Vec::new(), Vec::new());
     for index in 1..start.inlets.len() {
         let (door, inlet) = oneshot::channel();
         let name = format!("backscroll-{index}");
-        let (host, own_stage, alive) = (Arc::clone(host), Arc::clone(&stage), alive.clone());
+        let (shared, own_stage, alive) = (Arc::clone(shared), Arc::clone(&stage), alive.clone());
         let thread = std::thread::Builder::new().name(name).spawn(move || {
             let ended = run_thread(engine, async {
                 // There is room for one of each.
                 let _ = alive.try_send(true);
                 // Where another thread cannot serve, nobody does.
                 let Ok(inlet) = inlet.await else { return Ended::Clean };
-                serve(engine, host, inlet).await
+                serve(engine, shared, inlet).await
             });
             match ended {
                 Ok(()) => {}
@@ -229,7 +229,7 @@ fn run_threads<E: Engine + Unpin + Send + Sync, S: Future<Output = ()> + 'static
         doors.push(door);
     }
     drop(alive);
-    let config = &host.config;
+    let config = &shared.config;
     let mut waiting = Some((start, doors));
     let first = run_thread(engine, async {
         for _ in 0..others.len() {
@@ -251,10 +251,10 @@ fn run_threads<E: Engine + Unpin + Send + Sync, S: Future<Output = ()> + 'static
             );
             service_manager::ready(&format!("serving on {listen}"));
         };
-        let mut front = pin!(front.run(config, host.instance, announce));
+        let mut front = pin!(front.run(config, shared.instance, announce));
         let ended = tokio::select! {
             ended = &mut front => ended,
-            ended = serve(engine, Arc::clone(host), own) => ended,
+            ended = serve(engine, Arc::clone(shared), own) => ended,
         };
         // This thread may have nothing left to do while others have: the time to drain is
         // kept here for all of them.
@@ -348,11 +348,11 @@ async fn accept(listener: TcpListener, queues: &[Queue], connections: usize, ins
             tracing::debug!(%error, "a socket could not be prepared");
         }
         queue.load.fetch_add(1, Relaxed);
-        let place = Place(Arc::clone(&queue.load));
+        let permit = ConnectionPermit(Arc::clone(&queue.load));
         if let Ok(socket) = socket.into_std() {
             // The queue holds as many as there may be connections, and is closed only
             // once nothing is accepted any more.
-            let _ = queue.sockets.try_send(Accepted { socket, watch, place });
+            let _ = queue.sockets.try_send(Accepted { socket, watch, permit });
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::cold;
 use super::search::{self, Keywords, PAGE};
 use backscroll_secondary::read::block::Pool;
-use backscroll_secondary::read::{Ended, Engine, ReadFailure, Readahead};
+use backscroll_secondary::read::{BlockSource as _, Ended, Engine, ReadFailure, Readahead, SourceBlock};
 use backscroll_shared::scan::{ReadPlan, Stage, Window};
 use std::fs::File;
 use std::hint::black_box;
@@ -120,7 +120,7 @@ impl Reading {
                     black_box(search::from_file(readahead, size, keywords).await?);
                 }
                 Use::Drop => {
-                    while let Some((_, block, _)) = readahead.next().await? {
+                    while let Some(SourceBlock { block, .. }) = readahead.next().await? {
                         black_box(block.as_ref().first());
                     }
                 }

@@ -3,7 +3,7 @@
 
 use super::lines::Lines;
 use backscroll_secondary::read::block::BLOCK_BYTES;
-use backscroll_secondary::read::{ReadAt, ReadFailure, Readahead};
+use backscroll_secondary::read::{BlockSource as _, ReadAt, ReadFailure, Readahead, SourceBlock};
 use backscroll_shared::filter::Filter;
 use backscroll_shared::scan::{Limits, ReadPlan, Search, Stage, Step, Window};
 use std::hint::black_box;
@@ -50,7 +50,7 @@ pub async fn from_file<F: ReadAt>(
     let mut search = search(keywords, size);
     let mut tally = Tally::default();
     while advance(&mut search, &mut tally) {
-        let Some((span, block, _)) = readahead.next().await? else { break };
+        let Some(SourceBlock { span, block, .. }) = readahead.next().await? else { break };
         search.feed(span, block);
     }
     Ok(tally)

@@ -1,6 +1,6 @@
 //! Why the bytes of a file did not come.
 
-use super::readahead::READ_TIME;
+use super::limits::READ_TIME;
 use backscroll_shared::wire::problem::Code;
 use std::io;
 

@@ -5,7 +5,9 @@ use backscroll_secondary::Io;
 use backscroll_secondary::read::block::Pool;
 use backscroll_secondary::read::threads::Threads;
 use backscroll_secondary::read::uring::{RingAlone, Uring};
-use backscroll_secondary::read::{CacheUse, Ended, Engine, ReadAt as _, Readahead};
+use backscroll_secondary::read::{
+    BlockSource as _, CacheUse, Ended, Engine, ReadAt as _, Readahead, SourceBlock,
+};
 use backscroll_shared::filter::Filter;
 use backscroll_shared::scan::{Limits, ReadPlan, Search, Span, Stage, Step, Window};
 use proptest::prelude::*;
@@ -45,7 +47,7 @@ fn searched<E: Engine>(engine: E, path: &Path, keyword: &[u8], block_lens: &[usi
                         out.push(b'\n');
                     }
                     Step::NeedBlock => match readahead.next().await.unwrap() {
-                        Some((span, block, _)) => search.feed(span, block),
+                        Some(SourceBlock { span, block, .. }) => search.feed(span, block),
                         None => break,
                     },
                     Step::Working => {}

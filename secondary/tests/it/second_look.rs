@@ -1,13 +1,13 @@
 //! Files that are truncated while they are read, and are as long again or longer before the
 //! end is reached: a model of the file, under all engines, in every format.
 
-use backscroll_secondary::frame::Frames;
-use backscroll_secondary::framing::Framing;
+use backscroll_secondary::answer::chunks::Chunks;
+use backscroll_secondary::answer::frame_writer::FrameWriter;
+use backscroll_secondary::answer::{Answer, Context, Encoding, Ending};
 use backscroll_secondary::read::block::Pool;
 use backscroll_secondary::read::threads::Threads;
 use backscroll_secondary::read::uring::{RingAlone, Uring};
 use backscroll_secondary::read::{Ended, Engine, InodeState, Readahead};
-use backscroll_secondary::stream::{Context, Encoding, Ending, LogStream};
 use backscroll_shared::filter::Filter;
 use backscroll_shared::query::FileName;
 use backscroll_shared::scan::{Limits, ReadPlan, Search, Window};
@@ -126,7 +126,13 @@ enum Outcome {
 }
 
 /// A stream of an answer about `log`, as a client of `format` gets it.
-fn stream<E: Engine>(engine: E, log: &Log, format: Format, keyword: &str, n: Option<u64>) -> LogStream<E> {
+fn stream<E: Engine>(
+    engine: E,
+    log: &Log,
+    format: Format,
+    keyword: &str,
+    n: Option<u64>,
+) -> Answer<E, Readahead<E::File>> {
     let file = log.reader();
     let opened = InodeState::of(&file).unwrap();
     let keywords = if keyword.is_empty() { vec![] } else { vec![keyword.into()] };
@@ -135,15 +141,15 @@ fn stream<E: Engine>(engine: E, log: &Log, format: Format, keyword: &str, n: Opt
     let plan = ReadPlan::new(Window::whole(opened.size));
     let readahead = Readahead::new(engine.adopt(file), plan, Pool::new(16), Arc::default());
     let encoding = match format {
-        Format::Frames => Encoding::Framed(Box::new(Framing::new(0))),
+        Format::Frames => Encoding::Framed(Box::new(FrameWriter::new(0))),
         _ => Encoding::Plain(Encoder::new(format, "here", b"app.log", 0)),
     };
     let ending =
         Ending { format, trailers: format == Format::Text, browser: false, relay: false, deadline: None };
     let context =
-        Context { engine, admission: Arc::default(), frames: Frames::default(), giving_up: Rc::default() };
+        Context { engine, admission: Arc::default(), chunks: Chunks::default(), giving_up: Rc::default() };
     let name = FileName::parse(b"app.log".to_vec()).unwrap();
-    LogStream::new(context, name, opened, search, readahead, encoding, ending)
+    Answer::new(context, name, opened, search, readahead, encoding, ending)
 }
 
 fn answer<E: Engine>(
@@ -165,7 +171,7 @@ fn answer<E: Engine>(
 }
 
 async fn pulled<E: Engine>(
-    stream: &mut LogStream<E>,
+    stream: &mut Answer<E, Readahead<E::File>>,
     log: &mut Log,
     format: Format,
     events: &[Event],

@@ -4,6 +4,7 @@
 use super::window::Window;
 use crate::filter::LineFilter;
 use memchr::{memchr, memrchr};
+use std::convert::Infallible;
 use std::sync::Arc;
 
 /// Finds the matching lines of blocks, for one search.
@@ -17,6 +18,13 @@ pub struct BlockMatcher {
 /// The matching lines among those that lie in one block whole.
 #[derive(Debug, Default)]
 pub struct BlockMatches(pub(super) Vec<(u32, u32)>);
+
+/// Where blocks are read without help, nobody makes any.
+impl From<Infallible> for BlockMatches {
+    fn from(never: Infallible) -> BlockMatches {
+        match never {}
+    }
+}
 
 impl BlockMatcher {
     pub(super) fn new(filter: &Arc<LineFilter>, window: Window, nul_run: usize) -> BlockMatcher {

@@ -15,77 +15,11 @@
 //! bytes in all pieces; one between the opening and the first read; and what a network file
 //! system's client does not know yet.
 
-use super::{ReadAt, ReadFailure, Readahead};
-use backscroll_shared::scan::{ReadPlan, Span};
-use rustix::fs::{AtFlags, Stat, StatxFlags, StatxTimestamp, statx};
-use std::io;
-use std::os::fd::OwnedFd;
-use std::time::{Duration, SystemTime};
+use crate::read::{BlockSource, InodeState, ReadFailure};
+use backscroll_shared::scan::Span;
 
 /// Bytes of a piece: some lines of a log, with their times.
 const PIECE_BYTES: usize = 256;
-
-/// How old an inode's times have to be so that a later change gives it others. The kernel's
-/// clock for them advances every 10 ms at most, but some file systems keep whole seconds, and
-/// FAT two of them.
-const SETTLED_AFTER: Duration = Duration::from_secs(3);
-
-/// What an inode says of its file's bytes, and when it was asked.
-#[derive(Debug, Clone, Copy)]
-pub struct InodeState {
-    /// Bytes of the file.
-    pub size: u64,
-    /// When it was last written, in seconds since 1970.
-    pub modified_seconds: i64,
-    /// When it was last written and last changed, in seconds and nanoseconds.
-    times: [(i64, u64); 2],
-    asked: SystemTime,
-}
-
-impl InodeState {
-    /// Of an open file, as the kernel knows it: no disk and no server is asked.
-    pub fn of(file: &OwnedFd) -> io::Result<InodeState> {
-        // Before the inode is: what changes meanwhile is not to look old.
-        let asked = SystemTime::now();
-        let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
-        let found = statx(file, c"", flags, StatxFlags::BASIC_STATS)?;
-        let time = |time: StatxTimestamp| (time.tv_sec, u64::from(time.tv_nsec));
-        Ok(InodeState {
-            size: found.stx_size,
-            modified_seconds: found.stx_mtime.tv_sec,
-            times: [time(found.stx_mtime), time(found.stx_ctime)],
-            asked,
-        })
-    }
-
-    /// Of a file that was opened after `asked`.
-    pub fn new(stat: &Stat, asked: SystemTime) -> InodeState {
-        // Its type differs from one architecture to the other.
-        #[allow(clippy::useless_conversion, reason = "not on all of them")]
-        let nanos = |nanos| u64::try_from(nanos).unwrap_or(0);
-        InodeState {
-            size: u64::try_from(stat.st_size).unwrap_or(0),
-            modified_seconds: stat.st_mtime,
-            times: [(stat.st_mtime, nanos(stat.st_mtime_nsec)), (stat.st_ctime, nanos(stat.st_ctime_nsec))],
-            asked,
-        }
-    }
-
-    /// Whether a change after this one was taken shows in a later one.
-    fn is_settled(&self) -> bool {
-        self.times.iter().all(|(seconds, _)| {
-            let at =
-                u64::try_from(*seconds).map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
-            // A time before 1970 is old; one in the future may be anything.
-            at.map_or(true, |at| self.asked.duration_since(at).is_ok_and(|age| age > SETTLED_AFTER))
-        })
-    }
-
-    /// Whether the file's bytes are known to be what they were at `earlier`.
-    fn proves_unchanged(&self, earlier: &InodeState) -> bool {
-        (self.size, self.times) == (earlier.size, earlier.times) && earlier.is_settled()
-    }
-}
 
 /// What is kept of a file that is read from its end to its start.
 #[derive(Debug)]
@@ -161,51 +95,47 @@ impl SecondLook {
     /// where one block alone has been read, which is that of the file's end, and nearly so
     /// where the file has not been written to. May be dropped and called again; no block of
     /// the answer is to be held meanwhile, as two could be waited for by everybody at once.
-    pub async fn again<F: ReadAt>(&mut self, readahead: &Readahead<F>) -> Result<(), ReadFailure> {
+    pub async fn again(&mut self, source: &impl BlockSource) -> Result<(), ReadFailure> {
         if self.later_reads == 0 {
             return Ok(());
         }
-        self.before_more(readahead).await
+        self.before_more(source).await
     }
 
     /// The same before more is read than one block: that is of the file as it was, and what
     /// follows may not be.
-    pub async fn before_more<F: ReadAt>(&mut self, readahead: &Readahead<F>) -> Result<(), ReadFailure> {
+    pub async fn before_more(&mut self, source: &impl BlockSource) -> Result<(), ReadFailure> {
         if self.blocks == 0 {
             return Ok(());
         }
-        self.compare(readahead, self.pieces.len()).await
+        self.compare(source, self.pieces.len()).await
     }
 
     /// The same before records are sent, as they cannot be taken back then. A file that is
     /// written to all the time is checked each time, so only its old end is compared.
-    pub async fn before_leaving<F: ReadAt>(&mut self, readahead: &Readahead<F>) -> Result<(), ReadFailure> {
+    pub async fn before_leaving(&mut self, source: &impl BlockSource) -> Result<(), ReadFailure> {
         if !self.is_unproven {
             return Ok(());
         }
-        self.compare(readahead, 1).await
+        self.compare(source, 1).await
     }
 
-    async fn compare<F: ReadAt>(
-        &mut self,
-        readahead: &Readahead<F>,
-        pieces: usize,
-    ) -> Result<(), ReadFailure> {
+    async fn compare(&mut self, source: &impl BlockSource, pieces: usize) -> Result<(), ReadFailure> {
         // Before the pieces are read: what happens afterwards is seen by the next look.
-        let stamp = readahead.file().inode_state().map_err(|source| ReadFailure::Io { offset: 0, source })?;
-        if stamp.size < self.size {
-            return Err(ReadFailure::Shrunk { offset: stamp.size });
+        let state = source.inode_state().map_err(|source| ReadFailure::Io { offset: 0, source })?;
+        if state.size < self.size {
+            return Err(ReadFailure::Shrunk { offset: state.size });
         }
-        if !stamp.proves_unchanged(&self.proven) {
-            let mut ahead = readahead.of_same_file(ReadPlan::empty());
+        if !state.proves_unchanged(&self.proven) {
+            let mut pieces_now = source.beside(None);
             for Piece { offset, bytes } in self.pieces.iter().take(pieces) {
-                let (_, block, _) = ahead.again(Span { offset: *offset, len: bytes.len() }).await?;
-                if block.as_ref() != &bytes[..] {
+                let now = pieces_now.again(Span { offset: *offset, len: bytes.len() }).await?;
+                if now.block.as_ref() != &bytes[..] {
                     return Err(ReadFailure::Overwritten { offset: *offset });
                 }
             }
             if pieces >= self.pieces.len() {
-                self.proven = stamp;
+                self.proven = state;
             }
         }
         self.is_unproven = false;
@@ -216,34 +146,8 @@ impl SecondLook {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::read::inode_state::tests::stamp;
     use proptest::prelude::*;
-
-    fn stamp(modified: (i64, u64), changed: (i64, u64), asked: i64) -> InodeState {
-        let asked = SystemTime::UNIX_EPOCH + Duration::from_secs(asked.cast_unsigned());
-        InodeState { size: 9, modified_seconds: modified.0, times: [modified, changed], asked }
-    }
-
-    #[test]
-    fn only_old_times_that_have_stayed_the_same_prove_that_nothing_happened() {
-        let old = stamp((1000, 5), (1000, 5), 1010);
-        assert!(stamp((1000, 5), (1000, 5), 2000).proves_unchanged(&old));
-        for other in [
-            stamp((1000, 6), (1000, 5), 2000),
-            stamp((1000, 5), (1000, 6), 2000),
-            stamp((1001, 5), (1000, 5), 2000),
-            InodeState { size: 8, ..old },
-            InodeState { size: 10, ..old },
-        ] {
-            assert!(!other.proves_unchanged(&old), "{other:?}");
-        }
-        // Written just before, in the same second, or in the future.
-        for (modified, changed) in [(1010, 1000), (1000, 1010), (1008, 1000), (1000, 1008), (1000, 9000)] {
-            let fresh = stamp((modified, 5), (changed, 5), 1010);
-            assert!(!fresh.proves_unchanged(&fresh), "{fresh:?}");
-        }
-        let ancient = stamp((-5, 0), (-5, 0), 1010);
-        assert!(ancient.proves_unchanged(&ancient));
-    }
 
     proptest! {
         #[test]
@@ -251,7 +155,9 @@ mod tests {
             file in prop::collection::vec(any::<u8>(), 1..20_000),
             cuts in prop::collection::vec(1_usize..900, 1..60),
         ) {
-            let mut look = SecondLook::new(InodeState { size: file.len() as u64, ..stamp((0, 0), (0, 0), 9) });
+            let mut opened = stamp((0, 0), (0, 0), 9);
+            opened.size = file.len() as u64;
+            let mut look = SecondLook::new(opened);
             let mut end = file.len();
             for len in cuts {
                 let start = end.saturating_sub(len);

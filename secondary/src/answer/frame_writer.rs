@@ -1,7 +1,7 @@
 //! Records for a primary that merges them: each with the time by which it is merged, and
 //! marks where none is found for long.
 
-use crate::stream::long::Part;
+use super::part::Part;
 use backscroll_shared::scan::Record;
 use backscroll_shared::time::{Known, LineTimes, Stamp, Stamps};
 use backscroll_shared::wire::frames;
@@ -18,7 +18,7 @@ const MARK_TIME: Duration = Duration::from_millis(50);
 
 /// Writes the frames of one file.
 #[derive(Debug)]
-pub struct Framing {
+pub struct FrameWriter {
     encoder: frames::Encoder,
     stamps: Stamps,
     /// A record without a time, whose older lines have to be read first.
@@ -39,10 +39,10 @@ struct Pending {
     bytes: Option<Vec<u8>>,
 }
 
-impl Framing {
+impl FrameWriter {
     /// For a file that was last written `modified_seconds` after 1970.
-    pub fn new(modified_seconds: i64) -> Framing {
-        Framing {
+    pub fn new(modified_seconds: i64) -> FrameWriter {
+        FrameWriter {
             encoder: frames::Encoder::default(),
             stamps: Stamps::new(LineTimes::new(modified_seconds), modified_seconds),
             pending: None,
@@ -68,7 +68,7 @@ impl Framing {
         }
     }
 
-    /// Looks for the time of a long record, which [`Framing::begin`] then begins.
+    /// Looks for the time of a long record, which [`FrameWriter::begin`] then begins.
     pub(crate) fn look_at(&mut self, record: &Record<'_>, is_worth_reading: bool) -> Known {
         self.stamps.of(record, is_worth_reading)
     }
@@ -159,37 +159,37 @@ mod tests {
         std::iter::from_fn(|| decoder.next_item().unwrap()).collect()
     }
 
-    fn pending(framing: &Framing) -> Option<u64> {
-        framing.pending().map(|part| part.offset)
+    fn pending(writer: &FrameWriter) -> Option<u64> {
+        writer.pending().map(|part| part.offset)
     }
 
     #[test]
     fn a_search_that_finds_nothing_for_long_says_how_far_it_is() {
-        let (mut framing, mut out) = (Framing::new(2_000_000_000), Vec::new());
+        let (mut writer, mut out) = (FrameWriter::new(2_000_000_000), Vec::new());
         let mut block = b"cut off\n1700000009 newest\n1700000001 older\n \n cut".to_vec();
         block.resize(1 << 20, b'x');
         block.extend_from_slice(b"\n1700000010 of this block\nand a trace\n");
         for _ in 0..9 {
-            framing.next_block(&block, &mut out);
+            writer.next_block(&block, &mut out);
         }
         assert_eq!(items(out), [Item::Mark(1_700_000_010 * SECOND)]);
     }
 
     #[test]
     fn a_record_without_a_time_waits_for_the_lines_before_it() {
-        let (mut framing, mut out) = (Framing::new(2_000_000_000), Vec::new());
+        let (mut writer, mut out) = (FrameWriter::new(2_000_000_000), Vec::new());
         let record = |offset, bytes, older| Record { offset, bytes, lines: 1, truncated_lines: 0, older };
-        framing.record(&record(90, b" at b", b"x"), true, &mut out);
-        assert!(out.is_empty() && pending(&framing) == Some(90));
-        assert!(!framing.stamps().older_line(90, 80, b" at a"));
-        assert!(!framing.stamps().older_line(90, 50, b"1700000009 died"), "it may be an odd time");
-        framing.stamps().give_up();
-        framing.settle(&mut out);
+        writer.record(&record(90, b" at b", b"x"), true, &mut out);
+        assert!(out.is_empty() && pending(&writer) == Some(90));
+        assert!(!writer.stamps().older_line(90, 80, b" at a"));
+        assert!(!writer.stamps().older_line(90, 50, b"1700000009 died"), "it may be an odd time");
+        writer.stamps().give_up();
+        writer.settle(&mut out);
         // What lies between that line and the record needs no second look.
-        framing.record(&record(80, b" at a", b""), true, &mut out);
-        framing.record(&record(50, b"1700000009 died", b""), true, &mut out);
+        writer.record(&record(80, b" at a", b""), true, &mut out);
+        writer.record(&record(50, b"1700000009 died", b""), true, &mut out);
         // Nor what follows a line at hand.
-        framing.record(&record(30, b" at c", b"cut\n1700000007 x\n\n"), false, &mut out);
+        writer.record(&record(30, b" at c", b"cut\n1700000007 x\n\n"), false, &mut out);
         let stamps: Vec<_> = items(out)
             .into_iter()
             .map(|item| match item {
@@ -206,15 +206,15 @@ mod tests {
 
     #[test]
     fn lines_without_any_time_are_looked_at_once() {
-        let (mut framing, mut out) = (Framing::new(2_000_000_000), Vec::new());
+        let (mut writer, mut out) = (FrameWriter::new(2_000_000_000), Vec::new());
         let record = |offset| Record { offset, bytes: b"x", lines: 1, truncated_lines: 0, older: b"y\n" };
-        framing.record(&record(1 << 30), true, &mut out);
-        assert_eq!(pending(&framing), Some(1 << 30));
-        assert!(!framing.stamps().older_line(1 << 30, (1 << 30) - 2, b"y"));
-        assert!(framing.stamps().older_line(1 << 30, (1 << 30) - (4 << 20), b"y"));
-        framing.settle(&mut out);
-        framing.record(&record((1 << 30) - 2), true, &mut out);
-        assert_eq!(pending(&framing), None);
+        writer.record(&record(1 << 30), true, &mut out);
+        assert_eq!(pending(&writer), Some(1 << 30));
+        assert!(!writer.stamps().older_line(1 << 30, (1 << 30) - 2, b"y"));
+        assert!(writer.stamps().older_line(1 << 30, (1 << 30) - (4 << 20), b"y"));
+        writer.settle(&mut out);
+        writer.record(&record((1 << 30) - 2), true, &mut out);
+        assert_eq!(pending(&writer), None);
         assert!(items(out).iter().all(|item| matches!(item, Item::Record(framed) if framed.stamp.is_none())));
     }
 }

@@ -2,13 +2,13 @@
 
 use super::page::Page;
 use crate::catalog::{Catalog, Meaning, exhausted, meaning};
-use crate::read::Engine;
+use crate::read::{Engine, TURN};
 use backscroll_shared::limits;
 use backscroll_shared::query::glob::Glob;
 use backscroll_shared::wire::problem::{Code, Problem};
 use rustix::fs::{AtFlags, FileType, RawDir, statat};
 use rustix::io::Errno;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Files in one listing.
 const FILES: usize = 50_000;
@@ -18,8 +18,6 @@ const ENTRIES: usize = 1_000_000;
 const PENDING_BYTES: usize = 8 << 20;
 /// Bytes of entries that are read at once: about as many as are looked at in one turn.
 const READ_BYTES: usize = 8 << 10;
-/// How long it may work before everybody else on the thread gets a turn.
-const TURN: Duration = Duration::from_micros(100);
 
 /// Directories still to be gone through.
 #[derive(Default)]

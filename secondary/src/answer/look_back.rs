@@ -1,9 +1,8 @@
 //! The lines before a record that carries no time, until one does.
 
-use crate::read::{Engine, ReadFailure, Readahead};
-use crate::stream::TURN;
+use crate::read::{BlockSource, Engine, ReadFailure, SourceBlock, TURN};
 use backscroll_shared::filter::Filter;
-use backscroll_shared::scan::{Limits, ReadPlan, Search, Step, Window};
+use backscroll_shared::scan::{Limits, Search, Step, Window};
 use backscroll_shared::time::Stamps;
 use std::time::Instant;
 
@@ -13,16 +12,16 @@ const LINE_BYTES: usize = 32 << 10;
 
 /// Reads the lines before a record at `offset`, newest first, until `stamps` has seen enough of
 /// them: those that were at hand it has seen already.
-/// `readahead` is that of the record's own search. May be dropped and called again.
+/// `source` is that of the record's own search. May be dropped and called again.
 pub async fn look_back<E: Engine>(
     engine: E,
-    readahead: &Readahead<E::File>,
+    source: &impl BlockSource,
     stamps: &mut Stamps,
     offset: u64,
 ) -> Result<(), ReadFailure> {
     let end = stamps.looked_to();
     let window = Window::whole(end);
-    let mut ahead = readahead.of_same_file(ReadPlan::new(window));
+    let mut older = source.beside(Some(window));
     let mut search =
         Search::new(&Filter::All, None, window, Limits { line: LINE_BYTES, ..Limits::default() });
     let mut read = 0;
@@ -40,10 +39,10 @@ pub async fn look_back<E: Engine>(
                 }
             }
             Step::Working => {}
-            Step::NeedBlock if let Some(hole) = ahead.skip_hole() => search.feed_hole(hole),
+            Step::NeedBlock if let Some(hole) = older.skip_hole() => search.feed_hole(hole),
             Step::NeedBlock if read >= stamps.look_back_bytes() => break,
             Step::NeedBlock => {
-                let Some((span, block, _)) = ahead.next().await? else { break };
+                let Some(SourceBlock { span, block, .. }) = older.next().await? else { break };
                 read += span.len as u64;
                 search.feed(span, block);
             }
