@@ -2,7 +2,7 @@
 
 use crate::fleet::discovery::Sources;
 use crate::fleet::file::FleetFile;
-use crate::fleet::{dns, fixed};
+use crate::fleet::{dns, file, fixed, merge};
 use crate::upstream::Times;
 use backscroll_shared::cli::{self, healthcheck};
 use backscroll_shared::telemetry::logs::LogArgs;
@@ -87,12 +87,25 @@ pub struct Config {
     pub threads: NonZero<usize>,
 }
 
-impl TryFrom<Args> for Config {
-    /// One line that says what is wrong and what to do.
-    type Error = String;
+/// Why the arguments are no valid configuration: one line that says what is wrong and what to do.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub enum Error {
+    /// `--secondary`.
+    Fixed(#[from] fixed::Error),
+    /// `--fleet-file`.
+    File(#[from] file::Error),
+    /// `--fleet-dns`.
+    Dns(#[from] dns::Error),
+    /// Two of them contradict each other.
+    TwoUrls(#[from] merge::TwoUrls),
+}
 
-    fn try_from(args: Args) -> Result<Config, String> {
-        // An empty variable, as compose files leave it, says nothing.
+impl TryFrom<Args> for Config {
+    type Error = Error;
+
+    fn try_from(args: Args) -> Result<Config, Error> {
+        // Compose files leave a variable empty that is not set.
         let file = args.fleet_file.filter(|path| !path.is_empty());
         let dns = args.fleet_dns.filter(|text| !text.trim().is_empty());
         let fixed = fixed::members(&args.secondary)?;

@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     };
     let mut config = match Config::try_from(args) {
         Ok(config) => config,
-        Err(why) => return leave(cli::EXIT_USAGE, &why),
+        Err(error) => return leave(cli::EXIT_USAGE, &error.to_string()),
     };
     // Held to the end: it writes out what is still queued.
     let _guard = match logs::init(&config.log, PROGRAM) {

@@ -58,6 +58,17 @@ pub struct Wish {
 #[error("the answer is incomplete")]
 pub struct Incomplete;
 
+/// Why what a host sent is not what a secondary sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadLine {
+    /// A line of NDJSON does not begin like a record of the host, or holds a control byte.
+    #[error("sent a line that is not one of its records")]
+    NotARecord,
+    /// A line has more than [`limits::ENCODED_RECORD_BYTES`].
+    #[error("sent a line longer than any record")]
+    TooLong,
+}
+
 /// The body of an answer of `/logs`.
 #[derive(Debug)]
 pub struct Relay {
@@ -176,17 +187,17 @@ impl Relay {
         })
     }
 
-    /// Takes a piece. The error says what about it no secondary does.
-    fn take(&mut self, mut piece: Bytes) -> Result<(), &'static str> {
+    /// Takes a piece.
+    fn take(&mut self, mut piece: Bytes) -> Result<(), BadLine> {
         if let Some(bytes) = self.open {
             let feed = memchr::memchr(b'\n', &piece);
             let of_line = piece.split_to(feed.map_or(piece.len(), |feed| feed + 1));
             if !self.beginning.is_empty() && has_control(&of_line) {
-                return Err("sent a line that is not one of its records");
+                return Err(BadLine::NotARecord);
             }
             let bytes = bytes + of_line.len();
             if bytes > limits::ENCODED_RECORD_BYTES {
-                return Err("sent a line longer than any record");
+                return Err(BadLine::TooLong);
             }
             self.scanned.went_on(of_line.len());
             self.ready.push_back(of_line);
@@ -209,7 +220,7 @@ impl Relay {
                 self.ready.push_back(piece);
             }
             if !is_sound {
-                return Err("sent a line that is not one of its records");
+                return Err(BadLine::NotARecord);
             }
             piece = rest;
         }
@@ -217,10 +228,10 @@ impl Relay {
     }
 
     /// Holds back what has come of a line without its end.
-    fn keep(&mut self, piece: &[u8]) -> Result<(), &'static str> {
+    fn keep(&mut self, piece: &[u8]) -> Result<(), BadLine> {
         let bytes = self.held.len() + piece.len();
         if bytes > limits::ENCODED_RECORD_BYTES {
-            return Err("sent a line longer than any record");
+            return Err(BadLine::TooLong);
         }
         // A buffer that grows by itself doubles, and many are held at once.
         if self.held.capacity() < bytes {
@@ -237,7 +248,7 @@ impl Relay {
             };
         if !has_room {
             if !self.begins(b"") {
-                return Err("sent a line that is not one of its records");
+                return Err(BadLine::NotARecord);
             }
             self.open = Some(bytes);
             self.scanned.came(&self.held, b"", &self.beginning);
@@ -299,7 +310,7 @@ impl Relay {
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(piece) => {
                     if let Err(what) = self.take(piece) {
-                        self.end(Some(self.no_secondary(what)));
+                        self.end(Some(self.no_secondary(&what.to_string())));
                     }
                 }
                 Err(frame) => self.trailers = frame.into_trailers().ok(),
@@ -347,7 +358,7 @@ impl Relay {
             (None, Some(given)) if given.status == Status::Complete && self.is_in_a_line() => {
                 Err(self.no_secondary("ended its stream in the middle of a line"))
             }
-            (None, Some(given)) => heard::verdict(given).map_err(|what| self.no_secondary(what)),
+            (None, Some(given)) => heard::verdict(given).map_err(|what| self.no_secondary(&what.to_string())),
         };
         let of_host = given.unwrap_or_else(|failure| Verdict {
             lines: self.lines,

@@ -189,7 +189,7 @@ impl Upstream {
         let body = body.await.map_err(|_| timed_out(host, &format!("end its answer within {wait:?}")))?;
         let body = body.ok_or_else(|| no_secondary(host, "its problem is too long or was cut off"))?;
         let refusal = Refusal::new(method, head.status, &head.headers, &body)
-            .map_err(|what| no_secondary(host, what))?;
+            .map_err(|what| no_secondary(host, &what.to_string()))?;
         Ok((instance, Answer::Refused(refusal)))
     }
 

@@ -25,6 +25,33 @@ const ENTRY_BYTES: usize = 64 << 10;
 /// What came of asking a host.
 type Answered = Result<(Instance, Answer), Problem>;
 
+/// Why files of a host are missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+enum Missing {
+    #[error("gave a verdict that is not complete")]
+    Incomplete,
+    #[error("broke off")]
+    BrokeOff,
+    #[error("did not end in time")]
+    Late,
+    #[error("ended in the middle of an entry")]
+    InEntry,
+    #[error("did not end its array")]
+    OpenArray,
+    #[error("sent what is no list of files")]
+    NoList,
+    #[error("sent more than its array")]
+    AfterArray,
+    #[error("sent an entry that is too long")]
+    TooLong,
+}
+
+impl Missing {
+    fn code(self) -> Code {
+        if self == Missing::Late { Code::UpstreamTimeout } else { Code::UpstreamUnreachable }
+    }
+}
+
 /// One host's part.
 #[derive(Debug)]
 struct Part {
@@ -170,10 +197,7 @@ impl Listing {
                         Ok(piece) => piece,
                         Err(frame) => {
                             if frame.into_trailers().is_ok_and(|trailers| denies(&trailers)) {
-                                self.leave(Err((
-                                    Code::UpstreamUnreachable,
-                                    "gave a verdict that is not complete",
-                                )));
+                                self.leave(Err(Missing::Incomplete));
                             }
                             continue;
                         }
@@ -181,8 +205,8 @@ impl Listing {
                     self.held.extend_from_slice(&piece);
                     let mut out = Vec::with_capacity(self.held.len());
                     // What was whole before it went wrong is out: the array has begun with it.
-                    if let Err(what) = self.entries(&mut out) {
-                        self.leave(Err((Code::UpstreamUnreachable, what)));
+                    if let Err(why) = self.entries(&mut out) {
+                        self.leave(Err(why));
                     }
                     if out.is_empty() {
                         continue;
@@ -192,16 +216,12 @@ impl Listing {
                 Some(Err(error)) => {
                     tracing::warn!(host = part.host, %error, "host broke off");
                     Err(match error {
-                        Broken::Connection(_) => (Code::UpstreamUnreachable, "broke off"),
-                        Broken::Idle(_) | Broken::Late => (Code::UpstreamTimeout, "did not end in time"),
+                        Broken::Connection(_) => Missing::BrokeOff,
+                        Broken::Idle(_) | Broken::Late => Missing::Late,
                     })
                 }
-                None if !self.held.is_empty() => {
-                    Err((Code::UpstreamUnreachable, "ended in the middle of an entry"))
-                }
-                None if self.format == ListFormat::Json && !self.is_closed => {
-                    Err((Code::UpstreamUnreachable, "did not end its array"))
-                }
+                None if !self.held.is_empty() => Err(Missing::InEntry),
+                None if self.format == ListFormat::Json && !self.is_closed => Err(Missing::OpenArray),
                 None => Ok(()),
             };
             self.leave(ended);
@@ -221,26 +241,26 @@ impl Listing {
     }
 
     /// The host in hand has ended.
-    fn leave(&mut self, ended: Result<(), (Code, &str)>) {
+    fn leave(&mut self, ended: Result<(), Missing>) {
         self.held.clear();
         self.is_closed = false;
         let Some(Part { host, .. }) = self.parts.pop_front() else { return };
-        if let Err((code, what)) = ended {
-            tracing::warn!(host, what, "a listing is incomplete");
-            let detail = format!("host {host} {what}: its files are missing");
-            self.verdicts.insert(host, super::source::verdict_of(&Problem::new(code, detail)));
+        if let Err(why) = ended {
+            tracing::warn!(host, what = %why, "a listing is incomplete");
+            let detail = format!("host {host} {why}: its files are missing");
+            self.verdicts.insert(host, super::source::verdict_of(&Problem::new(why.code(), detail)));
         }
     }
 
     /// The entries that have come whole, each with its host.
-    fn entries(&mut self, out: &mut Vec<u8>) -> Result<(), &'static str> {
+    fn entries(&mut self, out: &mut Vec<u8>) -> Result<(), Missing> {
         while let Some(feed) = memchr::memchr(b'\n', &self.held) {
             let line = self.held.split_to(feed);
             self.held.advance(1);
             let Some(Part { host, is_bare, .. }) = self.parts.front() else { break };
             if self.format == ListFormat::Text {
                 if !is_file(&line) {
-                    return Err("sent what is no list of files");
+                    return Err(Missing::NoList);
                 }
                 if !is_bare {
                     out.extend_from_slice(host.as_bytes());
@@ -251,14 +271,13 @@ impl Listing {
                 continue;
             }
             match &line[..] {
-                _ if self.is_closed => return Err("sent more than its array"),
+                _ if self.is_closed => return Err(Missing::AfterArray),
                 b"[" => {}
                 b"]" | b"[]" => self.is_closed = true,
                 entry => {
                     let entry = entry.strip_suffix(b",").unwrap_or(entry);
                     // Its fields and no others: a second `host` would be believed.
-                    let entry: Entry =
-                        serde_json::from_slice(entry).map_err(|_| "sent what is no list of files")?;
+                    let entry: Entry = serde_json::from_slice(entry).map_err(|_| Missing::NoList)?;
                     out.extend_from_slice(if std::mem::take(&mut self.is_empty) { b"[\n" } else { b",\n" });
                     let host = (!is_bare).then(|| host.clone());
                     let entry = Entry { host, ..entry };
@@ -266,7 +285,7 @@ impl Listing {
                 }
             }
         }
-        if self.held.len() > ENTRY_BYTES { Err("sent an entry that is too long") } else { Ok(()) }
+        if self.held.len() > ENTRY_BYTES { Err(Missing::TooLong) } else { Ok(()) }
     }
 }
 

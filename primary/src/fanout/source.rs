@@ -211,7 +211,7 @@ impl Source {
         self.state = State::Over;
         let verdict = match heard::verdict(given) {
             Ok(verdict) => verdict,
-            Err(what) => return self.failed(Code::UpstreamUnreachable, what),
+            Err(what) => return self.failed(Code::UpstreamUnreachable, &what.to_string()),
         };
         if let Some(error) = &verdict.error {
             tracing::warn!(

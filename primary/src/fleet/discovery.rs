@@ -6,7 +6,7 @@
 
 use super::file::{self, FleetFile};
 use super::member::{self, Member};
-use super::merge::{self, Merged};
+use super::merge::{self, Merged, TwoUrls};
 use super::reports::{self, Reports};
 use super::{Fleet, HOSTS, Host, dns, same};
 use crate::health::{Health, Heard, Places, Watching};
@@ -48,8 +48,8 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Checks that they agree. The error is one line for the one who configured them.
-    pub fn check(&self) -> Result<(), String> {
+    /// Checks that the flags and the file agree on the URL of each name.
+    pub fn check(&self) -> Result<(), TwoUrls> {
         let file = self.file.iter().flat_map(|file| &file.members);
         let fixed = self.fixed.iter().map(|member| ("--secondary", member));
         merge::check(fixed.chain(file.map(|member| ("--fleet-file", member))))
@@ -186,14 +186,14 @@ impl Discovery {
     /// A secondary says that this is its name. Whoever listens there may say anything.
     fn called(&mut self, Heard { url, name }: Heard) {
         let (Some(known), Some(name)) = (self.known.get_mut(&url), name) else { return };
-        known.name = match member::flaw(&name) {
-            None => Some(name),
-            Some(flaw) => {
+        known.name = match member::check_name(&name) {
+            Ok(()) => Some(name),
+            Err(flaw) => {
                 let given = quoted(name.as_bytes());
                 tracing::warn!(
                     url,
                     given,
-                    flaw,
+                    %flaw,
                     "a secondary's name for itself is not taken: its address is its name"
                 );
                 None

@@ -6,7 +6,7 @@
 
 use super::HOSTS;
 use super::discovery::Change;
-use super::member::{self, Member};
+use super::member::{self, BadUrl, Member};
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
@@ -23,14 +23,20 @@ const RETRY_TIME: Duration = Duration::from_secs(1);
 /// many are left out, and no fewer than DNS can tell in one answer.
 const ADDRESSES: usize = 4 * HOSTS;
 
-/// The `NAME:PORT` of `--fleet-dns`. The error is one line for the one who configured it.
-pub fn name(text: &str) -> Result<String, String> {
+/// The value of `--fleet-dns` is no `NAME:PORT`. One line for the one who wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("--fleet-dns {text:?} {why}: write NAME:PORT, as in secondaries.internal:8001")]
+pub struct Error {
+    text: String,
+    why: BadUrl,
+}
+
+/// Checks the `NAME:PORT` of `--fleet-dns`, and gives it back as it was written: a dot at the end
+/// of the name keeps the resolver from trying its search domains.
+pub fn name(text: &str) -> Result<String, Error> {
     match member::of_address(text) {
-        // As it was written: a dot at its end keeps the search domains out.
         Ok(_) => Ok(text.to_owned()),
-        Err(why) => {
-            Err(format!("--fleet-dns {text:?} {why}: write NAME:PORT, as in secondaries.internal:8001"))
-        }
+        Err(why) => Err(Error { text: text.to_owned(), why }),
     }
 }
 
@@ -146,7 +152,7 @@ mod tests {
             assert_eq!(name(text).as_deref(), Ok(text));
         }
         for text in ["a", "a:", "a:0", "a:70000", ":1", "http://a:1", "a:1/x", "u@a:1", "a b:1", "::1"] {
-            let error = name(text).expect_err(text);
+            let error = name(text).expect_err(text).to_string();
             assert!(error.contains("--fleet-dns") && error.lines().count() == 1, "{error}");
         }
     }

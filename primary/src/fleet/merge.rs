@@ -25,18 +25,28 @@ pub struct Merged {
     pub left_out: usize,
 }
 
-/// Whether each name that was given has one URL. The error is one line for the one who
-/// configured it.
-pub fn check<'m>(given: impl IntoIterator<Item = (&'static str, &'m Member)>) -> Result<(), String> {
-    let mut urls: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
+/// Two sources, or one, give a name two URLs. One line for the one who configured it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{flag} {name}: two URLs for one name, {before_url} ({before_flag}) and {url}: give each host a name of its own"
+)]
+pub struct TwoUrls {
+    flag: &'static str,
+    name: String,
+    url: String,
+    before_flag: &'static str,
+    before_url: String,
+}
+
+/// Checks that each name has one URL. Each member comes with the flag that gave it.
+pub fn check<'m>(given: impl IntoIterator<Item = (&'static str, &'m Member)>) -> Result<(), TwoUrls> {
+    let mut urls: BTreeMap<&str, (&'static str, &str)> = BTreeMap::new();
     for (flag, member) in given {
         let Some(name) = &member.name else { continue };
-        let (before, url) = *urls.entry(name).or_insert((flag, &member.url));
-        if url != member.url {
-            return Err(format!(
-                "{flag} {name}: two URLs for one name, {url} ({before}) and {}: give each host a name of its own",
-                member.url
-            ));
+        let (before_flag, before_url) = *urls.entry(name).or_insert((flag, &member.url));
+        if before_url != member.url {
+            let (name, url, before_url) = (name.clone(), member.url.clone(), before_url.to_owned());
+            return Err(TwoUrls { flag, name, url, before_flag, before_url });
         }
     }
     Ok(())
@@ -216,7 +226,7 @@ mod tests {
         };
         let error = checked(["a=h:1", "a=h:2"]).unwrap_err();
         assert_eq!(
-            error,
+            error.to_string(),
             "--fleet-file a: two URLs for one name, http://h:1 (--secondary) and http://h:2: give each host a name of its own"
         );
         assert_eq!(checked(["a=h:1", "b=h:1"]), Ok(()));

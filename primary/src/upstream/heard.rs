@@ -36,6 +36,34 @@ const PASSED: [Passed; 2] = [
     }),
 ];
 
+/// Why a refusal is not one that a secondary sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadRefusal {
+    /// It has another media type.
+    #[error("its answer is not of the type application/problem+json")]
+    Type,
+    /// Its status is no error, or one that only a primary sends.
+    #[error("its status is one that no secondary sends")]
+    Status,
+    /// Its body is not the JSON of a problem.
+    #[error("its problem is malformed")]
+    Malformed,
+    /// Its body says another status than its head, or a code of another status.
+    #[error("its problem contradicts its status")]
+    Contradiction,
+}
+
+/// Why a verdict is not one that a secondary gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadVerdict {
+    /// A secondary knows no other hosts.
+    #[error("gave a verdict on other hosts")]
+    OtherHosts,
+    /// It is not complete, and has no failure.
+    #[error("failed, and did not say why")]
+    NoReason,
+}
+
 /// A secondary's problem.
 #[derive(Debug)]
 pub struct Refusal {
@@ -55,30 +83,29 @@ struct Said {
 }
 
 impl Refusal {
-    /// Of an answer to `method` with this status, these fields and this body. The error says
-    /// what about it no secondary does.
+    /// The refusal in an answer to `method` with this status, these fields and this body.
     pub fn new(
         method: &Method,
         status: StatusCode,
         fields: &HeaderMap,
         body: &Bytes,
-    ) -> Result<Refusal, &'static str> {
+    ) -> Result<Refusal, BadRefusal> {
         let content_type = fields.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         if !content_type.is_some_and(|given| essence(given).eq_ignore_ascii_case(PROBLEM)) {
-            return Err("its answer is not of the type application/problem+json");
+            return Err(BadRefusal::Type);
         }
         let is_refusal = status.is_client_error() || status.is_server_error();
         if !is_refusal || status == StatusCode::BAD_GATEWAY {
-            return Err("its status is one that no secondary sends");
+            return Err(BadRefusal::Status);
         }
         let (mut said, mut kept_body) = (None, Bytes::new());
         if method != Method::HEAD {
-            let heard: Said = serde_json::from_slice(body).map_err(|_| "its problem is malformed")?;
+            let heard: Said = serde_json::from_slice(body).map_err(|_| BadRefusal::Malformed)?;
             let code = Code::parse(&heard.code).filter(|code| fits(*code, status));
             let Some(code) = code.filter(|_| heard.status == status.as_u16()) else {
-                return Err("its problem contradicts its status");
+                return Err(BadRefusal::Contradiction);
             };
-            let members = serde_json::from_slice(body).map_err(|_| "its problem is malformed")?;
+            let members = serde_json::from_slice(body).map_err(|_| BadRefusal::Malformed)?;
             kept_body = cleaned(members).map_or_else(|| body.clone(), Bytes::from);
             said = Some(Failure { code, detail: heard.detail });
         }
@@ -189,9 +216,9 @@ fn fits(code: Code, status: StatusCode) -> bool {
     }
 }
 
-/// A host's own verdict, as the client is told it: what is not complete has failed, and says
-/// why. The error says what about it no secondary does.
-pub fn verdict(given: Verdict) -> Result<Verdict, &'static str> {
+/// The verdict that a host gave, as the client gets it. One that is not complete has failed, and
+/// says why.
+pub fn verdict(given: Verdict) -> Result<Verdict, BadVerdict> {
     let is_complete = given.status == Status::Complete;
     match given.error {
         // Whatever it calls it.
@@ -199,9 +226,9 @@ pub fn verdict(given: Verdict) -> Result<Verdict, &'static str> {
             let Verdict { status, error, hosts, .. } = failed(error);
             Ok(Verdict { status, error, hosts, ..given })
         }
-        None if !given.hosts.is_empty() => Err("gave a verdict on other hosts"),
+        None if !given.hosts.is_empty() => Err(BadVerdict::OtherHosts),
         None if is_complete => Ok(given),
-        None => Err("failed, and did not say why"),
+        None => Err(BadVerdict::NoReason),
     }
 }
 
@@ -247,12 +274,7 @@ pub fn essence(content_type: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn refusal(
-        method: &Method,
-        status: u16,
-        content_type: &str,
-        body: &str,
-    ) -> Result<Refusal, &'static str> {
+    fn refusal(method: &Method, status: u16, content_type: &str, body: &str) -> Result<Refusal, BadRefusal> {
         let mut fields = HeaderMap::new();
         fields.insert(header::CONTENT_TYPE, HeaderValue::try_from(content_type).unwrap());
         Refusal::new(method, StatusCode::from_u16(status).unwrap(), &fields, &Bytes::from(body.to_owned()))

@@ -5,7 +5,8 @@ use std::process::{Command, Output, Stdio};
 
 fn hosts(list: &str) -> Result<Vec<String>, String> {
     let args = Args::try_parse_from(["backscroll-primary", &format!("--secondary={list}")]).unwrap();
-    let fleet = Discovery::new(Config::try_from(args)?.fleet).1;
+    let config = Config::try_from(args).map_err(|error| error.to_string())?;
+    let fleet = Discovery::new(config.fleet).1;
     Ok(fleet.borrow().hosts().map(|h| format!("{}={}", h.name, h.url)).collect())
 }
 
