@@ -3,7 +3,7 @@
 use crate::fleet::discovery::Sources;
 use crate::fleet::file::FleetFile;
 use crate::fleet::{dns, file, fixed, merge};
-use crate::upstream::Times;
+use crate::host::times::Times;
 use backscroll_shared::cli::{self, healthcheck};
 use backscroll_shared::telemetry::logs::LogArgs;
 use clap::Parser;
@@ -12,22 +12,22 @@ use std::net::SocketAddr;
 use std::num::NonZero;
 use std::time::Duration;
 
-/// Where it listens unless told otherwise.
+/// The default of `--listen`.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8000";
 
-/// Connections at once. Each costs some tens of KiB and one descriptor, and one more to
-/// its host: within the usual limits of a service.
+/// Connections of clients at once. Each costs some tens of KiB and one descriptor, and each of its
+/// answers of hosts one more: within the usual limits of a service.
 pub const CONNECTIONS: usize = 4096;
 
-/// Answers of hosts that are under way at once, for each connection of a client, all of them
-/// together: one asks a single host, another the whole fleet.
+/// Answers of hosts that are under way at once, for each connection of a client. All connections
+/// share them: one client asks a single host, another one the whole fleet.
 pub const STREAMS_EACH: usize = 3;
 
-/// How often the fleet's file is read where nothing is seen to happen in its folder, as on
-/// network file systems.
+/// How often the fleet's file is read if no change of its folder is reported, as on network file
+/// systems.
 const FILE_INTERVAL: Duration = Duration::from_secs(30);
 
-/// How often the fleet's name is looked up: a resolver's own caches last longer.
+/// How often the fleet's name is looked up. The caches of resolvers last longer.
 const DNS_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The raw arguments.

@@ -1,11 +1,11 @@
-//! The hosts behind one name: `--fleet-dns NAME:PORT`, all its IPv4 and IPv6 addresses,
-//! looked up again and again.
+//! The hosts behind one name: `--fleet-dns NAME:PORT`, all its IPv4 and IPv6 addresses, looked up
+//! at an interval.
 //!
-//! A look-up that fails says nothing about the hosts: those known stay. The system's
-//! resolver has time limits of its own, and one look-up at a time is under way.
+//! A look-up that fails says nothing about the hosts, so the fleet stays as it was. The system's
+//! resolver has time limits of its own. Only one look-up at a time is under way.
 
 use super::HOSTS;
-use super::discovery::Change;
+use super::change::Change;
 use super::member::{self, BadUrl, Member};
 use std::collections::BTreeSet;
 use std::io;
@@ -15,12 +15,12 @@ use tokio::net::lookup_host;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-/// How soon a look-up is tried again while there is nothing to go by: what starts together
-/// is found within seconds, whoever comes first.
+/// How soon a look-up is tried again while no address is known, so that hosts that start together
+/// with the primary are found within seconds.
 const RETRY_TIME: Duration = Duration::from_secs(1);
 
-/// Addresses of one name that are taken: more than a fleet holds, so that an answer says how
-/// many are left out, and no fewer than DNS can tell in one answer.
+/// Addresses of one name that are taken: more than a fleet holds, so that the primary can say how
+/// many are left out, and as many as one answer of DNS can hold.
 const ADDRESSES: usize = 4 * HOSTS;
 
 /// The value of `--fleet-dns` is no `NAME:PORT`. One line for the one who wrote it.
@@ -40,7 +40,7 @@ pub fn name(text: &str) -> Result<String, Error> {
     }
 }
 
-/// Tells what the name stands for, each time that this changes.
+/// Reports the addresses of the name each time that they change.
 pub(super) async fn follow(name: String, interval: Duration, tell: mpsc::Sender<Change>) {
     let ask = || async { lookup_host(&name).await.map(members) };
     follow_answers(&name, interval, tell, ask).await;

@@ -1,16 +1,16 @@
 //! The hosts that a file names: `--fleet-file PATH`, in the form that
 //! [`file_sd`](super::file_sd) reads.
 //!
-//! It is read again when something happens in its folder – editors, `mv` and Kubernetes put
-//! another file in its place, which a watch of the file itself would never see – and at an
-//! interval, for file systems that tell nothing. A file that cannot be read or understood
-//! leaves the fleet as it was. So does one that is being written: it is taken once it was the
-//! same twice in a row.
+//! The file is read again when something happens in its folder. (Editors, `mv` and Kubernetes put
+//! another file in its place, which a watch of the file itself would not see.) It is also read at
+//! an interval, for file systems that report nothing. If it cannot be read or understood, the fleet
+//! stays as it was. A file may be read while it is being written, so it is used only once it was
+//! the same twice in a row.
 
 mod watch;
 
 use super::HOSTS;
-use super::discovery::Change;
+use super::change::Change;
 use super::file_sd::{self, Syntax, parse};
 use super::member::Member;
 use std::collections::BTreeMap;
@@ -25,14 +25,14 @@ use watch::Watched;
 /// Bytes of the file: 1 KiB for each host that there may be.
 const FILE_BYTES: u64 = HOSTS as u64 * 1024;
 
-/// How long the file is left alone once it was touched: what a writer does in several steps
-/// is read once.
+/// How long the primary waits after a change before it reads the file, so that what a writer does
+/// in several steps is read once.
 const SETTLE_TIME: Duration = Duration::from_millis(50);
 
-/// From one look at the file to the next. One that is the same in both is not being written.
+/// How long the primary waits before it reads the file again, to see whether it is the same.
 const SAME_TIME: Duration = Duration::from_millis(300);
 
-/// How often it is looked at before it is said to change all the time.
+/// How often the file is read before the primary gives up because it changes all the time.
 const LOOKS: usize = 10;
 
 /// Why the file is not taken: one line that names it and, where there is one, the place in it.
@@ -57,14 +57,14 @@ enum Why {
     Malformed(#[from] file_sd::Error),
 }
 
-/// The file, and what it said when it was read.
+/// The file, and its hosts when it was read.
 #[derive(Debug, Clone)]
 pub struct FleetFile {
     /// Where it is.
     pub path: PathBuf,
     /// Its hosts.
     pub members: Vec<Member>,
-    /// The URL of each name that a flag gives: the file may not give it another one.
+    /// The URL of each name that a flag gives. The file may not give it another one.
     taken: BTreeMap<String, String>,
 }
 
@@ -97,13 +97,13 @@ impl FleetFile {
     }
 }
 
-/// Tells what the file says, each time that this changes.
+/// Reports the hosts of the file each time that they change.
 pub(super) async fn follow(file: FleetFile, interval: Duration, tell: mpsc::Sender<Change>) {
     let touched = Arc::new(Notify::new());
     let mut watched = Watched::new(&file.path, Arc::clone(&touched));
     let mut last = Ok(file.members.clone());
     loop {
-        // Before the look, so that nothing happens in between.
+        // The watch begins before the file is read, so that no change is missed in between.
         watched = watched.renewed().await;
         let now = read(file.clone()).await;
         if now != last {
@@ -139,7 +139,7 @@ async fn read(file: FleetFile) -> Result<Vec<Member>, String> {
     }
 }
 
-/// What is read once it is the same twice in a row, with a pause between.
+/// Reads, with a pause between, until it is the same twice in a row.
 fn settled(mut read: impl FnMut() -> Result<Vec<u8>, Why>, mut pause: impl FnMut()) -> Result<Vec<u8>, Why> {
     let mut last = read()?;
     for _ in 1..LOOKS {
@@ -158,7 +158,7 @@ fn settled(mut read: impl FnMut() -> Result<Vec<u8>, Why>, mut pause: impl FnMut
     reason = "the primary has no ring thread; called at start, and off the runtime"
 )]
 fn bytes(path: &Path) -> Result<Vec<u8>, Why> {
-    // Looked at before it is opened: opening a pipe would wait for somebody who writes.
+    // Checked before it is opened: to open a pipe would wait for a writer.
     if !std::fs::metadata(path)?.is_file() {
         return Err(Why::NotRegular);
     }

@@ -1,6 +1,6 @@
-//! What a source says of one secondary: where it listens, and perhaps what it is called.
+//! What a source says about one secondary: its URL, and perhaps its name.
 
-use crate::upstream::heard::is_hidden;
+use crate::text::is_hidden;
 
 /// Bytes of a name: what DNS allows, and what a file name may have.
 pub const NAME_BYTES: usize = 255;
@@ -8,14 +8,14 @@ pub const NAME_BYTES: usize = 255;
 /// One secondary.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Member {
-    /// Its name; where there is none it is asked.
+    /// Its name; None where the source gives none, and the secondary is asked for it.
     pub name: Option<String>,
     /// Where it listens, as in `http://10.0.0.1:8001`: no slash at the end.
     pub url: String,
 }
 
 impl Member {
-    /// What it is called until it has a name: `10.0.0.1:8001`.
+    /// Its name for as long as it has no other one: `10.0.0.1:8001`.
     pub fn address(&self) -> &str {
         address(&self.url)
     }

@@ -2,14 +2,13 @@
 //!
 //! All ways in which a name may match are followed at once, one bit for each (the extended
 //! Shift-And of Navarro and Raffinot, *Flexible Pattern Matching in Strings*, 4.3). So each
-//! character of a name costs the same, whatever the pattern is: no name and no pattern makes
-//! the matching start over.
+//! character of a name costs the same, whatever the pattern is.
 
 use std::collections::HashMap;
 
 const WORD_BITS: usize = u64::BITS as usize;
 
-/// A pattern, made ready.
+/// A compiled pattern.
 #[derive(Debug)]
 pub struct Pattern {
     /// Characters that it wants, `?` included, `*` not.
@@ -26,12 +25,12 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// Whether `name` is a pattern, and not a name letter for letter.
+    /// Whether `name` is a pattern. Otherwise it is compared letter for letter.
     pub fn is_one(name: &str) -> bool {
         name.contains(['*', '?'])
     }
 
-    /// Makes it ready.
+    /// Compiles it.
     pub fn new(text: &str) -> Pattern {
         let wanted = text.chars().filter(|c| *c != '*').count();
         let words = wanted / WORD_BITS + 1;
@@ -56,7 +55,7 @@ impl Pattern {
         pattern
     }
 
-    /// Where the row of `c` begins, which is made where there is none.
+    /// Where the row of `c` begins. Adds the row if there is none.
     fn row_for(&mut self, c: char) -> usize {
         let end = self.rows.len();
         let row = match self.ascii.get_mut(c as usize) {
@@ -70,7 +69,7 @@ impl Pattern {
         *row
     }
 
-    /// Whether all of `name` is as the pattern says.
+    /// Whether the pattern matches all of `name`.
     pub fn matches(&self, name: &str) -> bool {
         // Each character has a byte at least.
         if name.len() < self.wanted {
