@@ -16,6 +16,7 @@ pub mod body;
 pub mod cause;
 mod client;
 pub mod health;
+mod moment;
 pub mod permits;
 pub mod probe;
 mod problems;

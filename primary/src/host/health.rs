@@ -20,12 +20,13 @@
 //! down, however many requests there are meanwhile.
 
 use super::cause::Cause;
+use super::moment::{self, moment};
 use super::readiness::Readiness;
 use super::seen::{Seen, State};
 use backscroll_shared::wire::instance::Instance;
 use jiff::Timestamp;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
@@ -47,15 +48,6 @@ pub const REQUESTS: usize = 1024;
 
 /// A failure this soon after the one before counts as the same: many requests see one restart.
 const BURST: Duration = Duration::from_millis(100);
-
-/// What the moments of answers are counted from. The wall clock would not do: it may be set back.
-static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-
-/// Nanoseconds since [`START`], and some more: 0 means never.
-fn moment(then: Instant) -> u64 {
-    let since = then.checked_duration_since(*START);
-    since.map_or(1, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX).saturating_add(2))
-}
 
 /// Whether one host answers. Requests of all threads look at it.
 #[derive(Debug)]
@@ -83,7 +75,7 @@ pub struct Health {
 
 impl Default for Health {
     fn default() -> Health {
-        LazyLock::force(&START);
+        moment::begin();
         Health {
             failing: AtomicBool::new(false),
             suspect: AtomicBool::new(false),

@@ -1,5 +1,9 @@
 //! Limits how often a request that failed before its first byte is sent again. Where much fails,
 //! to ask twice would only double the load of the hosts.
+//!
+//! `tower`'s `TpsBudget` does not do the same: it has no upper bound, so after a busy time all of
+//! thousands of requests that fail at once would be sent again, and its reserve fills up with time
+//! even where every request fails.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
