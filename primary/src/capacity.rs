@@ -7,8 +7,8 @@ mod units;
 
 pub use units::FREE_BYTES;
 
-use lines::Lines;
-use records::Records;
+use lines::LineMemory;
+use records::RecordMemory;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -31,9 +31,9 @@ pub struct Capacity {
     /// The permit to take more permits one by one, which one request has at a time.
     pub growing: Arc<Semaphore>,
     /// Memory for long lines that are passed on.
-    pub lines: Lines,
+    pub lines: LineMemory,
     /// Memory for long records that are merged.
-    pub records: Records,
+    pub records: RecordMemory,
     /// Permits for answers that are read in large parts.
     pub quick: Arc<Semaphore>,
 }
@@ -48,8 +48,8 @@ impl Capacity {
             most_streams,
             single_streams: Arc::new(Semaphore::new(single_streams)),
             growing: Arc::new(Semaphore::new(1)),
-            lines: Lines::default(),
-            records: Records::default(),
+            lines: LineMemory::default(),
+            records: RecordMemory::default(),
             quick: Arc::new(Semaphore::new(QUICK_AT_ONCE)),
         }
     }

@@ -1,4 +1,4 @@
-//! What was asked for on the command line and in the environment.
+//! The configuration, from the command line and the environment.
 
 use crate::fleet::discovery::Sources;
 use crate::fleet::file::FleetFile;
@@ -46,14 +46,14 @@ pub struct Args {
     /// repeatable
     #[arg(long, env = "BACKSCROLL_SECONDARIES", value_delimiter = ',', value_name = "NAME=URL")]
     pub secondary: Vec<String>,
-    /// Seconds that a request may take, all that the hosts do for it included
+    /// Seconds that a request may take, including all that the hosts do for it
     #[arg(long, env = "BACKSCROLL_REQUEST_TIMEOUT", default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub request_timeout: u64,
     /// Seconds that a host may take to accept a connection and begin its answer
     #[arg(long, env = "BACKSCROLL_ANSWER_TIMEOUT", default_value_t = 3, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3_600))]
     pub answer_timeout: u64,
-    /// Seconds that a host may send nothing in the middle of its answer; one that is asked alone
-    /// goes on where it still answers /healthz
+    /// Seconds that a host may be silent in the middle of its answer; one that is asked alone may be
+    /// silent for longer while it answers /healthz
     #[arg(long, env = "BACKSCROLL_SILENCE_TIMEOUT", default_value_t = 5, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3_600))]
     pub silence_timeout: u64,
     /// A file that lists hosts, as Prometheus' `file_sd` does:
@@ -61,8 +61,8 @@ pub struct Args {
     /// its name ends in .yml or .yaml; read again when it changes
     #[arg(long, env = "BACKSCROLL_FLEET_FILE", value_name = "PATH")]
     pub fleet_file: Option<OsString>,
-    /// A name whose addresses (A and AAAA) are hosts that have their secondary at this port,
-    /// as in `secondaries.internal:8001`; looked up again every 10 s
+    /// A name whose addresses (A and AAAA) are hosts, and the port of their secondaries, as in
+    /// `secondaries.internal:8001`; looked up again every 10 s
     #[arg(long, env = "BACKSCROLL_FLEET_DNS", value_name = "NAME:PORT")]
     pub fleet_dns: Option<String>,
     /// The program's own log

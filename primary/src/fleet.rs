@@ -1,5 +1,4 @@
-//! Which hosts there are. A name that a client sends is only ever looked up here, and never becomes
-//! an address.
+//! Which hosts there are. A name that a client sends is looked up here, and never becomes an address.
 //!
 //! ```text
 //! --secondary   fixed ─┐ names and URLs

@@ -1,4 +1,4 @@
-//! Accepts connections, hands each to the thread that has the fewest, and lets them end.
+//! Accepts connections, hands each to the thread that has the fewest, and stops in order.
 
 use crate::capacity::Capacity;
 use crate::config::{Config, STREAMS_EACH};
@@ -75,7 +75,7 @@ pub async fn run(
     tasks.spawn(discovery.run(Upstream::new(times, capacity), times.health_interval));
     let mut outcome = tokio::select! {
         () = accept(&listener, &workers, most) => Ok(()),
-        // It has no end of its own.
+        // It ends only if one of its tasks panics.
         Some(_) = tasks.join_next() => Err(Error::Panicked),
         () = shutdown => Ok(()),
     };

@@ -1,6 +1,6 @@
 //! Texts that other programs send, made fit to be shown.
 
-/// Bytes of a host's text that are told to somebody else.
+/// Bytes of a host's text that are passed on to others.
 pub const TEXT_BYTES: usize = 512;
 
 /// A text from another program as one line of at most so many bytes. Each character that
@@ -17,8 +17,8 @@ pub fn line(text: &str, bytes: usize) -> String {
     line
 }
 
-/// Whether it is a control character, ends a line, turns the direction of what follows, or is
-/// shown as nothing: two texts that look the same may differ in it.
+/// Whether a character is a control character, ends a line, changes the direction of the text after
+/// it, or is not shown, so that two texts may look the same and differ in it.
 pub fn is_hidden(c: char) -> bool {
     let is_invisible = matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'

@@ -12,34 +12,34 @@ const LINES_BYTES: usize = 14 << 20;
 
 /// The memory for long lines.
 #[derive(Debug, Clone)]
-pub struct Lines(Arc<Semaphore>);
+pub struct LineMemory(Arc<Semaphore>);
 
-impl Default for Lines {
-    fn default() -> Lines {
-        Lines(Arc::new(Semaphore::new(LINES_BYTES / UNIT_BYTES)))
+impl Default for LineMemory {
+    fn default() -> LineMemory {
+        LineMemory(Arc::new(Semaphore::new(LINES_BYTES / UNIT_BYTES)))
     }
 }
 
-impl Lines {
+impl LineMemory {
     /// Memory for so many bytes of a line; None where there is not enough now.
-    pub fn try_hold(&self, bytes: usize) -> Option<Hold> {
-        Arc::clone(&self.0).try_acquire_many_owned(units(bytes)).ok().map(Hold)
+    pub fn try_hold(&self, bytes: usize) -> Option<HeldLine> {
+        Arc::clone(&self.0).try_acquire_many_owned(units(bytes)).ok().map(HeldLine)
     }
 }
 
 /// Memory that a line has taken, until this is dropped.
 #[derive(Debug)]
-pub struct Hold(OwnedSemaphorePermit);
+pub struct HeldLine(OwnedSemaphorePermit);
 
-impl Hold {
+impl HeldLine {
     /// Makes it enough for so many bytes. False where there is not enough now.
     #[must_use]
-    pub fn try_grow(&mut self, lines: &Lines, bytes: usize) -> bool {
+    pub fn try_grow(&mut self, lines: &LineMemory, bytes: usize) -> bool {
         let taken = self.0.num_permits() * UNIT_BYTES;
         if bytes <= taken {
             return true;
         }
-        let Some(Hold(more)) = lines.try_hold(bytes - taken) else { return false };
+        let Some(HeldLine(more)) = lines.try_hold(bytes - taken) else { return false };
         self.0.merge(more);
         true
     }
@@ -52,7 +52,7 @@ impl Hold {
 
 struct Kept {
     bytes: Bytes,
-    _hold: Hold,
+    _hold: HeldLine,
 }
 
 impl AsRef<[u8]> for Kept {
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn room_is_taken_for_as_long_as_the_bytes_are_there() {
-        let lines = Lines::default();
+        let lines = LineMemory::default();
         let mut hold = lines.try_hold(1).unwrap();
         assert!(hold.try_grow(&lines, UNIT_BYTES) && hold.try_grow(&lines, LINES_BYTES));
         assert!(!hold.try_grow(&lines, LINES_BYTES + 1) && lines.try_hold(1).is_none());

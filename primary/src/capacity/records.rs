@@ -29,23 +29,23 @@ const LOOK_TIME: Duration = Duration::from_millis(250);
 
 /// There was no memory in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NoRoom;
+pub struct NoMemory;
 
 /// Its memory was taken, because others waited for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LostRoom;
+pub struct LostMemory;
 
 /// The memory for long records.
 #[derive(Debug, Clone)]
-pub struct Records {
+pub struct RecordMemory {
     memory: Arc<Semaphore>,
     table: Arc<Mutex<Table>>,
 }
 
-impl Default for Records {
-    fn default() -> Records {
+impl Default for RecordMemory {
+    fn default() -> RecordMemory {
         let memory = Arc::new(Semaphore::new(RECORDS_BYTES / UNIT_BYTES));
-        Records { memory, table: Arc::default() }
+        RecordMemory { memory, table: Arc::default() }
     }
 }
 
@@ -86,10 +86,10 @@ pub struct HeldRecord {
     table: Arc<Mutex<Table>>,
 }
 
-impl Records {
+impl RecordMemory {
     /// Waits for memory for a record of so many bytes, no longer than `until`. A request that
     /// waits holds none, so that no request waits for one that is itself waiting.
-    pub async fn hold(&self, bytes: usize, until: Instant) -> Result<HeldRecord, NoRoom> {
+    pub async fn hold(&self, bytes: usize, until: Instant) -> Result<HeldRecord, NoMemory> {
         let bytes = bytes.min(RECORDS_BYTES);
         let until = until.min(Instant::now() + WAIT);
         let mut permit = pin!(Arc::clone(&self.memory).acquire_many_owned(units(bytes)));
@@ -97,11 +97,11 @@ impl Records {
         loop {
             let look = until.min(Instant::now() + LOOK_TIME);
             if let Ok(permit) = timeout_at(look, permit.as_mut()).await {
-                let permit = permit.map_err(|_| NoRoom)?;
+                let permit = permit.map_err(|_| NoMemory)?;
                 return Ok(self.taken(bytes, permit));
             }
             if Instant::now() >= until {
-                return Err(NoRoom);
+                return Err(NoMemory);
             }
             wanted.get_or_insert_with(|| Wanted::new(&self.table, bytes));
             self.take_from_stalled();
@@ -168,12 +168,12 @@ impl HeldRecord {
     pub const STALLED: Duration = STALLED;
 
     /// Adds bytes that have come.
-    pub fn extend(&self, part: &[u8]) -> Result<(), LostRoom> {
+    pub fn extend(&self, part: &[u8]) -> Result<(), LostMemory> {
         self.with(|held| held.coming.extend_from_slice(part))
     }
 
     /// Says that all of it has come.
-    pub fn is_whole(&self) -> Result<(), LostRoom> {
+    pub fn is_whole(&self) -> Result<(), LostMemory> {
         self.with(|held| {
             held.whole = std::mem::take(&mut held.coming).freeze();
             held.since = Instant::now();
@@ -181,7 +181,7 @@ impl HeldRecord {
     }
 
     /// Its bytes, of which the client takes another part. The caller is not to keep them.
-    pub fn bytes(&self) -> Result<Bytes, LostRoom> {
+    pub fn bytes(&self) -> Result<Bytes, LostMemory> {
         self.with(|held| {
             held.since = Instant::now();
             held.whole.clone()
@@ -193,8 +193,8 @@ impl HeldRecord {
         self.slot.lost.notified().await;
     }
 
-    fn with<T>(&self, then: impl FnOnce(&mut Held) -> T) -> Result<T, LostRoom> {
-        locked(&self.slot.held).as_mut().map(then).ok_or(LostRoom)
+    fn with<T>(&self, then: impl FnOnce(&mut Held) -> T) -> Result<T, LostMemory> {
+        locked(&self.slot.held).as_mut().map(then).ok_or(LostMemory)
     }
 }
 
@@ -217,7 +217,7 @@ mod tests {
         Instant::now() + Duration::from_mins(5)
     }
 
-    async fn filled(records: &Records, bytes: usize) -> HeldRecord {
+    async fn filled(records: &RecordMemory, bytes: usize) -> HeldRecord {
         let record = records.hold(bytes, later()).await.unwrap();
         record.extend(b"record").unwrap();
         record
@@ -230,7 +230,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_gets_the_room_of_those_that_do_not_go_on_and_of_no_more() {
-        let records = Records::default();
+        let records = RecordMemory::default();
         let (coming, whole) =
             (filled(&records, RECORDS_BYTES / 4).await, filled(&records, RECORDS_BYTES / 4).await);
         let (other, read) =
@@ -243,16 +243,16 @@ mod tests {
         assert_eq!(read.bytes(), Ok(Bytes::from_static(b"record")), "nobody waits");
         let first = records.hold(RECORDS_BYTES / 2, later()).await.unwrap();
         coming.lost().await;
-        assert_eq!((coming.extend(b""), whole.bytes()), (Err(LostRoom), Err(LostRoom)));
+        assert_eq!((coming.extend(b""), whole.bytes()), (Err(LostMemory), Err(LostMemory)));
         assert!(other.extend(b"").is_ok() && read.bytes().is_ok() && first.extend(b"").is_ok());
     }
 
     #[tokio::test]
     async fn nobody_waits_longer_than_is_said_and_nothing_is_left_of_those_that_did() {
-        let records = Records::default();
+        let records = RecordMemory::default();
         let record = filled(&records, RECORDS_BYTES).await;
         let soon = Instant::now() + Duration::from_millis(600);
-        assert_eq!(records.hold(1, soon).await.unwrap_err(), NoRoom);
+        assert_eq!(records.hold(1, soon).await.unwrap_err(), NoMemory);
         assert!(Instant::now() >= soon && record.bytes().is_ok());
         drop(record);
         assert!(records.hold(RECORDS_BYTES, later()).await.is_ok());

@@ -23,7 +23,7 @@ use http_body_util::BodyExt as _;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-/// What asking a host came to.
+/// The outcome of asking a host.
 type Answered = Result<(Instance, Answer), Problem>;
 
 /// One host's part.
@@ -47,11 +47,11 @@ pub struct Listing {
     /// Whether no entry has been written.
     is_empty: bool,
     verdicts: BTreeMap<String, Verdict>,
-    phase: Phase,
+    step: Step,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Phase {
+enum Step {
     Entries,
     Closing,
     /// The last line, which says that it is incomplete, has left.
@@ -108,7 +108,7 @@ impl Listing {
             entries: Entries::default(),
             is_empty: true,
             verdicts,
-            phase: Phase::Entries,
+            step: Step::Entries,
         })
     }
 
@@ -126,9 +126,9 @@ impl Listing {
     }
 
     async fn next_frame(&mut self) -> Option<Result<Frame<Bytes>, Incomplete>> {
-        while self.phase == Phase::Entries {
+        while self.step == Step::Entries {
             let Some(part) = self.parts.front_mut() else {
-                self.phase = Phase::Closing;
+                self.step = Step::Closing;
                 if self.options.format == ListFormat::Json {
                     return Some(Ok(Frame::data(Bytes::from_static(if self.is_empty {
                         b"[]\n"
@@ -176,14 +176,14 @@ impl Listing {
         }
         let verdict = verdict::overall(self.verdicts.clone(), self.asked, OnError::default());
         let is_complete = verdict.status == Status::Complete;
-        match std::mem::replace(&mut self.phase, Phase::Over) {
-            Phase::Over => None,
-            Phase::Entries | Phase::Closing if self.options.browser && !is_complete => {
-                self.phase = Phase::LastLine;
+        match std::mem::replace(&mut self.step, Step::Over) {
+            Step::Over => None,
+            Step::Entries | Step::Closing if self.options.browser && !is_complete => {
+                self.step = Step::LastLine;
                 Some(Ok(Frame::data(verdict.last_line().into())))
             }
             _ if self.options.trailers => Some(Ok(Frame::trailers(verdict.to_trailers()))),
-            Phase::LastLine => None,
+            Step::LastLine => None,
             _ => (!is_complete).then_some(Err(Incomplete)),
         }
     }

@@ -43,7 +43,7 @@ impl Fanout {
         record: Option<HeldRecord>,
     ) {
         if let Some(record) = &record {
-            let Ok(bytes) = record.bytes() else { return self.lost_room() };
+            let Ok(bytes) = record.bytes() else { return self.lost_memory() };
             framed.bytes = bytes;
         }
         let cursor = self.writer.begin(index, &framed, &mut self.out);
@@ -62,7 +62,7 @@ impl Fanout {
         }
         let Some(long) = &mut self.written else { return };
         if let Some(record) = &long.record {
-            let Ok(bytes) = record.bytes() else { return self.lost_room() };
+            let Ok(bytes) = record.bytes() else { return self.lost_memory() };
             long.framed.bytes = bytes;
         }
         let is_written = self.writer.go_on(long.index, &long.framed, &mut long.cursor, most, &mut self.out);
@@ -80,7 +80,7 @@ impl Fanout {
 
     /// Ends the answer, because the record that is written has lost its memory: others waited for
     /// it, and the client took nothing of it.
-    fn lost_room(&mut self) {
+    fn lost_memory(&mut self) {
         let time = HeldRecord::STALLED;
         let detail = format!(
             "the client took nothing of a long record for {time:?}, and other requests needed its room: the records from there on are missing; read faster, or ask for less"

@@ -1,7 +1,7 @@
 //! One host's stream of records, from the question to its verdict.
 
 use crate::capacity::FREE_BYTES;
-use crate::capacity::records::{HeldRecord, NoRoom, Records};
+use crate::capacity::records::{HeldRecord, NoMemory, RecordMemory};
 use crate::host::Host;
 use crate::host::ask::Answer;
 use crate::host::body::{Broken, HostBody};
@@ -46,15 +46,15 @@ pub struct Source {
     /// Its number among the hosts that are asked.
     pub index: usize,
     host: Arc<Host>,
-    phase: Phase,
+    stage: Stage,
     decoder: Decoder,
-    records: Records,
+    records: RecordMemory,
     /// Which secondary has begun to answer, until the merge takes it.
     pub instance: Option<Instance>,
 }
 
 #[derive(Debug)]
-enum Phase {
+enum Stage {
     Unasked(Arc<Question>, Upstream),
     Streaming(HostBody),
     Over,
@@ -75,8 +75,8 @@ impl Source {
     /// A host that has not been asked yet.
     pub fn new(index: usize, host: Arc<Host>, question: Arc<Question>, upstream: Upstream) -> Source {
         let records = upstream.capacity().records.clone();
-        let phase = Phase::Unasked(question, upstream);
-        Source { index, host, phase, decoder: Decoder::in_parts(FREE_BYTES), records, instance: None }
+        let stage = Stage::Unasked(question, upstream);
+        Source { index, host, stage, decoder: Decoder::in_parts(FREE_BYTES), records, instance: None }
     }
 
     /// Its name in the fleet.
@@ -131,7 +131,7 @@ impl Source {
         let len = self.decoder.left();
         let record = match self.records.hold(len, until).await {
             Ok(record) => record,
-            Err(NoRoom) => return Err(self.has_no_room(&no_room(self.name(), len))),
+            Err(NoMemory) => return Err(self.give_up(&no_memory(self.name(), len))),
         };
         while self.is_long() {
             let is_there = if let Some(part) = self.decoder.next_part() {
@@ -143,29 +143,29 @@ impl Source {
                 }
             };
             if !is_there {
-                return Err(self.has_no_room(&lost_room(self.name(), len)));
+                return Err(self.give_up(&lost_memory(self.name(), len)));
             }
         }
         match record.is_whole() {
             Ok(()) => Ok(record),
-            Err(_) => Err(self.has_no_room(&lost_room(self.name(), len))),
+            Err(_) => Err(self.give_up(&lost_memory(self.name(), len))),
         }
     }
 
     /// Leaves the host, because the primary has no memory for its record.
-    fn has_no_room(&mut self, detail: &str) -> Event {
-        self.phase = Phase::Over;
+    fn give_up(&mut self, detail: &str) -> Event {
+        self.stage = Stage::Over;
         tracing::warn!(host = self.host.name, detail, "a long record was given up");
         Event::Ended(of_problem(&Problem::new(Code::Overloaded, detail.to_owned())))
     }
 
     /// Asks the host, or takes the next chunk of its answer.
     async fn more(&mut self) -> Result<(), Event> {
-        let mut body = match std::mem::replace(&mut self.phase, Phase::Over) {
+        let mut body = match std::mem::replace(&mut self.stage, Stage::Over) {
             // Boxed, so that the future of a host that is read is not as large as the one that asks.
-            Phase::Unasked(question, upstream) => return Box::pin(self.ask(&question, &upstream)).await,
-            Phase::Streaming(body) => body,
-            Phase::Over => {
+            Stage::Unasked(question, upstream) => return Box::pin(self.ask(&question, &upstream)).await,
+            Stage::Streaming(body) => body,
+            Stage::Over => {
                 return Err(self.failed(Code::UpstreamUnreachable, "was asked for more than it had"));
             }
         };
@@ -174,7 +174,7 @@ impl Source {
                 if let Ok(chunk) = frame.into_data() {
                     self.decoder.push(chunk);
                 }
-                self.phase = Phase::Streaming(body);
+                self.stage = Stage::Streaming(body);
                 Ok(())
             }
             Some(Err(Broken::Connection(error))) => {
@@ -207,7 +207,7 @@ impl Source {
                 Err(self.ended(Verdict::new(Status::Complete)))
             }
             Ok(Answer::Streaming(body)) => {
-                self.phase = Phase::Streaming(body);
+                self.stage = Stage::Streaming(body);
                 Ok(())
             }
             Ok(Answer::Refused(refusal)) => Err(Event::Ended(refusal.into_verdict(&self.host.name))),
@@ -217,7 +217,7 @@ impl Source {
 
     /// The host has given its verdict.
     fn ended(&mut self, given: Verdict) -> Event {
-        self.phase = Phase::Over;
+        self.stage = Stage::Over;
         let verdict = match checked(given) {
             Ok(verdict) => verdict,
             Err(what) => return self.failed(Code::UpstreamUnreachable, &what.to_string()),
@@ -236,20 +236,20 @@ impl Source {
 
     /// Leaves the host, because of what it did.
     pub fn failed(&mut self, code: Code, what: &str) -> Event {
-        self.phase = Phase::Over;
+        self.stage = Stage::Over;
         tracing::warn!(host = self.host.name, what, "host failed");
         let detail = format!("host {} {what}: its records are missing", self.host.name);
         Event::Ended(of_problem(&Problem::new(code, detail)))
     }
 }
 
-fn no_room(host: &str, len: usize) -> String {
+fn no_memory(host: &str, len: usize) -> String {
     format!(
         "the primary has no room for the next record of host {host}, which has {len} bytes, as too many answers hold long ones: records of this host are missing; try again in a moment"
     )
 }
 
-fn lost_room(host: &str, len: usize) -> String {
+fn lost_memory(host: &str, len: usize) -> String {
     let time = HeldRecord::STALLED;
     format!(
         "a record of {len} bytes of host {host} did not come within {time:?}, and other requests needed its room: records of this host are missing; try again in a moment"

@@ -37,7 +37,7 @@ const LARGE_FROM: u64 = 1 << 20;
 /// Bytes of a chunk's buffer beyond that, for the last record: most are shorter.
 pub(super) const SPARE_BYTES: usize = 1 << 10;
 
-/// Bytes up to which the buffer of a chunk grows as it likes. Most answers are shorter.
+/// Up to so many bytes the buffer of a chunk grows by itself. Most answers are shorter.
 const SHORT_BYTES: usize = 4 << 10;
 
 /// The next event of a host, with the host.
@@ -82,7 +82,7 @@ pub struct Fanout {
     pub(super) phase: Phase,
     /// How many hosts the answer's head names as failed.
     pub(super) failed_in_head: usize,
-    /// Whether it has ended within a record.
+    /// Whether the answer ends within a record.
     pub(super) is_in_record: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What is done with what comes from a host.
+//! Handles what comes from a host.
 
 use super::source::{Event, Source};
 use super::state::Fanout;

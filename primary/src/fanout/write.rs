@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub enum Writer {
     /// `hostname<TAB>line`: for each host, what each of its lines begins with.
     Text(Vec<Vec<u8>>),
-    /// An object a record.
+    /// One object for each record.
     Ndjson(Vec<ndjson::Encoder>),
 }
 

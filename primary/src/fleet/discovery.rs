@@ -11,7 +11,7 @@ use super::reports::{self, Reports};
 use super::{Fleet, HOSTS, dns, same};
 use crate::host::Host;
 use crate::host::health::Health;
-use crate::host::probe::{News, Permits, Prober};
+use crate::host::probe::{News, ProbePermits, Prober};
 use crate::host::upstream::Upstream;
 use backscroll_shared::query::quoted;
 use std::collections::{BTreeMap, BTreeSet};
@@ -128,7 +128,7 @@ impl Discovery {
         let mut tasks = JoinSet::new();
         let (change, mut changes) = mpsc::channel(QUEUED);
         let (report, mut news) = mpsc::channel(QUEUED);
-        // A host that starts a little later than the primary is not reported as down.
+        // Hosts that start a little later than the primary are not reported as down.
         let started = Instant::now() + health_interval * START_INTERVALS;
         let mut report_at = Some(started);
         if let Some(file) = self.sources.file.take() {
@@ -138,7 +138,7 @@ impl Discovery {
             tasks.spawn(dns::follow(name, self.sources.dns_interval, change.clone()));
         }
         let prober =
-            Prober { upstream, interval: health_interval, permits: Permits::default(), news: report };
+            Prober { upstream, interval: health_interval, permits: ProbePermits::default(), news: report };
         self.probe(&mut tasks, &prober);
         loop {
             let due = report_at.unwrap_or(started);
@@ -235,8 +235,8 @@ impl Discovery {
         first.is_some() && first == instance(name)
     }
 
-    /// Reports each pair of URLs at which the same secondary answers, once. The secondary's own word
-    /// is all that says so, and a person is to be able to see it.
+    /// Reports each pair of URLs at which the same secondary answers, once. Only the secondary itself
+    /// says so, so a person should be able to check it.
     fn report_pairs(&mut self) {
         let fleet = Arc::clone(&self.fleet.borrow());
         let (mut pairs, mut new) = (BTreeSet::new(), Vec::new());

@@ -33,12 +33,12 @@ use std::path::Path;
 pub enum Syntax {
     /// JSON.
     Json,
-    /// YAML, which is told by the file's name as Prometheus does: `.yml` or `.yaml`.
+    /// YAML: the name of the file ends in `.yml` or `.yaml`, as for Prometheus.
     Yaml,
 }
 
 impl Syntax {
-    /// Of the file of this name.
+    /// The syntax of the file of this name.
     pub fn of(path: &Path) -> Syntax {
         match path.extension().and_then(OsStr::to_str) {
             Some("yml" | "yaml") => Syntax::Yaml,
@@ -100,11 +100,11 @@ fn json_error(error: &serde_json::Error, bytes: &[u8]) -> Error {
     Error::Malformed(format!("{error}{hint}"))
 }
 
-/// In one line, and without a picture of the place.
+/// The error in one line, without an excerpt of the file.
 fn yaml_error(error: &serde_saphyr::Error) -> Error {
     let text = error.without_snippet().to_string();
     let text = text.lines().map(str::trim).collect::<Vec<_>>().join(" ");
-    // The reader's own words for a list where a map should be, or the other way round.
+    // The reader says this if there is a list in place of a map, or a map in place of a list.
     let form = if text.starts_with("expected") { format!(": the file is {LIST}") } else { String::new() };
     Error::Malformed(match error.location() {
         Some(place) if !text.contains("line ") => {
@@ -114,13 +114,13 @@ fn yaml_error(error: &serde_saphyr::Error) -> Error {
     })
 }
 
-/// What has been found in the file so far. Everything is checked while it is read, so that
-/// an error has its place in the file.
+/// What has been found in the file so far. Everything is checked while it is read, so that each
+/// error has a line and a column.
 struct Groups<'t> {
     members: Vec<Member>,
     /// The URL of each name.
     urls: BTreeMap<String, String>,
-    /// The same of what another source says.
+    /// The same for what another source says.
     taken: &'t BTreeMap<String, String>,
 }
 
@@ -198,7 +198,7 @@ struct Fields {
     labels: Labels,
 }
 
-/// The others are for Prometheus.
+/// Other labels are ignored: they are for Prometheus.
 #[derive(Deserialize, Default)]
 struct Labels {
     hostname: Option<Name>,
@@ -249,8 +249,8 @@ impl<'de> Deserialize<'de> for Name {
     }
 }
 
-/// A text that is checked where it stands: serde's own `try_from` would do it later, and
-/// give the place of what follows.
+/// A text that is checked as soon as it is read. `try_from` of serde would check it later, and its
+/// errors would have the line and column of what follows.
 struct Text<T>(PhantomData<T>);
 
 impl<T: for<'t> TryFrom<&'t str, Error = BadText>> Visitor<'_> for Text<T> {

@@ -63,7 +63,7 @@ pub fn check_name(name: &str) -> Result<(), BadName> {
 /// Why a URL cannot be that of a secondary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadUrl {
-    /// It is no URL at all.
+    /// It has no `://`.
     #[error("has no scheme")]
     NoScheme,
     /// It begins with `https`.
@@ -129,7 +129,7 @@ pub fn base(url: &str) -> Result<String, BadUrl> {
     if !port.is_empty() && authority.port_u16().is_none_or(|port| port == 0) {
         return Err(BadUrl::BadPort);
     }
-    // A name means the same in capitals: two of them are one URL.
+    // Host names are the same in capitals, so they become one URL.
     let url = format!("{SCHEME}{}", authority.as_str().to_ascii_lowercase());
     match url::Url::parse(&url) {
         Ok(_) => Ok(url),

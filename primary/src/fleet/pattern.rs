@@ -11,16 +11,16 @@ const WORD_BITS: usize = u64::BITS as usize;
 /// A compiled pattern.
 #[derive(Debug)]
 pub struct Pattern {
-    /// Characters that it wants, `?` included, `*` not.
+    /// How many characters it wants: `?` counts, `*` does not.
     wanted: usize,
-    /// Bit `i`: a `*` stands in front of the `i`th of them, or at the end.
+    /// Bit `i`: there is a `*` before the `i`th of them, or at the end.
     stars: Vec<u64>,
     /// Rows of as many words, one for each character of the pattern. Bit `i`: the `i`th that is
     /// wanted is this one, or `?`. The first row is that of any other character.
     rows: Vec<u64>,
     /// Where the row of a character of ASCII begins.
     ascii: [usize; 128],
-    /// The same of the others.
+    /// The same for other characters.
     others: HashMap<char, usize>,
 }
 
@@ -71,11 +71,11 @@ impl Pattern {
 
     /// Whether the pattern matches all of `name`.
     pub fn matches(&self, name: &str) -> bool {
-        // Each character has a byte at least.
+        // Each character has at least one byte.
         if name.len() < self.wanted {
             return false;
         }
-        // Bit `i`: the characters so far are as the first `i` wanted ones say.
+        // Bit `i`: the characters so far match the first `i` wanted ones.
         let mut reached = vec![0; self.stars.len()];
         reached[0] = 1;
         for c in name.chars() {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Hosts that a line names; the others are counted.
+/// Hosts that a line names. The others are counted.
 const NAMED: usize = 5;
 
 /// What the log has said about the hosts' health.

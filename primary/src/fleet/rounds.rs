@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// From the beginning of one round to that of the next, at least.
+/// The shortest time from the beginning of one round to that of the next.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The same for each host of the fleet, so that rounds probe at most a thousand hosts a second.

@@ -41,7 +41,8 @@ pub struct HostBody {
     _permits: HeldPermits,
     pacing: Option<Pacing>,
     pulse: Pulse,
-    /// None while a client that does not read keeps the host waiting.
+    /// Runs only while the client waits for the host: a client that does not read is not the host's
+    /// fault.
     waiting: Option<Waiting>,
 }
 

@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind};
 /// Why a host gave no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Cause {
-    /// Its machine answers that nothing listens there.
+    /// Its machine refuses the connection.
     #[error("it refuses connections: nothing listens at its port")]
     Refused,
     /// No connection in time.
@@ -29,7 +29,7 @@ pub enum Cause {
     /// Another server answers, with this status.
     #[error("what answers at its URL is no secondary (status {0})")]
     Foreign(u16),
-    /// It could not be reached; more is not known.
+    /// It could not be reached, for an unknown reason.
     #[error("it cannot be reached")]
     Unreached,
     /// This machine could not ask: it is out of descriptors, ports or memory.
@@ -45,7 +45,7 @@ impl Cause {
             if let Some(found) = error.downcast_ref::<io::Error>().and_then(of_io) {
                 return found;
             }
-            // The resolver's errors have no kind of their own.
+            // Errors of the resolver can be told by their text alone.
             if error.to_string().starts_with("dns error") {
                 return Cause::NoAddress;
             }

@@ -28,8 +28,8 @@ use tower_service::Service;
 /// longer, so it is not closed while a request is sent.
 const POOL_IDLE_TIME: Duration = Duration::from_secs(5);
 
-/// After how long without a byte a peer is asked whether it is still there, how often, and how
-/// many times in vain until its connection is broken.
+/// Keep-alive of TCP: after how long without a byte the first probe is sent, and from one to the next.
+/// After so many probes without an answer the connection is closed.
 const KEEP_ALIVE_TIME: Duration = Duration::from_secs(15);
 const KEEP_ALIVE_PROBES: u32 = 3;
 
@@ -44,7 +44,7 @@ const QUICK_BYTES: usize = 128 << 10;
 /// buffers of sockets.
 const QUICK_FROM: usize = 1 << 20;
 
-/// Asks over connections of its own, and keeps them for the next request.
+/// An HTTP client. It keeps connections for the next request.
 pub(super) type Client = legacy::Client<Connector, Empty<Bytes>>;
 
 /// A client that follows no redirect and uses no proxy, so that it connects to hosts of the fleet

@@ -29,7 +29,7 @@ struct Left {
     permits: OwnedSemaphorePermit,
     /// Hosts for which it is not known yet whether they get a permit.
     unsettled: usize,
-    /// The permit to take more one by one, until there are no unsettled hosts.
+    /// The permit to take more one by one. It is given back once all hosts are settled.
     growing: Option<OwnedSemaphorePermit>,
 }
 

@@ -27,7 +27,7 @@ const FAILING_PROBES: usize = PROBES / 4 * 3;
 /// long, up to the interval. So a host that starts with the primary, or comes back, is found soon.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 
-/// Where that ends, if the interval is longer.
+/// The longest such time, if the interval is longer.
 const LAST_WAIT: Duration = Duration::from_secs(32);
 
 /// The first probe of a host comes after this part of the interval, so that the probes of a fleet
@@ -53,7 +53,7 @@ async fn probe(upstream: &Upstream, host: &Host) -> Option<String> {
 
 async fn ask(upstream: &Upstream, host: &Host) -> Result<(State, Instance, Readiness), Cause> {
     let request = Request::get(format!("{}/readyz", host.url))
-        // Not kept for the next probe: a large fleet has many connections.
+        // Not kept for the next probe, because a large fleet would have many idle connections.
         .header(header::CONNECTION, "close")
         .body(Empty::<Bytes>::new())
         .map_err(|_| Cause::NoAddress)?;
@@ -78,14 +78,17 @@ async fn ask(upstream: &Upstream, host: &Host) -> Result<(State, Instance, Readi
 
 /// Limits the probes that are under way.
 #[derive(Debug, Clone)]
-pub struct Permits {
+pub struct ProbePermits {
     all: Arc<Semaphore>,
     failing: Arc<Semaphore>,
 }
 
-impl Default for Permits {
-    fn default() -> Permits {
-        Permits { all: Arc::new(Semaphore::new(PROBES)), failing: Arc::new(Semaphore::new(FAILING_PROBES)) }
+impl Default for ProbePermits {
+    fn default() -> ProbePermits {
+        ProbePermits {
+            all: Arc::new(Semaphore::new(PROBES)),
+            failing: Arc::new(Semaphore::new(FAILING_PROBES)),
+        }
     }
 }
 
@@ -106,7 +109,7 @@ pub struct Prober {
     /// How often.
     pub interval: Duration,
     /// How many at once.
-    pub permits: Permits,
+    pub permits: ProbePermits,
     /// Where it reports what is new about a host: its name, which secondary it is, or that it is
     /// down or answers again.
     pub news: mpsc::Sender<News>,

@@ -56,9 +56,9 @@ async fn beats(client: Client, host: &Host, instance: Instance) -> bool {
     let Ok(response) = client.request(request).await else { return false };
     let (head, body) = response.into_parts();
     let is_it = match Instance::of(&head.headers) {
-        // Another one has started at this address since.
+        // It may be another one, which has started at this address since.
         Some(other) => other == instance,
-        // So a secondary refuses a connection that is one too many.
+        // A secondary that has too many connections answers like this.
         None => head.status == StatusCode::SERVICE_UNAVAILABLE,
     };
     is_it && small(body).await.is_some()

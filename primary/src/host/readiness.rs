@@ -7,7 +7,7 @@ use serde_json::Value;
 /// Bytes of a version and of an engine's name that are kept. A version has a dozen.
 pub(super) const NAME_BYTES: usize = 255;
 
-/// Warnings of a host that are kept. There are a few settings that it may warn of.
+/// Warnings of a host that are kept. A secondary has few reasons to warn.
 pub(super) const WARNINGS: usize = 8;
 
 /// What is read of it. The host may be another server, or may lie: what it says is cleaned.

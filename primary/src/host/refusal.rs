@@ -106,11 +106,12 @@ impl Refusal {
         Ok(Refusal { status, fields, body: kept_body, said })
     }
 
-    /// As the host gave it, but for what a client's terminal or browser is not to see.
+    /// The answer that passes it on: as the host gave it, without characters that a terminal or a
+    /// browser should not get.
     pub fn into_response(self) -> Response<Body> {
         let body = match self.said {
             Some(_) => Body::from(self.body),
-            // Its length would be none, and a GET's is another.
+            // An empty body would have the length 0, which is not that of an answer to GET.
             None => headless(),
         };
         let mut response = Response::new(body);
@@ -120,11 +121,11 @@ impl Refusal {
         response
     }
 
-    /// As the verdict on the host of this name.
+    /// The verdict on the host of this name.
     pub fn into_verdict(self, host: &str) -> Verdict {
         let is_missing = match &self.said {
             Some(said) => said.code == Code::NotFound,
-            // Of all that it is asked for, only a file may be missing.
+            // Nothing else that a primary asks for can be missing.
             None => self.status == StatusCode::NOT_FOUND,
         };
         if is_missing {
@@ -133,7 +134,7 @@ impl Refusal {
         self.into_failure(host)
     }
 
-    /// As the failure of the host of this name.
+    /// The same, where a refusal is a failure whatever its code is.
     pub fn into_failure(self, host: &str) -> Verdict {
         failed(match self.said {
             Some(said) => said,
@@ -145,7 +146,7 @@ impl Refusal {
     }
 }
 
-/// The members of an object, as often as they stand there.
+/// The members of an object in their order, also those of the same name.
 struct Members(Vec<(String, Value)>);
 
 impl<'de> Deserialize<'de> for Members {
@@ -172,8 +173,8 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
-/// A problem with these members in the form of a secondary's, which are words and numbers by
-/// short names, each once; nothing where they are that already.
+/// The members of a problem, cleaned: texts and numbers with short names, each name once. None if
+/// they are clean already.
 fn cleaned(Members(members): Members) -> Option<String> {
     let (before, mut is_clean) = (members.len(), true);
     let mut clean = Map::new();
@@ -194,11 +195,11 @@ fn cleaned(Members(members): Members) -> Option<String> {
     (!is_clean || clean.len() < before).then(|| format!("{}\n", Value::Object(clean)))
 }
 
-/// Whether a secondary says this with that status. A code that is not known here may be that
-/// of a newer one.
+/// Whether a secondary sends this code with this status. A newer one may send a code that is not
+/// known here with any status.
 fn fits(code: Code, status: StatusCode) -> bool {
     match code.for_problem() {
-        // A primary's own.
+        // Only a primary sends these.
         Some(Code::UnknownHost | Code::UpstreamUnreachable) => false,
         Some(code) => code.status() == status,
         None => true,

@@ -28,7 +28,7 @@ impl Retries {
     /// Counts a request that is sent.
     pub(super) fn earn(&self) {
         let earned = |saved: u32| Some((saved + EARNED).min(MOST));
-        // It always gives a new value.
+        // It cannot fail, because `earned` always gives a value.
         let _ = self.0.fetch_update(Relaxed, Relaxed, earned);
     }
 

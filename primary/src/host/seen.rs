@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use std::time::Instant;
 
-/// How the last probe, or a request since, found a host.
+/// The state of a host, by its last probe or a later request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum State {
-    /// It has not been asked yet.
+    /// It has not been probed yet.
     #[default]
     Unknown,
     /// It serves.
@@ -29,29 +29,29 @@ impl State {
     }
 }
 
-/// What the last probes said.
+/// What probes and requests have found out about a host.
 #[derive(Debug, Clone, Default)]
 pub struct Seen {
-    /// How it was found.
+    /// Its state.
     pub state: State,
-    /// Its version, as it last said.
+    /// Its version, by its own word.
     pub version: Option<String>,
-    /// Its read engine, as it last said.
+    /// Its read engine, by its own word.
     pub io_engine: Option<String>,
-    /// Why it is not ready, or not reached; none where it is ready, or says nothing.
+    /// Why it is not ready, or why it does not answer; None where it is ready, or does not say why.
     pub reason: Option<String>,
-    /// What it warns of, as it last said.
+    /// What it warns of, by its own word.
     pub warnings: Vec<String>,
-    /// Since when nothing has been heard of it: when the first request or probe began that
-    /// failed with none after it that did not.
+    /// Since when it has not answered: when the first of its last failures began; None where the last
+    /// request or probe was answered.
     pub failing_since: Option<Timestamp>,
     /// When the last probe ended.
     pub last_probe: Option<Timestamp>,
     /// When the last probe began.
     pub(super) probe_began: Option<Instant>,
-    /// When a probe failed, where none was answered and no request has hung since.
+    /// When a probe last failed; None where one was answered since, or where a request has hung since.
     pub(super) probe_failed: Option<Instant>,
-    /// When a request hung that made it suspect.
+    /// When it became suspect.
     pub(super) suspect_since: Option<Instant>,
     pub(super) failures: u32,
     pub(super) first_failure: Option<Instant>,

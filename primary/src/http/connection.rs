@@ -58,7 +58,7 @@ pub async fn serve(stream: TcpStream, app: Router, watch: Arc<Watch>, mut stoppi
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        // Its result holds a lock, and is dropped here.
+        // The result holds a lock, so it is dropped here.
         () = async { drop(stopping.wait_for(|stop| *stop).await) } => {
             connection.as_mut().graceful_shutdown();
             connection.await

@@ -18,11 +18,11 @@ pub async fn healthz() -> Response {
 }
 
 #[derive(Debug, Serialize)]
-struct Readiness<'a> {
+struct OwnReadiness<'a> {
     ready: bool,
     hostname: &'a str,
     version: &'static str,
-    /// A primary reads no files.
+    /// None: a primary reads no files.
     io_engine: Option<&'static str>,
     reason: Option<String>,
 }
@@ -35,7 +35,7 @@ pub async fn readyz(State(app): State<Arc<App>>, request: Parts) -> Response {
     let fleet = app.shared.fleet();
     let missing: Vec<&str> = fleet.missing().values().map(String::as_str).collect();
     let reason = if fleet.is_empty() { Some(EMPTY.to_owned()) } else { None };
-    let state = Readiness {
+    let state = OwnReadiness {
         ready: reason.is_none(),
         hostname: &app.shared.hostname,
         version: VERSION,

@@ -39,7 +39,7 @@ async fn answer(app: &App, request: &Parts) -> Result<Response, Problem> {
     let selection = fleet.select(&query.hostnames).await?;
     let deadline = Instant::now() + app.upstream.times().request;
     let trailers = headers::wants_trailers(request.version, &request.headers);
-    let asked = Asked { query, options: Options { format, trailers, browser }, deadline };
+    let asked = LogRequest { query, options: Options { format, trailers, browser }, deadline };
     let mut response = match &selection.hosts[..] {
         [host] if selection.exact => one(app, request, host, &asked).await?,
         _ => several(app, request, &fleet, selection, &asked).await?,
@@ -50,14 +50,14 @@ async fn answer(app: &App, request: &Parts) -> Result<Response, Problem> {
     Ok(response)
 }
 
-struct Asked {
+struct LogRequest {
     query: LogQuery,
     options: Options,
     deadline: Instant,
 }
 
-async fn one(app: &App, request: &Parts, host: &Arc<Host>, asked: &Asked) -> Result<Response, Problem> {
-    let Asked { query, options, deadline } = asked;
+async fn one(app: &App, request: &Parts, host: &Arc<Host>, asked: &LogRequest) -> Result<Response, Problem> {
+    let LogRequest { query, options, deadline } = asked;
     let target = format!("/logs?{}", query.for_secondary());
     let (capacity, times) = (app.upstream.capacity(), app.upstream.times());
     let permits = Permits::admit(capacity, 1, times.head).await?;
@@ -89,9 +89,9 @@ async fn several(
     request: &Parts,
     fleet: &Fleet,
     selection: Selection,
-    asked: &Asked,
+    asked: &LogRequest,
 ) -> Result<Response, Problem> {
-    let Asked { query, options, deadline } = asked;
+    let LogRequest { query, options, deadline } = asked;
     let Selection { hosts, open, .. } = selection;
     let permits = Permits::admit(app.upstream.capacity(), hosts.len(), app.upstream.times().head).await?;
     let method = request.method.clone();

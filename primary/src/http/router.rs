@@ -87,7 +87,7 @@ async fn no_route(request: Request) -> Response {
     Problem::new(Code::NoRoute, detail).into_response::<Body>()
 }
 
-/// Columns of what is asked for, on the page of `/`.
+/// Columns of the paths and parameters, on the page of `/`.
 const COLUMNS: usize = 52;
 
 /// `GET /`: what this is, its endpoints, and lines to try.

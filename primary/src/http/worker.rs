@@ -96,7 +96,7 @@ impl Worker {
         self.queue.try_send(work).is_ok()
     }
 
-    /// Waits until the thread, which was told to stop, has ended.
+    /// Waits for the end of the thread, which has got the order to stop.
     pub async fn ended(self) -> Result<(), Panicked> {
         drop(self.queue);
         // Nothing is ever sent: the thread has ended when the sender is gone.
@@ -114,7 +114,7 @@ async fn serve(app: Arc<App>, mut work: mpsc::Receiver<Work>, mut stopping: watc
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            // Its result holds a lock, and is dropped here.
+            // The result holds a lock, so it is dropped here.
             () = async { drop(stopping.wait_for(|stop| *stop).await) } => break,
             Some(done) = open.tasks.join_next_with_id() => open.closed(done),
             _ = sweep.tick() => {

@@ -2,7 +2,7 @@
 
 use super::scanned::Scanned;
 use crate::capacity::FREE_BYTES;
-use crate::capacity::lines::{Hold, Lines as Memory};
+use crate::capacity::lines::{HeldLine, LineMemory};
 use backscroll_shared::limits;
 use backscroll_shared::wire::ndjson;
 use bytes::Bytes;
@@ -30,8 +30,8 @@ pub(super) struct Lines {
     /// A line whose end has not come.
     held: Vec<u8>,
     /// The memory that it takes, if it is long.
-    hold: Option<Hold>,
-    memory: Memory,
+    hold: Option<HeldLine>,
+    memory: LineMemory,
     /// Bytes of a line that has begun to leave and whose end has not come; None where there is no
     /// such line.
     open: Option<usize>,
@@ -44,7 +44,7 @@ pub(super) struct Lines {
 
 impl Lines {
     /// Lines that each begin like this. Long ones take `memory`.
-    pub(super) fn new(beginning: Vec<u8>, memory: Memory) -> Lines {
+    pub(super) fn new(beginning: Vec<u8>, memory: LineMemory) -> Lines {
         Lines {
             beginning,
             held: Vec::new(),

@@ -21,7 +21,7 @@ pub(super) struct Watched {
     touched: Arc<Notify>,
     /// The folder that is watched.
     identity: Identity,
-    /// Whether another folder may be there by now, even one of the same inode.
+    /// Whether another folder may be there by now, even one with the same inode.
     is_stale: Arc<AtomicBool>,
     watcher: Option<RecommendedWatcher>,
     is_warned: bool,
@@ -31,7 +31,7 @@ impl Watched {
     /// For the file at `path`; [`Watched::renewed`] begins to watch.
     pub(super) fn new(path: &Path, touched: Arc<Notify>) -> Watched {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        // Whole, so that it has folders above it.
+        // Absolute, so that it has folders above it.
         let folder = std::path::absolute(folder.unwrap_or(Path::new("."))).unwrap_or_default();
         Watched::of(folder, touched)
     }
