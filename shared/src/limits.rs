@@ -46,6 +46,10 @@ pub const HEAD_TIME: Duration = Duration::from_secs(10);
 /// How long a connection may stand idle between two requests.
 pub const KEEP_ALIVE_TIME: Duration = Duration::from_secs(75);
 
+/// How long the head of an answer of `/logs` waits for the first record. A failure before it has a
+/// status of its own. After it the client gets the head, so that it knows that the search goes on.
+pub const FIRST_RECORD_WAIT: Duration = Duration::from_secs(1);
+
 /// How long a client may take nothing of an answer before it is cut. Long enough for a
 /// person at a pager, and for a `curl --limit-rate`, which takes megabytes at once and then
 /// nothing for a minute; a client that waits holds no block and no pass.

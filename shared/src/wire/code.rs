@@ -139,7 +139,7 @@ impl fmt::Display for Code {
 }
 
 impl From<&str> for Code {
-    /// The code that somebody else sent. A text that is not a [`Word`] becomes
+    /// The code that another program sent. A text that is not a [`Word`] becomes
     /// [`Code::UNKNOWN`]: it may hold anything, and is not passed on.
     fn from(text: &str) -> Code {
         Code::parse(text).unwrap_or(Code::UNKNOWN)

@@ -1,4 +1,4 @@
-//! Whether an answer is whole, and what it took. An incomplete answer never looks complete.
+//! Whether an answer is complete, and what it took. An incomplete answer never looks complete.
 
 use super::code::Code;
 use super::headers;
@@ -16,9 +16,9 @@ pub enum Status {
     Partial,
     /// Records are missing.
     Failed,
-    /// Of a host: it did not answer, or not end, in time.
+    /// Only of a host: it did not answer in time, or did not end in time.
     Timeout,
-    /// Of a host: it has no such file.
+    /// Only of a host: it has no such file.
     NotFound,
 }
 
@@ -35,7 +35,7 @@ impl Status {
     }
 
     fn parse(text: &str) -> Option<Status> {
-        // Those of a whole answer: the others are told of a host among several.
+        // Those of a whole answer. The others are verdicts on a host among several.
         [Status::Complete, Status::Partial, Status::Failed].into_iter().find(|s| s.as_str() == text)
     }
 }
@@ -56,11 +56,11 @@ pub struct Verdict {
     pub status: Status,
     /// Lines delivered.
     pub lines: u64,
-    /// Bytes of log files looked at.
+    /// Bytes of log files that were read.
     pub bytes_scanned: u64,
     /// Lines delivered that were cut at the line limit.
     pub truncated_lines: u64,
-    /// Bytes of runs of NUL at the beginning of lines, and of holes, that were passed over.
+    /// Bytes that were skipped: runs of NUL at the beginning of lines, and holes.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub skipped_bytes: u64,
     /// The largest step back in time from a line to the next one that was seen in a merge, in
@@ -105,7 +105,7 @@ impl Verdict {
         !matches!(self.status, Status::Complete | Status::NotFound)
     }
 
-    /// The trailer fields. Those announced by [`headers::TRAILER_NAMES`], and no others.
+    /// The trailer fields. [`headers::TRAILER_NAMES`] announces all of them.
     pub fn to_trailers(&self) -> HeaderMap {
         let mut map = HeaderMap::new();
         map.insert(headers::LOG_STATUS, HeaderValue::from_static(self.status.as_str()));
@@ -125,8 +125,8 @@ impl Verdict {
         map
     }
 
-    /// The last line of a text that ends properly although it is incomplete: for a browser, which
-    /// shows neither trailers nor anything of an answer that is cut.
+    /// The last line of an incomplete text that ends properly. It is for browsers, which show neither
+    /// trailers nor anything of an answer that is cut.
     pub fn last_line(&self) -> Vec<u8> {
         let mut line = "-- incomplete: ".to_owned();
         match &self.error {
@@ -142,8 +142,8 @@ impl Verdict {
         line.into_bytes()
     }
 
-    /// Reads a secondary's trailer fields; nothing where they hold no verdict, or one that
-    /// contradicts itself.
+    /// Reads a secondary's trailer fields. None where they hold no verdict, or one that contradicts
+    /// itself.
     pub fn from_trailers(map: &HeaderMap) -> Option<Verdict> {
         let once = |name| {
             let mut values = map.get_all(name).iter();
@@ -162,7 +162,7 @@ impl Verdict {
             lines: number(headers::LOG_LINES)?,
             bytes_scanned: number(headers::LOG_BYTES_SCANNED)?,
             truncated_lines: number(headers::LOG_TRUNCATED_LINES)?,
-            // It is sent where there are any.
+            // Sent only if there are any.
             skipped_bytes: if map.contains_key(headers::LOG_SKIPPED_BYTES) {
                 number(headers::LOG_SKIPPED_BYTES)?
             } else {
@@ -177,7 +177,7 @@ impl Verdict {
         is_sound.then_some(verdict)
     }
 
-    /// Whether it does not contradict itself: what is complete has no failure in it.
+    /// Whether it does not contradict itself: a complete one has no failure in it.
     pub fn is_consistent(&self) -> bool {
         let has_failed = self.error.is_some() || self.hosts.values().any(Verdict::is_failure);
         self.status != Status::Complete || !has_failed
@@ -188,8 +188,8 @@ impl Verdict {
 const NAMES_BYTES: usize = 8 << 10;
 
 /// The value of `Log-Hosts-Failed`: the names of the hosts whose records are missing,
-/// comma-separated, as far as there is room; then `+N` for the N others. Empty where there
-/// are none.
+/// comma-separated, as far as there is room, and then `+N` for the N others. Empty if there are
+/// none.
 pub fn hosts_failed(hosts: &BTreeMap<String, Verdict>) -> String {
     let mut names = String::new();
     let mut left = 0_u64;
