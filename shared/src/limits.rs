@@ -36,10 +36,6 @@ pub const HEAD_BYTES: usize = 64 << 10;
 /// Headers in one request.
 pub const HEADERS: usize = 100;
 
-/// Bytes that a body collects before they leave, give or take one record: large enough
-/// that the system calls do not count, small enough that a thousand slow clients do not.
-pub const FRAME_BYTES: usize = 64 << 10;
-
 /// How long a client may take over the head of a request, from its first byte.
 pub const HEAD_TIME: Duration = Duration::from_secs(10);
 
@@ -60,6 +56,11 @@ pub const STALL_TIME: Duration = Duration::from_mins(2);
 /// steadily, but slowly, would look as if it took nothing, and a thousand of them hold a
 /// gigabyte.
 pub const UNSENT_BYTES: u32 = 128 << 10;
+
+/// Bytes of an answer after which its client is taken for one that reads: more than what the kernel
+/// takes for a client that reads nothing, which are its receive buffer and [`UNSENT_BYTES`]. From
+/// there on chunks are large, and hyper decides how many of them wait.
+pub const READER_FROM: u64 = 8 << 20;
 
 /// How long answers in flight may take to end once the server was told to stop. Reads that hang
 /// in the kernel may add two seconds, and lines of the log one and a half: container engines, which

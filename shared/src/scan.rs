@@ -15,15 +15,19 @@ mod block_matcher;
 mod cut_line;
 mod excerpt;
 mod joined;
+mod limits;
 mod lines;
 mod open_line;
 mod plan;
+mod record;
 mod search;
 mod window;
 
 pub use block_matcher::{BlockMatcher, BlockMatches};
+pub use limits::Limits;
 pub use plan::{RAMP, ReadPlan, Stage};
-pub use search::{Limits, Record, Search, Step, Summary};
+pub use record::{Record, Step, Summary};
+pub use search::Search;
 pub use window::{Span, Window};
 
 #[cfg(test)]

@@ -6,7 +6,6 @@
 use super::bench::{POOL, Server};
 use super::inline::Blocks;
 use anyhow::{Context as _, Result, ensure};
-use backscroll_shared::limits;
 use backscroll_shared::query::{Audience, LogQuery};
 use backscroll_shared::scan::{Limits, ReadPlan, Search, Step, Window};
 use bytes::Bytes;
@@ -108,6 +107,9 @@ fn whole(status: StatusCode, text: Bytes) -> Response<Body> {
     response
 }
 
+/// Bytes that are collected before they leave.
+const CHUNK_BYTES: usize = 64 << 10;
+
 type Frames = mpsc::Sender<io::Result<Frame<Bytes>>>;
 
 /// One whole request, on one thread.
@@ -120,7 +122,7 @@ fn search(log_dir: &Path, query: LogQuery, frames: &Frames) -> io::Result<()> {
     let mut frame = Vec::new();
     loop {
         let step = search.step();
-        if frame.len() >= limits::FRAME_BYTES || (matches!(step, Step::Done) && !frame.is_empty()) {
+        if frame.len() >= CHUNK_BYTES || (matches!(step, Step::Done) && !frame.is_empty()) {
             let full = Bytes::from(std::mem::take(&mut frame));
             if frames.blocking_send(Ok(Frame::data(full))).is_err() {
                 return Ok(());

@@ -2,6 +2,7 @@
 //! it has been sent: fresh memory costs a page fault for each of its pages, and an allocator
 //! that gives it back to the system in between makes that happen for every chunk.
 
+use backscroll_shared::limits::READER_FROM;
 use bytes::Bytes;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,13 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// that do not read hold up to two each: one half sent, and the next.
 const SMALL: usize = 16 << 10;
 
-/// The same once a client has taken [`FULL_FROM`] bytes: large enough that the system calls
+/// The same once a client has taken [`READER_FROM`] bytes: large enough that the system calls
 /// do not count.
 const FULL: usize = 128 << 10;
-
-/// More than what the kernel takes for a client that reads nothing: its receive buffer, and
-/// the unsent bytes that `limits::UNSENT_BYTES` allows.
-const FULL_FROM: u64 = 8 << 20;
 
 /// Room that a chunk begins with: what most tail requests fill.
 const START: usize = 8 << 10;
@@ -49,7 +46,7 @@ impl Chunks {
     /// How large a chunk is for a client that has taken `delivered` bytes of its answer, and
     /// keeps up or does not.
     pub fn target(&self, delivered: u64, keeps_up: bool) -> usize {
-        if delivered < FULL_FROM || !keeps_up || self.0.sealed.load(Relaxed) >= FULL_AT_ONCE {
+        if delivered < READER_FROM || !keeps_up || self.0.sealed.load(Relaxed) >= FULL_AT_ONCE {
             SMALL
         } else {
             FULL
@@ -132,7 +129,7 @@ mod tests {
     #[test]
     fn a_full_frame_is_used_again_and_others_are_not() {
         let chunks = Chunks::default();
-        let chunk = filled(&chunks, b'x', FULL, FULL_FROM);
+        let chunk = filled(&chunks, b'x', FULL, READER_FROM);
         let at = chunk.as_ptr();
         let sealed = chunks.seal(chunk);
         assert!(sealed.len() == FULL && sealed.iter().all(|b| *b == b'x'));
@@ -140,21 +137,21 @@ mod tests {
         let small = filled(&chunks, b'y', SMALL, 0);
         assert!(small.capacity() <= SMALL + START && small.as_ptr() != at);
         assert_eq!(&chunks.seal(small)[..], &[b'y'; SMALL]);
-        let again = filled(&chunks, b'z', START, FULL_FROM);
+        let again = filled(&chunks, b'z', START, READER_FROM);
         assert_eq!(again.as_ptr(), at, "the one that was sent");
         assert_eq!(&chunks.seal(again)[..], &[b'z'; START]);
-        let large = filled(&chunks, b'l', 1 << 20, FULL_FROM);
+        let large = filled(&chunks, b'l', 1 << 20, READER_FROM);
         assert_eq!(chunks.seal(large).len(), 1 << 20);
     }
 
     #[test]
     fn full_frames_are_for_clients_that_keep_up_and_few_are_on_their_way() {
         let chunks = Chunks::default();
-        assert_eq!(chunks.target(FULL_FROM, false), SMALL);
+        assert_eq!(chunks.target(READER_FROM, false), SMALL);
         let sealed: Vec<Bytes> =
-            (0..FULL_AT_ONCE).map(|_| chunks.seal(filled(&chunks, b'x', FULL, FULL_FROM))).collect();
-        assert_eq!(chunks.target(FULL_FROM, true), SMALL);
+            (0..FULL_AT_ONCE).map(|_| chunks.seal(filled(&chunks, b'x', FULL, READER_FROM))).collect();
+        assert_eq!(chunks.target(READER_FROM, true), SMALL);
         drop(sealed);
-        assert_eq!(chunks.target(FULL_FROM, true), FULL);
+        assert_eq!(chunks.target(READER_FROM, true), FULL);
     }
 }

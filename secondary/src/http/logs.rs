@@ -7,6 +7,7 @@ use crate::answer::{Answer, Encoding, Ending};
 use crate::read::crew::Help;
 use crate::read::head::{self, Compression};
 use crate::read::{BlockSource, BlockTask, Engine, ReadAt as _, ReadFailure, Readahead};
+use backscroll_shared::limits::FIRST_RECORD_WAIT;
 use backscroll_shared::query::{Audience, FileName, LogQuery};
 use backscroll_shared::scan::{BlockMatcher, BlockMatches, Limits, ReadPlan, Search, Span, Window};
 use backscroll_shared::wire::problem::{Code, Problem};
@@ -18,15 +19,10 @@ use http::{Method, Request, Response, header};
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::Mutex;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
-
-/// How long the status line waits for the first record. An error that comes up before is
-/// told by a status of its own; a search that takes longer has its headers sent, so that
-/// the one who asked knows that it is being worked on.
-const FIRST_RECORD_WAIT: Duration = Duration::from_secs(1);
 
 pub(super) async fn logs<E: Engine, B>(
     thread: &Rc<RingThread<E>>,

@@ -7,6 +7,7 @@
 //! - The connection's watch learns when an answer has ended.
 
 use super::{LEAVING_BROKEN, LEAVING_WHOLE, Watch};
+use crate::limits::READER_FROM;
 use bytes::Bytes;
 use http::{Method, Version};
 use http_body::{Body, Frame, SizeHint};
@@ -26,10 +27,6 @@ const RESET_GRACE: Duration = Duration::from_millis(200);
 /// have been written. hyper would go on up to the size of its buffers, which heads of
 /// requests need to be large: a thousand clients that do not read would hold it each.
 const WAITING_BYTES: usize = 32 << 10;
-
-/// Bytes after which a client is trusted to read: more than the kernel takes for one that
-/// does not. From here on hyper decides, and nothing stops to wait.
-const TRUSTED_FROM: u64 = 8 << 20;
 
 /// The body of an answer, on its way to a [`super::Watched`] socket.
 #[derive(Debug)]
@@ -71,7 +68,7 @@ impl<B: Body> Answer<B> {
 impl<B: Body> Answer<B> {
     /// Ready once little waits for the client.
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.waiting < WAITING_BYTES || self.bytes >= TRUSTED_FROM {
+        if self.waiting < WAITING_BYTES || self.bytes >= READER_FROM {
             return Poll::Ready(());
         }
         self.watch.flushed.register(cx.waker());

@@ -1,7 +1,7 @@
 //! The line that edges of blocks cut, matched as it grows, with the NUL bytes before it.
 
+use super::limits::Limits;
 use super::open_line::OpenLine;
-use super::search::Limits;
 use super::window::Span;
 use crate::filter::{LineFilter, Match, PartialMatch};
 use crate::nuls;

@@ -8,15 +8,17 @@
 //! not depend on the side from which one searches.
 
 mod group;
+mod matches;
 mod pieces;
 mod runs;
 
 use super::excerpt::excerpt;
+use super::limits::Limits;
 use super::open_line::OpenLine;
-use super::search::{Limits, Record, Step};
+use super::record::{Record, Step};
 use super::window::{Span, Window};
-use crate::filter::Keyword;
 use group::{Group, Line, OwnedRecord};
+use matches::Matches;
 use memchr::{memchr, memrchr};
 pub(super) use pieces::JoinedSearch;
 use runs::Runs;
@@ -35,7 +37,7 @@ const AGAIN_MOST: u64 = if cfg!(test) { 100 } else { 8 << 20 };
 /// over so far stood before the window: what is before a run and what is after it are neighbours then.
 #[derive(Debug)]
 struct Joined {
-    keyword: Keyword,
+    matches: Matches,
     limits: Limits,
     /// Where the searched window ends.
     end: u64,
@@ -50,10 +52,6 @@ struct Joined {
     base: u64,
     /// Whether the window's start has been reached.
     is_at_start: bool,
-    /// The bytes from `base` on that a match beginning before `base` may reach.
-    ahead: Vec<u8>,
-    /// Where the keyword stands, as far as lines not decided yet may be touched; ascending.
-    starts: Vec<u64>,
     /// The line that the last block's older edge cuts, and the offset after its feed.
     open: OpenLine,
     open_end: u64,
@@ -68,7 +66,7 @@ impl Joined {
     fn new(keyword: &[u8], window: Window, limits: Limits) -> Joined {
         let end = window.end;
         Joined {
-            keyword: Keyword::new(keyword),
+            matches: Matches::new(keyword),
             limits,
             end,
             runs: Runs::default(),
@@ -76,8 +74,6 @@ impl Joined {
             reached: end,
             base: end,
             is_at_start: false,
-            ahead: Vec::new(),
-            starts: Vec::new(),
             open: OpenLine::default(),
             open_end: end,
             waiting: VecDeque::new(),
@@ -114,7 +110,7 @@ impl Joined {
     /// Where the search begins again that is to find everything before `past`: a match that begins
     /// before may reach past it.
     fn again_from(&self, past: u64) -> u64 {
-        (past + self.keyword.len() as u64 - 1).min(self.end)
+        (past + self.matches.len() as u64 - 1).min(self.end)
     }
 
     /// Passes over a run of NUL bytes, which the line begins with that begins at `base`.
@@ -139,8 +135,7 @@ impl Joined {
         self.is_at_start = false;
         self.open.free();
         self.group = Group::default();
-        self.ahead = Vec::new();
-        self.starts = Vec::new();
+        self.matches.clear();
         self.waiting = VecDeque::new();
         self.ready = VecDeque::new();
     }
@@ -163,12 +158,12 @@ impl Joined {
         let newest = self.base == self.end;
         self.base -= block.len() as u64;
         self.reached = self.reached.min(self.base);
-        self.find_starts(self.base, block);
+        self.matches.find_in(self.base, block);
         self.decide_waiting();
 
         // The end of the open line's content in this block.
         let mut end = block.len() - usize::from(newest && block.last() == Some(&b'\n'));
-        if self.starts.is_empty() && self.waiting.is_empty() {
+        if self.matches.is_empty() && self.waiting.is_empty() {
             end = self.skip_untouched(block, end);
         }
         while let Some(feed) = memrchr(b'\n', &block[..end]) {
@@ -176,8 +171,8 @@ impl Joined {
             end = feed;
         }
         self.open.prepend(&block[..end], self.limits.line);
-        self.forget();
-        self.remember_ahead(block);
+        let oldest = self.waiting.front().map_or(self.open_end, |(line, _)| line.end);
+        self.matches.keep_for_next(block, oldest);
     }
 
     /// Nothing is left before what was fed last.
@@ -190,30 +185,10 @@ impl Joined {
         self.end_group();
     }
 
-    /// Finds where the keyword stands with its first byte in this block.
-    fn find_starts(&mut self, offset: u64, block: &[u8]) {
-        let mut starts = Vec::new();
-        self.keyword.each_in(block, |at| starts.push(offset + at as u64));
-        let tail = block.len().min(self.keyword.len() - 1);
-        if tail > 0 && !self.ahead.is_empty() {
-            let mut edge = block[block.len() - tail..].to_vec();
-            edge.extend_from_slice(&self.ahead);
-            let edge_offset = offset + (block.len() - tail) as u64;
-            let len = self.keyword.len();
-            self.keyword.each_in(&edge, |at| {
-                if at < tail && at + len > tail {
-                    starts.push(edge_offset + at as u64);
-                }
-            });
-        }
-        starts.append(&mut self.starts);
-        self.starts = starts;
-    }
-
     /// Passes the lines that nothing touches, where no match is near: none begins in this
     /// block, so only lines that an older one can reach stay. Returns the new end.
     fn skip_untouched(&mut self, block: &[u8], end: usize) -> usize {
-        let reach = self.keyword.len().saturating_sub(2);
+        let reach = self.matches.len().saturating_sub(2);
         let Some(feed) = block[..end].get(reach..).and_then(|rest| memchr(b'\n', rest)) else {
             return end;
         };
@@ -231,7 +206,7 @@ impl Joined {
             self.open.clear();
             return;
         }
-        if self.waiting.is_empty() && self.is_decidable(start) && !self.is_touched(start, end) {
+        if self.waiting.is_empty() && self.is_decidable(start) && !self.matches.touch(start, end) {
             self.end_group();
         } else {
             self.open.prepend(piece, self.limits.line);
@@ -252,7 +227,7 @@ impl Joined {
 
     fn decide_waiting(&mut self) {
         while let Some((line, head)) = self.waiting.pop_front_if(|(line, _)| {
-            self.is_at_start || is_decidable(line.start, self.base, self.keyword.len())
+            self.is_at_start || is_decidable(line.start, self.base, self.matches.len())
         }) {
             self.decide(line, &head);
         }
@@ -260,10 +235,10 @@ impl Joined {
 
     /// Adds a line to the group that it is joined to, or ends that and begins one.
     fn decide(&mut self, line: Line, head: &[u8]) {
-        if !self.is_joined_at(line.end) {
+        if !self.matches.join_at(line.end) {
             self.end_group();
         }
-        if self.is_touched(line.start, line.end) {
+        if self.matches.touch(line.start, line.end) {
             if self.group.is_full_for(head, self.limits) {
                 self.end_group();
             }
@@ -274,7 +249,7 @@ impl Joined {
 
     /// What is delivered of a line that is a record, where that is not its beginning.
     fn excerpt_of(&self, line: Line) -> Option<Span> {
-        let first = self.first_match(line.start, line.start + line.len);
+        let first = self.matches.first_in(line.start, line.start + line.len);
         let excerpt = excerpt(line.start, line.len, first, self.limits.line)?;
         Some(Span { offset: line.text() + (excerpt.offset - line.start), ..excerpt })
     }
@@ -284,46 +259,7 @@ impl Joined {
     }
 
     fn is_decidable(&self, start: u64) -> bool {
-        self.is_at_start || is_decidable(start, self.base, self.keyword.len())
-    }
-
-    /// Whether a match has a byte in `start..end`.
-    fn is_touched(&self, start: u64, end: u64) -> bool {
-        self.first_start(start).is_some_and(|s| s < end)
-    }
-
-    /// Where the first match begins that has a byte at `start` or later.
-    fn first_start(&self, start: u64) -> Option<u64> {
-        let len = self.keyword.len() as u64;
-        let first = self.starts.partition_point(|s| s + len <= start);
-        self.starts.get(first).copied()
-    }
-
-    /// The part of the first match that lies in a line's content. Nothing is left of one that
-    /// begins with the line's feed.
-    fn first_match(&self, start: u64, end: u64) -> Option<Span> {
-        let found = self.first_start(start)?;
-        let from = found.clamp(start, end);
-        let to = (found + self.keyword.len() as u64).min(end).max(from);
-        Some(Span { offset: from, len: usize::try_from(to - from).unwrap_or(usize::MAX) })
-    }
-
-    /// Whether a match has a byte on both sides of the line's end at `at`.
-    fn is_joined_at(&self, at: u64) -> bool {
-        self.is_touched(at, at)
-    }
-
-    /// Drops the places that touch no line which is still open or waiting.
-    fn forget(&mut self) {
-        let end = self.waiting.front().map_or(self.open_end, |(line, _)| line.end);
-        self.starts.truncate(self.starts.partition_point(|s| *s < end));
-    }
-
-    fn remember_ahead(&mut self, block: &[u8]) {
-        let reach = self.keyword.len() - 1;
-        let mut ahead = block[..block.len().min(reach)].to_vec();
-        ahead.extend_from_slice(&self.ahead[..self.ahead.len().min(reach - ahead.len())]);
-        self.ahead = ahead;
+        self.is_at_start || is_decidable(start, self.base, self.matches.len())
     }
 }
 

@@ -2,80 +2,11 @@
 
 use super::block_matcher::{BlockMatcher, BlockMatches};
 use super::joined::JoinedSearch;
+use super::limits::Limits;
 use super::lines::LineSearch;
+use super::record::{Step, Summary};
 use super::window::{Span, Window};
 use crate::filter::{Filter, LineFilter};
-use crate::limits;
-
-/// What one search may hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of a line that are delivered.
-    pub line: usize,
-    /// Bytes of a record, each line's feed included.
-    pub record: usize,
-    /// NUL bytes at the beginning of a line from which on they are no part of it.
-    pub nul_run: usize,
-    /// Runs of NUL bytes between the lines of one record: where the next begins, as it does at the
-    /// record limit.
-    pub runs: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            line: limits::LINE_BYTES,
-            record: limits::RECORD_BYTES,
-            nul_run: limits::NUL_RUN_BYTES,
-            runs: limits::RECORD_RUNS,
-        }
-    }
-}
-
-/// What a match yields: one line, or several that one match touches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Record<'a> {
-    /// Where its first line begins in the file, with a run of NUL bytes that is no part of it.
-    pub offset: u64,
-    /// Its lines in file order, without the last one's line feed. [`Search::delivered`] says where
-    /// they stand in the file.
-    pub bytes: &'a [u8],
-    /// Lines in it.
-    pub lines: u64,
-    /// Lines in it that were cut at the line limit.
-    pub truncated_lines: u64,
-    /// The bytes before it that are at hand: nothing, or up to the line feed before it.
-    pub older: &'a [u8],
-}
-
-/// What [`Search::step`] has come to.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Step<'a> {
-    /// The next newest record.
-    Record(Record<'a>),
-    /// So much has been looked at without a record that others may go first.
-    Working,
-    /// [`Search::feed`] the block before the last one.
-    NeedBlock,
-    /// [`Search::feed`] these bytes once more: they were given back by [`Search::release`].
-    NeedAgain(Span),
-    /// No record is left, or `n` have been delivered.
-    Done,
-}
-
-/// What a search has done so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// Lines delivered.
-    pub lines: u64,
-    /// Bytes of the file looked at.
-    pub bytes_scanned: u64,
-    /// Lines delivered that were cut at the line limit.
-    pub truncated_lines: u64,
-    /// Bytes of NUL runs at the beginning of lines, delivered or not, that were passed over; those
-    /// of holes, which were not even read, among them.
-    pub skipped_bytes: u64,
-}
 
 /// A backwards search through a window of one file. `B` is a block of its bytes, owned until it has
 /// been searched through and dropped as soon as it has.

@@ -1,7 +1,7 @@
 //! Lines that are joined, and the records that they become.
 
+use crate::scan::limits::Limits;
 use crate::scan::open_line::FrontBuf;
-use crate::scan::search::Limits;
 use crate::scan::window::Span;
 
 /// A line whose beginning is known.

@@ -3,7 +3,8 @@
 
 use super::{Joined, OwnedRecord};
 use crate::nuls;
-use crate::scan::search::{Limits, Step};
+use crate::scan::limits::Limits;
+use crate::scan::record::Step;
 use crate::scan::window::{Span, Window};
 
 /// Bytes that are searched at once, between two turns.

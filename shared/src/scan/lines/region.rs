@@ -5,7 +5,7 @@ use crate::filter::Match;
 use crate::nuls;
 use crate::scan::block_matcher::first_whole_line;
 use crate::scan::excerpt::excerpt;
-use crate::scan::search::Step;
+use crate::scan::record::Step;
 use crate::scan::window::Span;
 use memchr::{memchr, memrchr, memrchr_iter};
 
