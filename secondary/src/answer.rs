@@ -1,17 +1,18 @@
-//! One answer of `/logs` as a body, pulled by the client.
+//! One answer of `/logs` as an HTTP body. The client pulls it: nothing is read that it does not
+//! take.
 //!
 //! ```text
 //! source ──► search ──► encoding ──► chunk ──► body ──► socket
-//! └────────── producer ───────────┘            paced and parked by how the client reads;
-//!                                              its end says the verdict
+//! The answer paces and parks its producer by how fast the client reads, and ends with the verdict.
 //! ```
 //!
-//! - `producer`: a source and a search fill a buffer with records. `encoding` writes them,
-//!   `frame_writer` for a merge, `long` in pieces; `part` is the part of the file that one is.
-//! - [`look_back`]: the lines before a record that carries no time; [`second_look`]: whether what
-//!   was read is still there.
-//! - `turns`: who goes first on a thread. [`chunks`]: the buffers that leave.
-//! - `ending`: the ways in which the verdict leaves.
+//! - `producer` fills a buffer with records, from a source of blocks and a search. `encoding`
+//!   writes each record: `frame_writer` for a primary that merges, `long` in pieces. `part` says
+//!   which part of the file a record is.
+//! - [`look_back`] reads the lines before a record that has no time of its own. [`second_look`]
+//!   checks that the file still holds the bytes that were read.
+//! - `turns` lets the other tasks of a thread run. [`chunks`] holds the buffers that are sent.
+//! - `ending` writes the verdict in the form that the client understands.
 
 pub mod chunks;
 mod encoding;
@@ -48,8 +49,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use turns::Turns;
 
-/// How long a client may take over a chunk until it is taken for a slow one, whose blocks
-/// are given back after each chunk and read again for the next.
+/// A client that takes longer than this over a chunk counts as slow. A slow client's blocks are
+/// given back after each chunk and read again for the next.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(20);
 
 /// What an answer shares with the others of its thread.
@@ -57,11 +58,11 @@ pub(crate) const PATIENCE: Duration = Duration::from_millis(20);
 pub struct Context<E> {
     /// The thread's engine.
     pub engine: E,
-    /// Who may go on.
+    /// Limits how many answers of the thread read at once.
     pub admission: Arc<Admission>,
-    /// What the answers leave in.
+    /// The pool of the buffers that answers are sent in.
     pub chunks: Chunks,
-    /// Whether answers in flight are to end now, as incomplete ones: the server stops.
+    /// Set when the time to drain is over: answers in flight then end at once, as incomplete ones.
     pub giving_up: Rc<Cell<bool>>,
 }
 
@@ -78,33 +79,33 @@ pub struct Answer<E, S> {
     delivered: Delivered,
 }
 
-/// What has left so far.
+/// What has been sent so far.
 #[derive(Debug, Default)]
 struct Delivered {
-    /// When the last chunk was handed out; None before the first.
+    /// When the last chunk was handed out; `None` before the first.
     at: Option<Instant>,
-    /// Whether the client took that one at once.
+    /// Whether the client asked for the next chunk within [`PATIENCE`].
     keeps_up: bool,
     bytes: u64,
-    /// Whole records' lines, and those of them that were cut.
+    /// Lines of whole records, and how many of those lines were cut.
     lines: u64,
     truncated_lines: u64,
-    /// It ends within a record.
+    /// Whether the last chunk ended inside a record.
     is_within: bool,
 }
 
 #[derive(Debug)]
 enum Phase {
     Searching,
-    /// The records are out; what follows them in the body is next.
+    /// All records are written. The end of the body is next.
     Ended(Verdict),
-    /// Trailers, or the cut, are next.
+    /// The body is complete. Trailers, or the cut, are next.
     Closing(Verdict),
     Over,
 }
 
 impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> Answer<E, S> {
-    /// An answer about `name`, a file of which `opened` was said when it was opened.
+    /// An answer about the file `name`. `opened` is the state of its inode when it was opened.
     pub fn new(
         context: Context<E>,
         name: FileName,
@@ -128,16 +129,17 @@ impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> Answer<E, S> {
         }
     }
 
-    /// Goes on until there is something to send. A failure before that is a problem with a
-    /// status of its own, and so is one after which what was found may be no line of the file.
-    /// May be dropped and called again.
+    /// Works until there is something to send. An error before that becomes a problem with its own
+    /// HTTP status. So does a truncated file even if records were found: those may be no lines of
+    /// the file. May be dropped and called again.
     pub async fn prime(&mut self) -> Result<(), Problem> {
         self.fill().await;
         match &self.phase {
             Phase::Ended(Verdict { lines, error: Some(failure), .. })
                 if *lines == 0 || failure.code == Code::FileShrunk =>
             {
-                // `file_shrunk` is a code of verdicts alone: before the first byte it is an `io_error`.
+                // Only a verdict has the code `file_shrunk`. In a problem, before the first byte,
+                // it is `io_error`.
                 let code = failure.code.for_problem().unwrap_or(Code::IoError);
                 Err(Problem::new(code, failure.detail.clone()))
             }
@@ -145,8 +147,8 @@ impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> Answer<E, S> {
         }
     }
 
-    /// All of the answer, where it is complete, lies in its first chunk, and its client reads
-    /// no trailers: then its length is known, and no stream is needed.
+    /// The whole body, if the answer is complete, fits its first chunk, and the client reads no
+    /// trailers. The length is then known, so the response needs no stream.
     pub fn take_whole(&mut self) -> Option<Bytes> {
         match &self.phase {
             Phase::Ended(verdict) if verdict.error.is_none() && !self.ending.trailers => {
@@ -163,14 +165,14 @@ impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> Answer<E, S> {
     pub async fn next_frame(&mut self) -> Option<Result<Frame<Bytes>, Cut>> {
         self.delivered.keeps_up = self.delivered.at.is_some_and(|at| at.elapsed() < PATIENCE);
         if self.delivered.at.is_some() && !self.delivered.keeps_up {
-            // What was read before may be another file's by now.
+            // While the client was slow, the file may have been replaced by other content.
             self.producer.slow_down();
         }
         self.fill().await;
         if !self.out.is_empty() {
             self.note_delivery();
-            // It may be long until a slow client takes the next one. A fast one may turn slow, so it
-            // keeps no permit that others wait for.
+            // A slow client may take long to ask for the next chunk. A fast one may become slow, so
+            // it keeps no permit that others wait for.
             if !self.delivered.keeps_up || self.producer.is_large_waited_for() {
                 self.producer.park();
             }
@@ -189,18 +191,19 @@ impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> Answer<E, S> {
         }
     }
 
-    /// The file that it is about.
+    /// The file that is searched.
     pub fn name(&self) -> &FileName {
         &self.name
     }
 
-    /// Gives back every block, and what is held of long lines and records, because the client
-    /// does not read. They are read again once it does.
+    /// Gives back every block, and what is held of long lines and records, because the client does
+    /// not read. They are read again when it does.
     pub fn park(&mut self) {
         self.producer.park();
     }
 
-    /// Fills the chunk. In a merge, nothing leaves that may be another file's.
+    /// Fills the chunk. Before a chunk leaves for a merge, checks that the file has not changed
+    /// under it.
     async fn fill(&mut self) {
         if matches!(self.phase, Phase::Searching) {
             let chunk = self.chunks.target(self.delivered.bytes, self.delivered.keeps_up);
@@ -225,7 +228,7 @@ impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> Answer<E, S> {
         self.write_end();
     }
 
-    /// Ends it before all records are out.
+    /// Ends the answer before all records are written.
     fn halt(&mut self, halt: &Halt) {
         if let Halt::Failed(failure) = halt {
             tracing::warn!(file = %self.name, %failure, "an answer is incomplete");
@@ -235,10 +238,10 @@ impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> Answer<E, S> {
         self.end(Verdict { error, ..self.producer.tally(Status::Failed) });
     }
 
-    /// The records are out; what is left of the answer needs no block.
+    /// Ends the answer. What is left to send needs no block.
     fn end(&mut self, verdict: Verdict) {
         self.producer.park();
-        // What is left of the record that is on its way does not come any more.
+        // The rest of the record that is being written will not be sent.
         self.tail = if self.producer.is_within_record() {
             self.out.extend_from_slice(self.ending.end_of_cut_record());
             Tail::BrokenOff
@@ -249,7 +252,7 @@ impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> Answer<E, S> {
         self.phase = Phase::Ended(verdict);
     }
 
-    /// A chunk is about to leave: what has been delivered with it.
+    /// Notes what has been sent, including the chunk that is about to leave.
     fn note_delivery(&mut self) {
         let tally = self.producer.tally(Status::Complete);
         self.delivered.at = Some(Instant::now());
@@ -259,7 +262,7 @@ impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> Answer<E, S> {
         self.delivered.is_within = self.producer.is_within_record();
     }
 
-    /// What waits in the chunk is another file's, and does not leave.
+    /// Empties the chunk, because its bytes may come from another file, and ends the answer.
     fn take_back(&mut self, failure: ReadFailure) {
         self.out.clear();
         self.producer.drop_record();
@@ -273,7 +276,7 @@ impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> Answer<E, S> {
         }
     }
 
-    /// Writes the last frame of an answer to a merge, once that is known.
+    /// Writes the last frame of an answer to a merge, once the verdict is known.
     fn write_end(&mut self) {
         if let (Some(frames), Phase::Ended(verdict), Tail::Due) =
             (self.producer.frames(), &mut self.phase, self.tail)

@@ -1,24 +1,25 @@
-//! The pieces that an answer leaves in. A full one is given back to its thread's pool once
-//! it has been sent: fresh memory costs a page fault for each of its pages, and an allocator
-//! that gives it back to the system in between makes that happen for every chunk.
+//! The buffers that an answer is sent in. A full-sized one returns to its thread's pool after it
+//! has been sent. Fresh memory costs a page fault for each page, and an allocator that returns
+//! memory to the system between chunks would make every chunk pay for that.
 
 use backscroll_shared::limits::READER_FROM;
 use bytes::Bytes;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Bytes that a chunk collects before it leaves, give or take one record. A thousand clients
-/// that do not read hold up to two each: one half sent, and the next.
+/// Bytes that a chunk collects before it is sent, give or take one record. A client that does not
+/// read holds up to two chunks (one half sent, and the next), and there may be a thousand such
+/// clients.
 const SMALL: usize = 16 << 10;
 
-/// The same once a client has taken [`READER_FROM`] bytes: large enough that the system calls
-/// do not count.
+/// Bytes of a chunk once a client has taken [`READER_FROM`] bytes. At this size the cost of the
+/// system calls does not matter.
 const FULL: usize = 128 << 10;
 
-/// Room that a chunk begins with: what most tail requests fill.
+/// Bytes that a chunk has room for at first. Most tail requests need no more.
 const START: usize = 8 << 10;
 
-/// Full chunks that one thread keeps; about 4 MiB.
+/// Full-sized chunks that one thread keeps for reuse: about 4 MiB.
 const KEPT: usize = 32;
 
 /// The chunks of one thread.
@@ -28,23 +29,23 @@ pub struct Chunks(Arc<Pool>);
 #[derive(Debug, Default)]
 struct Pool {
     kept: Mutex<Vec<Vec<u8>>>,
-    /// Full chunks on their way.
+    /// Full-sized chunks that are being sent.
     sealed: AtomicUsize,
 }
 
-/// Full chunks of one thread that are on their way at once: about 8 MiB. Clients that have read
-/// for long, and then do not, hold no more than these.
+/// Full-sized chunks of one thread that are being sent at once: about 8 MiB. This bounds the memory
+/// of clients that have read a lot and then stop reading.
 const FULL_AT_ONCE: usize = 64;
 
-/// Bytes of the longest record that is written into a chunk of `full` bytes at one go. JSON can
-/// make six times as much of it, so that a chunk has less than twice its size.
+/// Bytes of the longest record that is written into a chunk of `full` bytes in one go. JSON can
+/// make it six times as long, so a chunk stays below twice its size.
 pub fn longest(full: usize) -> usize {
     (full / 8).min(START)
 }
 
 impl Chunks {
-    /// How large a chunk is for a client that has taken `delivered` bytes of its answer, and
-    /// keeps up or does not.
+    /// Bytes that the next chunk collects, for a client that has taken `delivered` bytes of its
+    /// answer. `keeps_up`: whether it reads fast.
     pub fn target(&self, delivered: u64, keeps_up: bool) -> usize {
         if delivered < READER_FROM || !keeps_up || self.0.sealed.load(Relaxed) >= FULL_AT_ONCE {
             SMALL
@@ -53,9 +54,9 @@ impl Chunks {
         }
     }
 
-    /// Makes room for the next record, in a chunk that is to collect `target` bytes: in two
-    /// steps, so that a short answer is a small allocation. A record that is larger makes a
-    /// chunk of its own size.
+    /// Makes room for the next record in a chunk that collects `target` bytes. It grows in two
+    /// steps, so that a short answer needs only a small allocation. For a larger record the chunk
+    /// grows to that record's size.
     pub fn make_room(&self, chunk: &mut Vec<u8>, target: usize) {
         if chunk.capacity() == 0 {
             chunk.reserve_exact(START);
@@ -66,19 +67,21 @@ impl Chunks {
                 full.extend_from_slice(chunk);
                 *chunk = full;
             } else {
-                // A thousand slow clients have it: no more than what the last record may need.
+                // A thousand slow clients may have one, so reserve only what the last record may
+                // need.
                 chunk.reserve_exact(target + longest(target) - chunk.len());
             }
         }
     }
 
-    /// Gives back the memory of the chunks that nobody uses.
+    /// Frees the chunks that are kept for reuse.
     pub fn give_back(&self) {
         let kept = std::mem::take(&mut *self.0.kept.lock().unwrap_or_else(PoisonError::into_inner));
         drop(kept);
     }
 
-    /// The chunk as it is sent.
+    /// Turns the chunk into bytes to send. A full-sized chunk returns to the pool when they are
+    /// dropped.
     pub fn seal(&self, chunk: Vec<u8>) -> Bytes {
         if chunk.capacity() == FULL + START {
             self.0.sealed.fetch_add(1, Relaxed);
@@ -89,7 +92,7 @@ impl Chunks {
     }
 }
 
-/// A full chunk on its way.
+/// A full-sized chunk that is being sent.
 struct Sealed {
     chunk: Vec<u8>,
     chunks: Chunks,

@@ -1,4 +1,4 @@
-//! How the records of an answer are written.
+//! How the records of an answer are written: for a client, or as frames for a primary.
 
 use super::frame_writer::FrameWriter;
 use super::long::Long;
@@ -16,7 +16,7 @@ pub enum Encoding {
     Framed(Box<FrameWriter>),
 }
 
-/// What has to be known of a long record before it is written.
+/// What is found out about a long record before it is written.
 pub(super) enum Looked {
     Text,
     Json(Option<LineTime>),
@@ -24,7 +24,7 @@ pub(super) enum Looked {
 }
 
 impl Encoding {
-    /// Whether records are written as the lines that they are.
+    /// Whether records are written as plain text lines.
     pub(super) fn is_text(&self) -> bool {
         matches!(self, Encoding::Plain(Encoder::Text))
     }
@@ -36,7 +36,7 @@ impl Encoding {
         }
     }
 
-    /// The encoder of JSON, where that is written.
+    /// The JSON encoder, if the answer is JSON.
     pub(super) fn json(&self) -> Option<&ndjson::Encoder> {
         match self {
             Encoding::Plain(Encoder::Ndjson(encoder, _)) => Some(encoder),
@@ -44,7 +44,7 @@ impl Encoding {
         }
     }
 
-    /// A record that waits until the lines before it have been read for its time.
+    /// The record that waits for its time: the lines before it have to be read first.
     pub(super) fn pending(&self) -> Option<&Part> {
         match self {
             Encoding::Plain(_) => None,
@@ -60,7 +60,7 @@ impl Encoding {
         }
     }
 
-    /// Looks at a record that will leave in pieces.
+    /// Looks at a record that will be written in pieces.
     pub(super) fn look_at(&mut self, record: &Record<'_>, is_worth_reading: bool) -> Looked {
         match self {
             Encoding::Plain(Encoder::Text) => Looked::Text,
@@ -69,7 +69,7 @@ impl Encoding {
         }
     }
 
-    /// Begins to write it. None where the lines before it have to be read first.
+    /// Begins to write the record. `None` if the lines before it have to be read first.
     pub(super) fn begin(&mut self, looked: Looked, part: Part, out: &mut Vec<u8>) -> Option<Long> {
         match (looked, self) {
             (Looked::Framed(known), Encoding::Framed(frames)) => {

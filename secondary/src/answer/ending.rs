@@ -1,4 +1,4 @@
-//! How an answer ends, for a client of this kind: the ways in which its verdict leaves.
+//! How an answer ends: the verdict in the form that this client understands.
 
 use backscroll_shared::wire::verdict::{Status, Verdict};
 use backscroll_shared::wire::{Format, ndjson};
@@ -6,34 +6,35 @@ use bytes::Bytes;
 use http_body::Frame;
 use std::time::Instant;
 
-/// How the answer ends, for a client of this kind.
+/// What decides how the answer ends for this client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ending {
-    /// Text, NDJSON, or the frames of a merge.
+    /// Text, NDJSON, or frames for a primary that merges.
     pub format: Format,
     /// The client reads trailers.
     pub trailers: bool,
-    /// The client is a browser that gets text: an incomplete one ends properly, and says so.
+    /// The client is a browser that gets text. An incomplete answer then ends properly, with a last
+    /// line that says so.
     pub browser: bool,
-    /// The client is a primary, which writes the last NDJSON object itself.
+    /// The client is a primary. It writes the last NDJSON object itself.
     pub relay: bool,
-    /// When it ends as an incomplete one, if it has not ended by then.
+    /// When an answer that has not ended yet is ended as an incomplete one.
     pub deadline: Option<Instant>,
 }
 
-/// The answer is incomplete, and is cut so that nobody takes it for complete.
+/// The answer is incomplete. The body is cut, so that nobody takes it for complete.
 #[derive(Debug, thiserror::Error)]
 #[error("the answer is incomplete: {0}")]
 pub struct Cut(pub String);
 
-/// What ends the frames of an answer to a merge.
+/// The state of the last frame, in an answer to a merge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tail {
-    /// Nothing that is still to be written.
+    /// Nothing is left to write.
     Written,
-    /// The last frame is still to be written.
+    /// The last frame has not been written yet.
     Due,
-    /// They end within a record, so that nothing can follow.
+    /// The frames end inside a record, so nothing can follow.
     BrokenOff,
 }
 
@@ -42,7 +43,7 @@ impl Ending {
         self.format == Format::Frames
     }
 
-    /// What ends the last record, where the answer ends within it.
+    /// Bytes that end the last record if the answer ends inside it.
     pub(super) fn end_of_cut_record(&self) -> &'static [u8] {
         if self.has_last_object() { ndjson::CUT } else { b"" }
     }
@@ -51,14 +52,14 @@ impl Ending {
         self.format == Format::Ndjson && !self.relay
     }
 
-    /// What follows the records in the body, where something does: the last NDJSON object, or a
-    /// browser's last line.
+    /// Bytes that follow the records in the body, if any: the last NDJSON object, or the last line
+    /// for a browser.
     pub(super) fn last_bytes(&self, verdict: &Verdict, tail: Tail) -> Option<Vec<u8>> {
         if self.has_last_object() {
             return Some(ndjson::end(verdict));
         }
         if self.browser && verdict.status != Status::Complete {
-            // A line of its own, also after half of one.
+            // The text is a line of its own, even after half a line.
             let mut line = if tail == Tail::BrokenOff { b"\n".to_vec() } else { Vec::new() };
             line.extend_from_slice(&verdict.last_line());
             return Some(line);
@@ -66,7 +67,7 @@ impl Ending {
         None
     }
 
-    /// What comes after the body: trailers, the cut, or nothing.
+    /// What follows the body: trailers, the cut, or nothing.
     pub(super) fn close(&self, verdict: &Verdict, tail: Tail) -> Option<Result<Frame<Bytes>, Cut>> {
         let cut = || verdict.error.as_ref().map(|failure| Err(Cut(failure.detail.clone())));
         if self.is_framed() && tail == Tail::BrokenOff && verdict.error.is_some() {
@@ -75,7 +76,7 @@ impl Ending {
         if self.trailers {
             return Some(Ok(Frame::trailers(verdict.to_trailers())));
         }
-        // The last frame, or the last line, has said it.
+        // The last frame, or the last line, has already said that the answer is incomplete.
         if self.is_framed() || self.browser { None } else { cut() }
     }
 }

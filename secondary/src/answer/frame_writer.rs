@@ -1,5 +1,5 @@
-//! Records for a primary that merges them: each with the time by which it is merged, and
-//! marks where none is found for long.
+//! Writes records for a primary that merges them, each with the time that it is merged by. If no
+//! record is found for long, it writes marks.
 
 use super::part::Part;
 use backscroll_shared::scan::Record;
@@ -8,12 +8,12 @@ use backscroll_shared::wire::frames;
 use backscroll_shared::wire::verdict::Verdict;
 use std::time::{Duration, Instant};
 
-/// Bytes looked at without a record after which a mark is due: about a millisecond of a
-/// search in the page cache.
+/// A mark is due after this many bytes without a record. A search in the page cache needs about a
+/// millisecond for them.
 const MARK_BYTES: u64 = 8 << 20;
 
-/// Time without a record after which one is due: a slow disk is not to hold up what the
-/// other hosts have.
+/// A mark is due after this time without a record, so that a slow disk does not hold up the records
+/// of the other hosts.
 const MARK_TIME: Duration = Duration::from_millis(50);
 
 /// Writes the frames of one file.
@@ -21,26 +21,26 @@ const MARK_TIME: Duration = Duration::from_millis(50);
 pub struct FrameWriter {
     encoder: frames::Encoder,
     stamps: Stamps,
-    /// A record without a time, whose older lines have to be read first.
+    /// A record without a time of its own. The lines before it have to be read first.
     pending: Option<Pending>,
-    /// The newest time in the last block whose lines have been looked at.
+    /// The newest time in the last block whose lines were looked at, in nanoseconds since 1970.
     newest: Option<i64>,
-    /// Bytes looked at since the last record or mark.
+    /// Bytes scanned since the last record or mark.
     unmarked: u64,
     marked: Instant,
-    /// Whether there was a record since the last block.
+    /// Whether a record was written since the last block.
     has_record: bool,
 }
 
 #[derive(Debug)]
 struct Pending {
     part: Part,
-    /// Its bytes; None where it is a long record, which is written in pieces.
+    /// Its bytes; `None` for a long record, which is written in pieces.
     bytes: Option<Vec<u8>>,
 }
 
 impl FrameWriter {
-    /// For a file that was last written `modified_seconds` after 1970.
+    /// A writer for a file that was last written `modified_seconds` after 1970.
     pub fn new(modified_seconds: i64) -> FrameWriter {
         FrameWriter {
             encoder: frames::Encoder::default(),
@@ -53,8 +53,8 @@ impl FrameWriter {
         }
     }
 
-    /// Appends a record, or keeps it where the lines before it have to be read for its time.
-    /// `is_worth_reading`: as [`Stamps::of`] says.
+    /// Appends a record, or keeps it if the lines before it have to be read for its time.
+    /// `is_worth_reading`: see [`Stamps::of`].
     pub(crate) fn record(&mut self, record: &Record<'_>, is_worth_reading: bool, out: &mut Vec<u8>) {
         match self.stamps.of(record, is_worth_reading) {
             Known::Stamp(stamp) => {
@@ -68,13 +68,13 @@ impl FrameWriter {
         }
     }
 
-    /// Looks for the time of a long record, which [`FrameWriter::begin`] then begins.
+    /// Looks for the time of a long record. [`FrameWriter::begin`] then begins to write it.
     pub(crate) fn look_at(&mut self, record: &Record<'_>, is_worth_reading: bool) -> Known {
         self.stamps.of(record, is_worth_reading)
     }
 
-    /// Appends the beginning of a record: the bytes of what is returned are to follow. Nothing,
-    /// where the lines before it have to be read first.
+    /// Appends the beginning of a record's frame. The bytes of the returned part must follow.
+    /// `None` if the lines before the record have to be read first.
     pub(crate) fn begin(&mut self, known: Known, part: Part, out: &mut Vec<u8>) -> Option<Part> {
         match known {
             Known::Stamp(stamp) => Some(self.begin_with(stamp, part, out)),
@@ -91,18 +91,18 @@ impl FrameWriter {
         part
     }
 
-    /// The record whose time has to be looked for before it, if there is one.
+    /// The record that waits until the lines before it have been read for its time.
     pub(crate) fn pending(&self) -> Option<&Part> {
         self.pending.as_ref().map(|pending| &pending.part)
     }
 
-    /// What takes the lines before it.
+    /// What is told the lines before the record.
     pub fn stamps(&mut self) -> &mut Stamps {
         &mut self.stamps
     }
 
-    /// Appends the record that was kept, once the lines before it have been read. Of a long one
-    /// the beginning: the bytes of what is returned are to follow.
+    /// Appends the record that was kept, once the lines before it have been read. Of a long record
+    /// it appends the beginning: the bytes of the returned part must follow.
     pub(crate) fn settle(&mut self, out: &mut Vec<u8>) -> Option<Part> {
         let Pending { part, bytes } = self.pending.take()?;
         let stamp = self.stamps.settled(part.offset);
@@ -112,20 +112,20 @@ impl FrameWriter {
         None
     }
 
-    /// Says that so many bytes of the file have been scanned.
+    /// Tells the primary how many bytes of the file have been scanned.
     pub(crate) fn progress(&mut self, bytes: u64, out: &mut Vec<u8>) {
         self.encoder.progress(bytes, out);
     }
 
-    /// Takes a block that the search is about to go through, all of the newer ones being
-    /// done. Appends a mark where one is due: what is left is no newer than the last block.
+    /// Called before the search goes through `block`, when all newer blocks are done. Appends a
+    /// mark if one is due: the records that are left are no newer than the last block.
     pub fn next_block(&mut self, block: &[u8], out: &mut Vec<u8>) {
-        // Not with each record: there are millions of them.
+        // Done once for a block and not for each record: there are millions of records.
         if std::mem::take(&mut self.has_record) {
             self.rest();
         }
         if self.unmarked >= MARK_BYTES || (self.unmarked > 0 && self.marked.elapsed() >= MARK_TIME) {
-            // Where no time is known it says no more than that the search goes on.
+            // If no time is known, the mark says only that the search goes on.
             self.encoder.mark(self.newest.unwrap_or(i64::MAX), out);
             self.rest();
         }
@@ -133,7 +133,7 @@ impl FrameWriter {
         self.newest = self.stamps.newest_of(block).or(self.newest);
     }
 
-    /// Appends the verdict, with what is known of the times.
+    /// Appends the verdict, with what is known of the times. Returns the verdict as it was written.
     pub fn end(&self, verdict: Verdict, out: &mut Vec<u8>) -> Verdict {
         let verdict = Verdict { disorder_ms: self.stamps.disorder_ms(), ..verdict };
         frames::Encoder::end(&verdict, out);
@@ -185,10 +185,10 @@ mod tests {
         assert!(!writer.stamps().older_line(90, 50, b"1700000009 died"), "it may be an odd time");
         writer.stamps().give_up();
         writer.settle(&mut out);
-        // What lies between that line and the record needs no second look.
+        // The writer has already seen the lines between that one and the record.
         writer.record(&record(80, b" at a", b""), true, &mut out);
         writer.record(&record(50, b"1700000009 died", b""), true, &mut out);
-        // Nor what follows a line at hand.
+        // If a line with a time is at hand, nothing older has to be read.
         writer.record(&record(30, b" at c", b"cut\n1700000007 x\n\n"), false, &mut out);
         let stamps: Vec<_> = items(out)
             .into_iter()

@@ -1,60 +1,60 @@
-//! A long record on its way out. It leaves in pieces, so that no client makes the server hold
-//! all of it: what is not at hand any more is read again from the file, piece by piece.
+//! Writes a long record in pieces, so that no client makes the server hold all of it. Bytes that
+//! are no longer in memory are read again from the file, piece by piece.
 
 use super::part::Part;
 use backscroll_shared::scan::Span;
 use backscroll_shared::time::LineTime;
 use backscroll_shared::wire::ndjson;
 
-/// Bytes of a record that are looked at in one turn, to see whether they are text.
+/// Bytes of a record that one turn checks for being text.
 const SEEN_AT_ONCE: usize = 64 << 10;
 
-/// Bytes that are written as JSON at once, at least.
+/// The fewest bytes that are written as JSON at once.
 const LEAST: usize = if cfg!(test) { 5 } else { 256 };
 
-/// A record that leaves in pieces.
+/// A record that is written in pieces.
 #[derive(Debug)]
 pub(super) struct Long {
     pub(super) part: Part,
-    /// The number of the span that the next byte lies in, and its offset in the file.
+    /// Index of the span that the next byte lies in. `at` is that byte's offset in the file.
     span: usize,
     at: u64,
     form: Form,
 }
 
-/// How its bytes are written.
+/// How the record's bytes are written.
 #[derive(Debug)]
 enum Form {
-    /// As they stand; these follow them.
+    /// As they are. These bytes follow the last one.
     Raw(&'static [u8]),
-    /// As JSON, once all of them have been looked at. With the time that it carries.
+    /// As JSON, once all bytes have been checked for being text. Holds the record's own time.
     Unseen(Option<LineTime>),
     Text,
-    /// Up to two bytes are left over of what has been taken: three are written at once.
+    /// As base64, which writes three bytes at once. Holds the up to two bytes that are left over.
     Base64(Vec<u8>),
 }
 
 /// How much is written at once.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sizes {
-    /// Bytes that the chunk is to collect.
+    /// Bytes that the chunk collects.
     pub(super) chunk: usize,
-    /// Bytes of a record that are written without a look at how full the chunk is.
+    /// Bytes of a record that may be written however full the chunk is.
     pub(super) piece: usize,
 }
 
 impl Long {
-    /// A record that is delivered as text.
+    /// A record for an answer in plain text.
     pub(super) fn text(part: Part) -> Long {
         Long::new(part, Form::Raw(b"\n"))
     }
 
-    /// One in a frame whose beginning has been written.
+    /// A record in a frame whose beginning has been written.
     pub(super) fn framed(part: Part) -> Long {
         Long::new(part, Form::Raw(b""))
     }
 
-    /// One that is delivered as JSON.
+    /// A record for an answer in JSON.
     pub(super) fn json(part: Part, time: Option<LineTime>) -> Long {
         Long::new(part, Form::Unseen(time))
     }
@@ -65,12 +65,12 @@ impl Long {
         long
     }
 
-    /// Goes back to its first byte.
+    /// Goes back to the record's first byte.
     fn rewind(&mut self) {
         (self.span, self.at) = (0, self.part.spans.first().map_or(0, |span| span.offset));
     }
 
-    /// Goes on by so many bytes of the span that the last ones were in.
+    /// Advances by `len` bytes, all of which lie in the current span.
     fn advance(&mut self, len: usize) {
         self.at += len as u64;
         if self.at == self.span().end()
@@ -90,7 +90,7 @@ impl Long {
         self.at == self.span().end()
     }
 
-    /// Whether some of it has been written.
+    /// Whether some of the record has been written.
     pub(super) fn has_begun(&self) -> bool {
         !matches!(self.form, Form::Unseen(_))
     }
@@ -99,7 +99,7 @@ impl Long {
         self.is_at_end() && self.has_begun()
     }
 
-    /// The bytes that are wanted next.
+    /// The bytes that [`Long::take`] needs next.
     pub(super) fn wanted(&self, sizes: Sizes, out: &[u8]) -> Span {
         let len = match self.form {
             Form::Unseen(_) => SEEN_AT_ONCE,
@@ -109,8 +109,8 @@ impl Long {
         Span { offset: self.at, len: len.min(left) }
     }
 
-    /// Takes them, and writes as much as there is room for. False where they are not the bytes
-    /// that they were before.
+    /// Takes the wanted bytes and writes as many as there is room for. False if they differ from
+    /// what an earlier pass saw.
     pub(super) fn take(
         &mut self,
         bytes: &[u8],
@@ -146,7 +146,7 @@ impl Long {
     fn take_as_json(&mut self, mut bytes: &[u8], sizes: Sizes, out: &mut Vec<u8>) -> bool {
         let mut has_written = false;
         while !bytes.is_empty() && out.len() < sizes.chunk {
-            // Each byte may take six.
+            // Each byte may become six.
             let most = ((sizes.chunk - out.len()) / 6).clamp(LEAST, sizes.piece.max(LEAST));
             let mut piece = &bytes[..bytes.len().min(most)];
             let (ends_span, is_last) = (self.ends_span(piece), self.is_last(piece));
@@ -161,7 +161,7 @@ impl Long {
                 piece = text.as_bytes();
             }
             if piece.is_empty() {
-                // The next read begins with it.
+                // The end of `bytes` cuts a character. The next read begins with it.
                 break;
             }
             self.advance(piece.len());
@@ -174,8 +174,8 @@ impl Long {
         has_written
     }
 
-    /// Whether a piece is the last one of its span: a line ends there, and no character goes on
-    /// in the next span.
+    /// Whether a piece is the last one of its span. A line ends there, so no character continues in
+    /// the next span.
     fn ends_span(&self, piece: &[u8]) -> bool {
         self.at + piece.len() as u64 == self.span().end()
     }
@@ -185,7 +185,7 @@ impl Long {
     }
 }
 
-/// A piece as text, without a character that its end cuts. None where it is no text.
+/// A piece as text, without a character that its end cuts. `None` if it is not text.
 fn text_of(piece: &[u8], is_last: bool) -> Option<&str> {
     match std::str::from_utf8(piece) {
         Ok(text) => Some(text),

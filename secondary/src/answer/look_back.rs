@@ -1,4 +1,4 @@
-//! The lines before a record that carries no time, until one does.
+//! Reads the lines before a record that has no time of its own, until one has a time.
 
 use crate::read::{BlockSource, Engine, ReadFailure, SourceBlock, TURN};
 use backscroll_shared::filter::Filter;
@@ -6,13 +6,14 @@ use backscroll_shared::scan::{Limits, Search, Step, Window};
 use backscroll_shared::time::Stamps;
 use std::time::Instant;
 
-/// Bytes of a line that are held while the rest of it is read: a time stands in its beginning, and
-/// many answers may look back at once. A longer line of JSON whose time comes last is passed over.
+/// Bytes of a line that are held while the rest of it is read. A line's time stands near its
+/// beginning, and many answers may look back at once. A longer line of JSON with its time at the
+/// end is skipped.
 const LINE_BYTES: usize = 32 << 10;
 
 /// Reads the lines before a record at `offset`, newest first, until `stamps` has seen enough of
-/// them: those that were at hand it has seen already.
-/// `source` is that of the record's own search. May be dropped and called again.
+/// them. It has already seen those that were in memory. `source` is the source of the record's own
+/// search. May be dropped and called again.
 pub async fn look_back<E: Engine>(
     engine: E,
     source: &impl BlockSource,
@@ -27,7 +28,7 @@ pub async fn look_back<E: Engine>(
     let mut read = 0;
     let mut worked_since = Instant::now();
     loop {
-        // Megabytes of lines without a time are looked at one by one.
+        // Megabytes of lines without a time may have to be looked at, one by one.
         if worked_since.elapsed() >= TURN {
             engine.pause().await;
             worked_since = Instant::now();

@@ -1,33 +1,33 @@
-//! The part of the file that one record is.
+//! Where one record lies in the file.
 
 use backscroll_shared::scan::{Record, Span};
 
-/// The part of the file that one record is.
+/// Where one record lies in the file.
 #[derive(Debug, Clone)]
 pub(crate) struct Part {
-    /// Where its first line begins.
+    /// Offset at which its first line begins.
     pub(crate) offset: u64,
-    /// The offset that the answer gives, and the bytes that it delivers.
+    /// The offset that the answer gives for it, and the bytes that are delivered.
     pub(crate) span: Span,
-    /// Where these lie in the file, of a record that leaves in pieces: as [`Search::delivered`]
-    /// says.
+    /// Where the delivered bytes lie in the file, as [`Search::delivered`] says. Filled only for a
+    /// record that is written in pieces.
     ///
     /// [`Search::delivered`]: backscroll_shared::scan::Search::delivered
     pub(crate) spans: Vec<Span>,
-    /// Lines in it, and those of them that were cut.
+    /// Lines in it, and how many of them were cut.
     pub(crate) lines: u64,
     pub(crate) truncated_lines: u64,
 }
 
 impl Part {
-    /// Of a record that leaves in one piece.
+    /// The part of a record that is written in one piece.
     pub(crate) fn of(record: &Record<'_>) -> Part {
         let Record { offset, bytes, lines, truncated_lines, .. } = *record;
         Part { offset, span: Span { offset, len: bytes.len() }, spans: Vec::new(), lines, truncated_lines }
     }
 
-    /// The same record, of which the bytes at `spans` are delivered, as an `excerpt` where that is
-    /// not its beginning.
+    /// The same record, written in pieces. `spans` are its delivered bytes. `excerpt` is set if
+    /// they are not the beginning of the line.
     pub(crate) fn in_pieces(self, spans: Vec<Span>, excerpt: Option<Span>) -> Part {
         Part { span: excerpt.unwrap_or(self.span), spans, ..self }
     }

@@ -1,4 +1,5 @@
-//! A source of blocks and a search fill a buffer with records. It knows nothing of clients.
+//! Fills a buffer with the records that a search finds in a source of blocks. Knows nothing of
+//! clients.
 
 use super::chunks::Chunks;
 use super::encoding::Encoding;
@@ -18,20 +19,20 @@ use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
-/// How long a line that is long waits for its permit. Permits are not held while a client is
-/// waited for, so it takes no longer than others need to read.
+/// How long an answer waits for a permit to hold a long line. Nobody holds such a permit while
+/// waiting for a client, so the wait is only as long as others need to read.
 const LARGE_WAIT: Duration = Duration::from_mins(1);
 
 /// How far a producer has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// What is in the buffer is to leave.
+    /// The buffer is ready to be sent.
     More,
-    /// All records are out, and the file is what it was when it was opened.
+    /// All records are written, and the file is the one that was opened.
     Done,
 }
 
-/// What the records come from.
+/// Writes the records of one search.
 pub(super) struct Producer<E, S> {
     turns: Turns<E>,
     admission: Arc<Admission>,
@@ -39,17 +40,17 @@ pub(super) struct Producer<E, S> {
     search: Search<Block>,
     source: S,
     encoding: Encoding,
-    /// The record that is being written in pieces, if one is.
+    /// The record that is being written in pieces, if any.
     long: Option<Long>,
     look: SecondLook,
-    /// Whether the client was given time since the last look at the file.
+    /// Whether this answer has waited for its client since the last look at the file.
     is_look_due: bool,
-    /// Held while much is held of a line or a record, and never while the client is waited for.
+    /// Held while a long line or record is in memory, and never while waiting for the client.
     large: Option<OwnedSemaphorePermit>,
 }
 
 impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> Producer<E, S> {
-    /// Searches `source`, a file of which `opened` was said when it was opened.
+    /// Searches `source`. `opened` is the state of the file's inode when it was opened.
     pub(super) fn new(
         turns: Turns<E>,
         admission: Arc<Admission>,
@@ -73,9 +74,9 @@ impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> Producer<E, S> {
         }
     }
 
-    /// Works until the buffer is to leave, or the records are out. Records leave as they are
-    /// found: what a block has yielded is not held back for the next one. May be dropped and
-    /// called again with the same buffer.
+    /// Works until the buffer is ready to be sent or no record is left. Records are sent as soon as
+    /// they are found: those of one block do not wait for the next block. May be dropped and called
+    /// again with the same buffer.
     pub(super) async fn fill(&mut self, out: &mut Vec<u8>, sizes: Sizes) -> Result<Progress, Halt> {
         self.leave_large_permit();
         self.take_turn().await;
@@ -122,8 +123,8 @@ impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> Producer<E, S> {
         Ok(Progress::More)
     }
 
-    /// Gives back every block, and what is held of long lines and records, because the client
-    /// does not read. They are read again once it does.
+    /// Gives back every block, and what is held of long lines and records, because the client does
+    /// not read. They are read again when it does.
     pub(super) fn park(&mut self) {
         self.source.park();
         self.search.release();
@@ -131,50 +132,50 @@ impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> Producer<E, S> {
         self.leave_large_permit();
     }
 
-    /// Reads no more ahead than the client takes, and gives back what is held.
+    /// Stops reading ahead of the client, and gives back what is held.
     pub(super) fn slow_down(&mut self) {
         self.source.slow_down();
         self.park();
     }
 
-    /// Whether others wait for the permit that is held for a long line.
+    /// Whether other answers wait for the permit that this one holds for a long line.
     pub(super) fn is_large_waited_for(&self) -> bool {
         self.large.is_some() && self.admission.is_large_waited_for()
     }
 
-    /// Compares what was read with what is there now, before records leave for a merge: the
-    /// primary may have all that it wants before this answer comes to its end.
+    /// Compares what was read with the file as it is now, before records are sent to a merge. The
+    /// primary may have all that it wants before this answer reaches its last check.
     pub(super) async fn look_before_leaving(&mut self) -> Result<(), ReadFailure> {
         self.make_room_for_another_block();
         self.look.before_leaving(&self.source).await
     }
 
-    /// What writes the frames, in an answer to a merge.
+    /// The writer of frames, if the answer is for a merge.
     pub(super) fn frames(&mut self) -> Option<&mut FrameWriter> {
         self.encoding.frames()
     }
 
-    /// Says in an answer to a merge how much has been scanned: it may be cut before its end.
+    /// Tells a merge how much has been scanned, because the answer may be cut before its end.
     pub(super) fn write_progress(&mut self, out: &mut Vec<u8>) {
         if let (Some(frames), None) = (self.encoding.frames(), &self.long) {
             frames.progress(self.search.summary().bytes_scanned, out);
         }
     }
 
-    /// Whether what has been written ends within a record.
+    /// Whether the bytes written so far end inside a record.
     pub(super) fn is_within_record(&self) -> bool {
         self.long.as_ref().is_some_and(Long::has_begun)
     }
 
-    /// Gives up the record that is being written, because no more of it leaves.
+    /// Gives up the record that is being written, because the rest of it will not be sent.
     pub(super) fn drop_record(&mut self) {
         self.long = None;
     }
 
-    /// What has been found, and written to its end.
+    /// The counts of what has been written completely.
     pub(super) fn tally(&self, status: Status) -> Verdict {
         let summary = self.search.summary();
-        // A record that has been found, and has not been written to its end.
+        // This record has been found, but not written completely.
         let unwritten = self.long.as_ref().map(|long| &long.part).or(self.encoding.pending());
         Verdict {
             lines: summary.lines - unwritten.map_or(0, |part| part.lines),
@@ -185,8 +186,8 @@ impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> Producer<E, S> {
         }
     }
 
-    /// The records are out. The answer is complete, unless the file has become another one
-    /// meanwhile: then some of them may be somebody else's bytes.
+    /// Called when all records are written. The answer is complete unless the file has changed
+    /// meanwhile: some records may then be bytes of another file.
     async fn finish(&mut self) -> Result<Progress, Halt> {
         self.park();
         self.look.again(&self.source).await?;
@@ -199,8 +200,8 @@ impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> Producer<E, S> {
         }
     }
 
-    /// Sees whether the file is still what it was, where it was left alone for some time: no
-    /// line is to be made of two files.
+    /// Checks that the file is unchanged if the answer has waited for its client. Otherwise a line
+    /// could be joined from two files.
     async fn look_again(&mut self) -> Result<(), ReadFailure> {
         if self.is_look_due {
             self.look.before_more(&self.source).await?;
@@ -209,16 +210,15 @@ impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> Producer<E, S> {
         Ok(())
     }
 
-    /// Writes the record whose time had to be looked for in the lines before it, if there is
-    /// one.
+    /// Writes the record that waited for the time of the lines before it, if there is one.
     async fn settle(&mut self, out: &mut Vec<u8>, sizes: Sizes) -> Result<(), ReadFailure> {
         let Some(&Part { offset, .. }) = self.encoding.pending() else { return Ok(()) };
         self.take_turn().await;
         self.make_room_for_another_block();
         let Some(frames) = self.encoding.frames() else { return Ok(()) };
         self.look.has_read_more();
-        // The look back may need a pass of its own. Who held one while waiting for another could
-        // wait for ever: everybody else may do the same.
+        // The look back may need a pass of its own. If every answer held one pass while waiting for
+        // a second, all of them would wait for ever.
         self.source.give_up_pass();
         look_back(self.turns.engine(), &self.source, frames.stamps(), offset).await?;
         self.long = frames.settle(out).map(Long::framed);
@@ -226,7 +226,7 @@ impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> Producer<E, S> {
         Ok(())
     }
 
-    /// Writes the next piece of the long record that is on its way.
+    /// Writes the next piece of the long record.
     async fn write_piece(&mut self, out: &mut Vec<u8>, sizes: Sizes) -> Result<(), ReadFailure> {
         self.take_turn().await;
         let Some(long) = &self.long else { return Ok(()) };
@@ -248,25 +248,27 @@ impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> Producer<E, S> {
         Ok(())
     }
 
-    /// Gives back the blocks of this answer before another one is read, where few are left:
-    /// two blocks for one answer could be waited for by everybody at once.
+    /// Gives back the blocks of this answer before it reads another one, if few blocks are left. If
+    /// answers waited for a second block while holding a first, all of them could wait for each
+    /// other.
     fn make_room_for_another_block(&mut self) {
         if !self.source.has_room() {
             self.park();
         }
     }
 
-    /// Feeds the next block, or a hole. False after the start of the file.
+    /// Feeds the next block, or a hole, to the search. False when the start of the file has been
+    /// passed.
     async fn feed_next(&mut self, out: &mut Vec<u8>) -> Result<bool, ReadFailure> {
         self.take_turn().await;
         if let Some(hole) = self.source.skip_hole() {
-            // It may be one because the file was emptied meanwhile.
+            // The hole may be new: the file may have been emptied meanwhile.
             self.look.has_read_more();
             self.search.feed_hole(hole);
             return Ok(true);
         }
         if !self.find_large_permit().await? {
-            // It has given up what it held, and reads that again first.
+            // The search has given up its blocks while waiting, so it asks for those again first.
             return Ok(true);
         }
         let Some(next) = self.source.next().await? else { return Ok(false) };
@@ -288,8 +290,8 @@ impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> Producer<E, S> {
         }
     }
 
-    /// A line that grows past what everybody may hold needs one of few permits. Where there is
-    /// none it waits for one, and holds nothing meanwhile: false then.
+    /// Gets one of the few permits that a line or record over [`LARGE_BYTES`] needs. If none is
+    /// free, gives back all blocks, waits for one, and returns false.
     async fn find_large_permit(&mut self) -> Result<bool, ReadFailure> {
         if self.search.held() <= LARGE_BYTES || self.large.is_some() {
             return Ok(true);

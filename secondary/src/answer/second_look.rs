@@ -1,24 +1,23 @@
-//! A second look at a file that has been read: whether its bytes are still those that it had
-//! when it was opened.
+//! Checks that a file that has been read still holds the bytes that it had when it was opened.
 //!
-//! A file may be truncated while it is read, and be as long again before the end is reached,
-//! as by `copytruncate` of logrotate and a writer that does not append. Its size says nothing
-//! then. Two things do:
+//! A file may be truncated while it is read, and be as long again before the reader reaches its
+//! start. logrotate's `copytruncate` does this, with a writer that does not append. The size of the
+//! file then shows nothing. Two things do:
 //!
-//! - An inode whose times are what they were has not been written to. Writing and truncating
-//!   both set them; whoever appends sets them too, so other times prove nothing.
-//! - Truncating changes the bytes at the end first. So a few pieces of what was read are kept,
+//! - If the times of the inode are unchanged, nobody has written to the file: writing and
+//!   truncating both set them. Appending sets them too, so a changed time proves nothing.
+//! - A truncation changes the bytes near the end first. So a few pieces of what was read are kept,
 //!   most of them near the end, and compared with what is there now.
 //!
-//! What remains undetectable: bytes that change between those pieces alone, as by a program
-//! that writes in place or punches a hole; a truncation after which the file has the same
-//! bytes in all pieces; one between the opening and the first read; and what a network file
-//! system's client does not know yet.
+//! Some changes cannot be detected: bytes that change only between those pieces, as when a program
+//! writes in place or punches a hole; a truncation after which all pieces hold the same bytes
+//! again; one between the opening and the first read; and what the client of a network file system
+//! does not know yet.
 
 use crate::read::{BlockSource, InodeState, ReadFailure};
 use backscroll_shared::scan::Span;
 
-/// Bytes of a piece: some lines of a log, with their times.
+/// Bytes of a piece: a few lines of a log, with their times.
 const PIECE_BYTES: usize = 256;
 
 /// What is kept of a file that is read from its end to its start.
@@ -26,17 +25,17 @@ const PIECE_BYTES: usize = 256;
 pub struct SecondLook {
     /// Bytes that the file had when it was opened.
     size: u64,
-    /// Of the last moment at which all that had been read was known to be true.
+    /// State of the inode when the bytes read so far were last known to be unchanged.
     proven: InodeState,
-    /// Newest first.
+    /// Pieces of what was read, newest first.
     pieces: Vec<Piece>,
     /// Blocks read for the first time.
     blocks: u64,
     /// Offset of the oldest byte read.
     reached: u64,
-    /// Reads that may have seen other bytes than the first one.
+    /// Reads after the first one. The file may have changed before them.
     later_reads: u64,
-    /// Whether there was one since the last look.
+    /// Whether there was such a read since the last look.
     is_unproven: bool,
 }
 
@@ -47,7 +46,7 @@ struct Piece {
 }
 
 impl SecondLook {
-    /// At a file of which `opened` was said when it was opened.
+    /// Nothing has been read yet. `opened` is the state of the inode when the file was opened.
     pub fn new(opened: InodeState) -> SecondLook {
         SecondLook {
             size: opened.size,
@@ -60,8 +59,8 @@ impl SecondLook {
         }
     }
 
-    /// Takes a block that has been read, for the first time or again. Keeps a piece of the
-    /// first one's end, and of the beginnings of blocks 0, 1, 2, 4, 8 and so on.
+    /// Takes a block that has been read, for the first time or again. Keeps pieces: the end of
+    /// block 0, and the beginnings of blocks 0, 1, 2, 4, 8 and so on.
     pub fn take(&mut self, span: Span, block: &[u8]) {
         if self.blocks > 0 {
             self.has_read_more();
@@ -80,8 +79,8 @@ impl SecondLook {
         self.blocks += 1;
     }
 
-    /// Bytes have been read that are not taken, as those of the lines before a record, or the
-    /// first block has not been read at one go.
+    /// Notes a read whose bytes [`SecondLook::take`] does not get, such as that of the lines before
+    /// a record, or a first block that took more than one read.
     pub fn has_read_more(&mut self) {
         self.later_reads += 1;
         self.is_unproven = true;
@@ -91,10 +90,10 @@ impl SecondLook {
         self.pieces.push(Piece { offset, bytes: bytes.into() });
     }
 
-    /// Whether all that has been read so far was the file as it was when it was opened. Free
-    /// where one block alone has been read, which is that of the file's end, and nearly so
-    /// where the file has not been written to. May be dropped and called again; no block of
-    /// the answer is to be held meanwhile, as two could be waited for by everybody at once.
+    /// Fails if the bytes read so far are not those of the file as it was opened. This costs
+    /// nothing if only one block was read, and little if nobody has written to the file. May be
+    /// dropped and called again. The caller must hold no block meanwhile: if answers waited for a
+    /// second block while holding a first, all of them could wait for each other.
     pub async fn again(&mut self, source: &impl BlockSource) -> Result<(), ReadFailure> {
         if self.later_reads == 0 {
             return Ok(());
@@ -102,8 +101,8 @@ impl SecondLook {
         self.before_more(source).await
     }
 
-    /// The same before more is read than one block: that is of the file as it was, and what
-    /// follows may not be.
+    /// The same check, before more than one block is read. The first block alone is from the file
+    /// as it was; the next may not be.
     pub async fn before_more(&mut self, source: &impl BlockSource) -> Result<(), ReadFailure> {
         if self.blocks == 0 {
             return Ok(());
@@ -111,8 +110,9 @@ impl SecondLook {
         self.compare(source, self.pieces.len()).await
     }
 
-    /// The same before records are sent, as they cannot be taken back then. A file that is
-    /// written to all the time is checked each time, so only its old end is compared.
+    /// The same check, before records are sent, because they cannot be taken back afterwards. It
+    /// runs for every chunk if the file is written to all the time, so it compares only the piece
+    /// at the old end.
     pub async fn before_leaving(&mut self, source: &impl BlockSource) -> Result<(), ReadFailure> {
         if !self.is_unproven {
             return Ok(());
@@ -121,7 +121,8 @@ impl SecondLook {
     }
 
     async fn compare(&mut self, source: &impl BlockSource, pieces: usize) -> Result<(), ReadFailure> {
-        // Before the pieces are read: what happens afterwards is seen by the next look.
+        // Asked before the pieces are read, so that the next look sees a change that happens
+        // meanwhile.
         let state = source.inode_state().map_err(|source| ReadFailure::Io { offset: 0, source })?;
         if state.size < self.size {
             return Err(ReadFailure::Shrunk { offset: state.size });

@@ -1,5 +1,5 @@
-//! Turns: an answer works for a moment, then everybody else on its thread goes first. Between
-//! two turns it looks whether it has to end.
+//! Turns: an answer works for a moment, then lets the other tasks of its thread run. Between two
+//! turns it checks whether it has to end.
 
 use crate::read::{Engine, ReadFailure, TURN};
 use backscroll_shared::wire::code::Code;
@@ -13,16 +13,16 @@ pub enum Halt {
     /// The file could not be read.
     #[error(transparent)]
     Failed(#[from] ReadFailure),
-    /// The time to drain is over.
+    /// The server stops, and the time to drain is over.
     #[error("this secondary stops")]
     Draining,
-    /// The time that the primary gave is over.
+    /// The time limit that the primary set for this request has passed.
     #[error("the time for this request is over")]
     Overdue,
 }
 
 impl Halt {
-    /// The code that the verdict has for it.
+    /// The code of this in a verdict.
     pub fn code(&self) -> Code {
         match self {
             Halt::Failed(failure) => failure.code(),
@@ -39,7 +39,7 @@ pub(super) struct Turns<E> {
     since: Instant,
     deadline: Option<Instant>,
     is_overdue: bool,
-    /// Whether something else than the source was waited for in this turn.
+    /// Whether this turn has waited for something other than the source.
     has_waited: bool,
     giving_up: Rc<Cell<bool>>,
 }
@@ -53,13 +53,13 @@ impl<E: Engine> Turns<E> {
         self.engine
     }
 
-    /// Something was waited for: others have worked meanwhile.
+    /// Notes that the answer has waited, so that the others have already had a turn.
     pub(super) fn has_waited(&mut self) {
         self.has_waited = true;
     }
 
-    /// Lets others go first, where this answer has worked for long. `has_waited`: it has waited
-    /// for its source since it was last asked.
+    /// Lets the other tasks run if this answer has worked for a whole turn. `has_waited`: whether
+    /// it has waited for its source since the last call.
     pub(super) async fn take(&mut self, has_waited: bool) {
         let has_waited = std::mem::take(&mut self.has_waited) || has_waited;
         if self.since.elapsed() >= TURN {

@@ -1,44 +1,44 @@
-//! How much at once, and who waits. One [`Admission`] a ring thread.
+//! Limits how many requests read at once. Each ring thread has one [`Admission`].
 //!
-//! A request for the newest lines reads a block or two and is never kept waiting for a scan.
-//! A scan that goes on past [`DEEP_FROM`] is *deep*: it needs a pass, of which a thread has
-//! few, and gives it up after a slice where others wait. So deep scans take turns, hold few
-//! blocks between them, and none is refused or starves.
+//! A request for the newest lines reads a block or two, and never waits for a scan. A scan that
+//! reads more than [`DEEP_FROM`] bytes is *deep*: it needs a pass. A thread has few passes, and a
+//! scan gives its pass up after a slice if others wait for one. So deep scans take turns and hold
+//! few blocks together, and each of them gets its turn.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Bytes that every request may read without a pass: with the ramp's second stage over, it
-/// is a search, not a look at the tail.
+/// Bytes that every request may read without a pass. The second stage of the ramp ends here: a
+/// request that reads more is a search, not a look at the tail.
 pub const DEEP_FROM: u64 = 1 << 20;
 
-/// Deep scans of one thread that read at once: one that is matched, one that waits for the
-/// disk.
+/// Deep scans of one thread that read at once: one is matched while the other waits for the disk.
 pub const DEEP_AT_ONCE: usize = 2;
 
-/// Bytes that a deep scan reads before it lets others go on who wait.
+/// Bytes that a deep scan reads before it gives up its pass to others that wait.
 pub const SLICE_BYTES: u64 = 16 << 20;
 
-/// How long it may take over them: a client that takes its time is not to keep a pass.
+/// How long a scan may take over a slice. A scan whose client reads slowly must not keep a pass.
 pub const SLICE_TIME: Duration = Duration::from_millis(20);
 
-/// Bytes of a line, or of a record, from which on an answer needs a large place.
+/// A line or record that is longer than this many bytes needs a large permit.
 pub const LARGE_BYTES: usize = 64 << 10;
 
-/// Answers of one thread at once that hold a line or a record as large as that: 1 MiB, and
-/// where a record has many lines some copies of it. They hold it while they read, and never
-/// while they wait for a client.
+/// Answers of one thread that hold a large line or record at once. Each holds up to 1 MiB, and some
+/// copies of it if the record has many lines. They hold the permit while they read, and never while
+/// they wait for a client.
 pub const LARGE_AT_ONCE: usize = 4;
 
-/// Walks of one thread at once that make a page of a listing: each collects up to 1 MiB of names.
+/// Directory walks of one thread at once. Each makes a page of a listing, from up to 1 MiB of
+/// names.
 pub const WALKS_AT_ONCE: usize = 4;
 
-/// Pages of listings that one thread keeps while their clients read.
+/// Pages of listings that one thread keeps at once while their clients read.
 pub const PAGES_AT_ONCE: usize = 4;
 
-/// Who may go on, on one thread.
+/// The permits of one thread.
 #[derive(Debug)]
 pub struct Admission {
     deep: Arc<Semaphore>,
@@ -68,39 +68,39 @@ impl Admission {
         self.deep.available_permits() == DEEP_AT_ONCE && self.deep_waiting.load(Relaxed) == 0
     }
 
-    /// A place for a large line or record, once there is one.
+    /// Waits for a permit for a large line or record.
     pub async fn large(&self) -> OwnedSemaphorePermit {
         let _waiting = Waiting::new(&self.large_waiting);
         self.large.clone().acquire_owned().await.expect("the semaphore is never closed")
     }
 
-    /// The same, if there is one now.
+    /// A permit for a large line or record, if one is free now.
     pub fn try_large(&self) -> Option<OwnedSemaphorePermit> {
         self.large.clone().try_acquire_owned().ok()
     }
 
-    /// Whether somebody waits for a place for a large line or record.
+    /// Whether an answer waits for a permit for a large line or record.
     pub fn is_large_waited_for(&self) -> bool {
         self.large_waiting.load(Relaxed) > 0
     }
 
-    /// Whether somebody waits for what an answer may hold whose client does not read.
+    /// Whether an answer waits for a permit or a pass that an answer to an idle client may hold.
     pub fn is_waited_for(&self) -> bool {
         self.is_large_waited_for() || self.deep_waiting.load(Relaxed) > 0
     }
 
-    /// A place for a walk, once there is one.
+    /// Waits for a permit for a walk.
     pub async fn walk(&self) -> OwnedSemaphorePermit {
         self.walks.clone().acquire_owned().await.expect("the semaphore is never closed")
     }
 
-    /// A place for a page of a listing, if there is one now.
+    /// A permit for a page of a listing, if one is free now.
     pub fn try_page(&self) -> Option<OwnedSemaphorePermit> {
         self.pages.clone().try_acquire_owned().ok()
     }
 }
 
-/// What one scan may read.
+/// The right of one scan to read deep, while it holds a pass.
 #[derive(Debug)]
 pub struct Pass {
     admission: Arc<Admission>,
@@ -121,17 +121,18 @@ impl Held {
 }
 
 impl Pass {
-    /// A scan that has not read anything yet.
+    /// For a scan that has not read anything yet.
     pub fn new(admission: Arc<Admission>) -> Pass {
         Pass { admission, held: None }
     }
 
-    /// Who gives the passes.
+    /// The admission that this pass comes from.
     pub fn admission(&self) -> Arc<Admission> {
         Arc::clone(&self.admission)
     }
 
-    /// Whether `len` bytes may be read now, after `planned` others.
+    /// Whether the scan may read `len` more bytes now. `planned`: bytes that it has planned before.
+    /// False if it has to [renew](Pass::renew) the pass first.
     pub fn spend(&mut self, planned: u64, len: usize) -> bool {
         if planned < DEEP_FROM {
             return true;
@@ -149,8 +150,8 @@ impl Pass {
         true
     }
 
-    /// Goes to the end of the queue, and comes back with a slice. May be dropped and called
-    /// again.
+    /// Gives the pass up, queues for a new one, and returns with a full slice. May be dropped and
+    /// called again.
     pub async fn renew(&mut self) {
         self.held = None;
         let waiting = Waiting::new(&self.admission.deep_waiting);
@@ -159,7 +160,7 @@ impl Pass {
         self.held = Some(Held::new(permit));
     }
 
-    /// The same where nobody has to be waited for.
+    /// Takes a pass if one is free and nobody waits.
     pub fn renew_at_once(&mut self) {
         if self.held.is_none()
             && self.admission.deep_waiting.load(Relaxed) == 0
@@ -169,7 +170,7 @@ impl Pass {
         }
     }
 
-    /// Lets others go on: the client does not read, or the disk takes its time.
+    /// Gives the pass up, because the client does not read or the disk is slow.
     pub fn give_up(&mut self) {
         self.held = None;
     }
@@ -208,7 +209,7 @@ mod tests {
             assert!(scan.spend(DEEP_FROM, 65_536));
         }
         assert!(!admission.is_free_of_scans());
-        // Nobody waits: a slice that is used up is followed by the next.
+        // Nobody waits, so a new slice follows a slice that is used up.
         assert!(first[0].spend(DEEP_FROM, usize::try_from(SLICE_BYTES).unwrap()));
         assert!(first[0].spend(DEEP_FROM, 65_536));
         {

@@ -1,22 +1,22 @@
-//! Pooled, page-aligned blocks, and the bound on how many a thread has.
+//! Page-aligned blocks from a pool, and the bound on how many a thread has.
 
 use memmap2::MmapMut;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Bytes of a block: the largest read of the ramp.
+/// Bytes of a block. The largest read of the ramp fits it.
 pub const BLOCK_BYTES: usize = 512 << 10;
 
-/// Blocks of one thread: 28 MiB, were all of them filled. The deep scans that have a pass hold
-/// up to 8 and the one in hand each; the rest is for tails, which fill a small part of one.
+/// Blocks of one thread: 28 MiB if all of them are filled. Each deep scan that has a pass holds up
+/// to 8, and the one that it searches. The rest is for tails, which fill a small part of a block.
 pub const BLOCKS: usize = 56;
 
-/// The blocks of one thread. They are mapped when first needed and kept: a fresh mapping
-/// costs a page fault for each of its pages.
+/// The blocks of one thread. A block is mapped when it is first needed and then kept, because a
+/// fresh mapping costs a page fault for each page.
 ///
-/// A block that waits for the disk needs a cold permit as well, of which there are fewer: however
-/// many scans wait for a slow disk, what is in the page cache finds a block.
+/// A block that waits for the disk also needs a cold permit. There are fewer of these than blocks,
+/// so reads from the page cache find a block even if many scans wait for a slow disk.
 #[derive(Debug)]
 pub struct Pool {
     free: Mutex<Vec<MmapMut>>,
@@ -27,56 +27,56 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// A pool of at most `capacity` blocks, none of them mapped yet.
+    /// A pool of at most `capacity` blocks. None is mapped yet.
     pub fn new(capacity: usize) -> Arc<Pool> {
         Pool::with_block_bytes(capacity, BLOCK_BYTES)
     }
 
-    /// A pool whose blocks have `block_bytes` bytes: benchmarks compare block sizes.
+    /// A pool whose blocks have `block_bytes` bytes. Benchmarks use it to compare block sizes.
     pub fn with_block_bytes(capacity: usize, block_bytes: usize) -> Arc<Pool> {
         let permits = Arc::new(Semaphore::new(capacity));
         let cold = Arc::new(Semaphore::new((capacity - capacity / 4).max(1)));
         Arc::new(Pool { free: Mutex::default(), permits, cold, capacity, block_bytes })
     }
 
-    /// A block, once there is one. First come, first served.
+    /// Waits for a block. First come, first served. Fails if the block cannot be mapped.
     pub async fn acquire(self: &Arc<Pool>) -> io::Result<Block> {
         let permit = self.permits.clone().acquire_owned().await.expect("the semaphore is never closed");
         self.block(permit)
     }
 
-    /// A block, if there is one now.
+    /// A block, if one is free now.
     pub fn try_acquire(self: &Arc<Pool>) -> Option<io::Result<Block>> {
         self.permits.clone().try_acquire_owned().ok().map(|permit| self.block(permit))
     }
 
-    /// A permit for a block that waits for the disk, once there is one.
+    /// Waits for the permit of a block that waits for the disk.
     pub(super) async fn cold_permit(&self) -> OwnedSemaphorePermit {
         self.cold.clone().acquire_owned().await.expect("the semaphore is never closed")
     }
 
-    /// Whether a quarter of the blocks is left: reading ahead stops short of it, so that
-    /// whoever needs one to go on at all finds one.
+    /// Whether more than a quarter of the blocks is free. Reading ahead stops before that quarter,
+    /// so that a request which cannot go on without a block finds one.
     pub fn has_room(&self) -> bool {
         self.permits.available_permits() > self.capacity / 4
     }
 
-    /// Whether whoever needs a block has to wait for one.
+    /// Whether a request that needs a block now has to wait for one.
     pub fn is_exhausted(&self) -> bool {
         self.permits.available_permits() == 0
     }
 
-    /// Gives back the memory of the blocks that nobody uses, but for so many of them.
+    /// Unmaps the free blocks, except `kept` of them.
     pub fn give_back(&self, kept: usize) {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = kept.min(free.len());
         let surplus = free.split_off(kept);
-        // Others need not wait for the kernel.
+        // Unlocks the pool first, so that others need not wait while the kernel unmaps.
         drop(free);
         drop(surplus);
     }
 
-    /// Blocks in use: in a scan's hand, or lent to the kernel.
+    /// Blocks in use, by a scan or by the kernel.
     pub fn in_use(&self) -> usize {
         self.capacity - self.permits.available_permits()
     }
@@ -85,19 +85,19 @@ impl Pool {
         let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let map = match free {
             Some(map) => map,
-            // An anonymous mapping begins at a page: a copy to any other place runs at a
-            // quarter of the speed.
+            // An anonymous mapping begins at a page boundary. A copy to any other address is four
+            // times slower.
             None => MmapMut::map_anon(self.block_bytes)?,
         };
         Ok(Block { map: Some(map), len: 0, pool: Arc::clone(self), _permit: permit, cold: None })
     }
 }
 
-/// Memory that a read fills. Its permit lives in it, so that a block which an abandoned
-/// read still holds counts until the kernel is done.
+/// Memory that a read fills. It holds its own permit, so a block of an abandoned read counts as
+/// used until the kernel is done with it.
 #[derive(Debug)]
 pub struct Block {
-    /// Present until dropped.
+    /// `Some` until the block is dropped.
     map: Option<MmapMut>,
     len: usize,
     pool: Arc<Pool>,
@@ -106,7 +106,7 @@ pub struct Block {
 }
 
 impl Block {
-    /// Takes a permit to wait for the disk, if there is one now.
+    /// Takes a cold permit, if one is free now. False if none is.
     pub(super) fn take_cold_permit(&mut self) -> bool {
         if self.cold.is_none() {
             self.cold = self.pool.cold.clone().try_acquire_owned().ok();
@@ -114,22 +114,22 @@ impl Block {
         self.cold.is_some()
     }
 
-    /// Takes over a permit that was waited for.
+    /// Takes over a cold permit that the caller has waited for.
     pub(super) fn put_cold_permit(&mut self, permit: OwnedSemaphorePermit) {
         self.cold = Some(permit);
     }
 
-    /// Gives the permit back, because the block has been read.
+    /// Gives the cold permit back, because the block has been read.
     pub(super) fn leave_cold_permit(&mut self) {
         self.cold = None;
     }
 
-    /// All of the block's memory. It does not move while the block lives.
+    /// All memory of the block. It does not move while the block lives.
     pub fn memory(&mut self) -> &mut [u8] {
         self.map.as_mut().expect("present until dropped")
     }
 
-    /// Says that the first `len` bytes have been filled.
+    /// Sets how many bytes, from the first on, have been filled.
     pub(crate) fn set_len(&mut self, len: usize) {
         self.len = len.min(self.pool.block_bytes);
     }

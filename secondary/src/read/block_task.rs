@@ -1,19 +1,19 @@
-//! What a thread does with the blocks that it reads for another one.
+//! What a thread does with the blocks that it reads for another thread.
 
 use backscroll_shared::scan::Span;
 use std::convert::Infallible;
 
-/// A look at blocks that depends on nothing but the block. Reading knows no more of a search than
-/// this.
+/// Looks at one block. The outcome depends on nothing but the block. This is all that the reader
+/// knows of a search.
 pub trait BlockTask: Clone + Send + 'static {
     /// What is found in a block.
     type Finding: Send + 'static;
 
-    /// Looks at a block that lies at `span` in the file.
+    /// Looks at a block whose first byte lies at `span.offset` in the file.
     fn look_at(&self, span: Span, block: &[u8]) -> Self::Finding;
 }
 
-/// The task of a file that is read without help: there is none.
+/// The task of a file that is read without help. It is never made.
 impl BlockTask for Infallible {
     type Finding = Infallible;
 

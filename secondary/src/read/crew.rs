@@ -1,10 +1,10 @@
-//! Ring threads that help each other: a deep scan of a file that lies in the page cache is
-//! limited by one core, which copies and matches. Threads that have no deep scan of their
-//! own take batches of its blocks.
+//! Ring threads that help each other. A deep scan of a file in the page cache is limited by one
+//! core, which copies and matches. Threads without a deep scan of their own take batches of its
+//! blocks.
 //!
-//! A helper never waits for a disk: it reads with `RWF_NOWAIT`, and gives back what is not
-//! in the cache. What else it does with a block is the [`BlockTask`] of the scan. The blocks that
-//! it fills are lent by the scan, so what is in memory is counted where it is asked for.
+//! A helper never waits for a disk: it reads with `RWF_NOWAIT`, and returns blocks that are not in
+//! the cache unread. The scan's [`BlockTask`] says what else a helper does with a block. The scan
+//! lends the blocks that a helper fills, so they count for the scan's own thread.
 
 use super::admission::Admission;
 use super::block::Block;
@@ -17,16 +17,16 @@ use std::sync::atomic::{AtomicBool, Ordering::AcqRel, Ordering::Release};
 use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 
-/// Blocks of a batch: enough that the cost of handing it over does not count.
+/// Blocks of a batch. With this many, the cost of handing a batch over does not matter.
 pub const BATCH_BLOCKS: usize = 2;
 
-/// Batches that a helper has waiting: one that it works on, one that is next.
+/// Batches that one helper has at once: it works on one, and the other is next.
 pub const BATCHES_AHEAD: usize = 2;
 
-/// Helpers of one scan.
+/// The most helpers of one scan.
 const MOST_HELPERS: usize = 3;
 
-/// All ring threads of a server.
+/// All ring threads of a server, as helpers.
 #[derive(Debug)]
 pub struct Crew<T: BlockTask> {
     members: Vec<Member<T>>,
@@ -40,7 +40,7 @@ struct Member<T: BlockTask> {
     is_leased: AtomicBool,
 }
 
-/// Blocks to be read and looked at, in the order in which they are wanted.
+/// Blocks that a helper reads and looks at, in the order in which the scan needs them.
 #[derive(Debug)]
 pub struct Batch<T: BlockTask> {
     file: Arc<OpenFile>,
@@ -49,22 +49,23 @@ pub struct Batch<T: BlockTask> {
     reply: oneshot::Sender<Vec<Helped<T::Finding>>>,
 }
 
-/// A block that a helper is to fill.
+/// A block that a helper fills.
 #[derive(Debug)]
 pub struct Lent {
-    /// What is wanted of the file.
+    /// The bytes of the file to read.
     pub span: Span,
-    /// What becomes of the page cache.
+    /// What the read does to the page cache.
     pub cache: CacheUse,
-    /// Where it goes.
+    /// The block to fill.
     pub block: Block,
 }
 
-/// A block with what was found in it; nothing where it could not be read without waiting.
+/// A block and what was found in it; `None` if it could not be read without waiting.
 pub type Helped<D> = Option<(Block, D)>;
 
 impl<T: BlockTask> Crew<T> {
-    /// A crew of threads, and where each gets its batches from.
+    /// A crew with one member for each admission, and the queue from which each member takes its
+    /// batches.
     pub fn new(admissions: &[Arc<Admission>]) -> (Crew<T>, Vec<mpsc::Receiver<Batch<T>>>) {
         let mut members = Vec::new();
         let mut queues = Vec::new();
@@ -77,8 +78,8 @@ impl<T: BlockTask> Crew<T> {
         (Crew { members }, queues)
     }
 
-    /// The threads that help a scan of thread `own` from now on: those that have nothing
-    /// deep of their own to do, and help nobody else.
+    /// Leases helpers for a scan of thread `own`: threads that have no deep scan and help no other
+    /// scan.
     fn lease(self: &Arc<Crew<T>>, own: usize) -> Vec<Lease<T>> {
         let others = self.members.iter().enumerate().filter(|(index, _)| *index != own);
         others
@@ -89,7 +90,7 @@ impl<T: BlockTask> Crew<T> {
     }
 }
 
-/// The right to one thread's help; given back when dropped.
+/// The right to one thread's help. Given back when dropped.
 #[derive(Debug)]
 struct Lease<T: BlockTask> {
     crew: Arc<Crew<T>>,
@@ -108,7 +109,7 @@ impl<T: BlockTask> Drop for Lease<T> {
     }
 }
 
-/// The help that one scan has.
+/// The help for one scan.
 #[derive(Debug)]
 pub struct Help<T: BlockTask> {
     crew: Arc<Crew<T>>,
@@ -120,14 +121,14 @@ pub struct Help<T: BlockTask> {
 }
 
 impl<T: BlockTask> Help<T> {
-    /// The help that a scan of `file` on thread `own` may get.
+    /// Help for a scan of `file` on thread `own`. No thread helps yet.
     pub fn new(crew: Arc<Crew<T>>, own: usize, file: Arc<OpenFile>, task: T) -> Help<T> {
         Help { crew, own, file, task, leases: Vec::new(), next: 0 }
     }
 
-    /// Looks for helpers, where there are none yet, and says how many batches may be with them.
+    /// Looks for helpers if there are none. Returns how many batches they may have at once.
     pub fn batches_ahead(&mut self) -> usize {
-        // One that has got something deep of its own to do goes.
+        // A helper leaves as soon as it has a deep scan of its own.
         self.leases.retain(|lease| lease.member().admission.is_free_of_scans());
         if self.leases.is_empty() {
             self.leases = self.crew.lease(self.own);
@@ -135,7 +136,7 @@ impl<T: BlockTask> Help<T> {
         self.leases.len() * BATCHES_AHEAD
     }
 
-    /// Hands a batch to a helper. It comes back where none takes it.
+    /// Hands a batch to a helper. Returns the blocks if no helper takes them.
     pub fn hand_over(
         &mut self,
         blocks: Vec<Lent>,
@@ -150,20 +151,20 @@ impl<T: BlockTask> Help<T> {
         }
     }
 
-    /// Lets the helpers go.
+    /// Gives all helpers back.
     pub fn dismiss(&mut self) {
         self.leases.clear();
     }
 }
 
-/// Works on the batches that other threads hand over, until nobody can any more.
+/// Works on the batches that other threads hand over, until no thread can send one any more.
 pub async fn help_others<E: Engine, T: BlockTask>(engine: E, mut batches: mpsc::Receiver<Batch<T>>) {
     let mut since = Instant::now();
     while let Some(batch) = batches.recv().await {
         let Batch { file, task, blocks, reply } = batch;
         let mut helped = Vec::with_capacity(blocks.len());
         for Lent { span, cache, mut block } in blocks {
-            // The scan was given up: so are its blocks.
+            // The scan has been given up, so nobody needs the rest of its blocks.
             if reply.is_closed() {
                 break;
             }
@@ -172,7 +173,7 @@ pub async fn help_others<E: Engine, T: BlockTask>(engine: E, mut batches: mpsc::
                 (block, finding)
             }));
         }
-        // Nobody may be left to take them.
+        // The scan may have been given up meanwhile. Its blocks then return to their pool.
         let _ = reply.send(helped);
         if since.elapsed() >= TURN {
             engine.pause().await;
@@ -181,7 +182,7 @@ pub async fn help_others<E: Engine, T: BlockTask>(engine: E, mut batches: mpsc::
     }
 }
 
-/// Reads all of `span` from the page cache. False where that has not all of it.
+/// Reads all of `span` from the page cache. False if some of it is not there.
 fn fill(file: &OpenFile, block: &mut Block, span: Span, cache: CacheUse) -> bool {
     let mut done = 0;
     while done < span.len {

@@ -1,32 +1,32 @@
-//! Why the bytes of a file did not come.
+//! Why a file could not be read to its start.
 
 use super::limits::READ_TIME;
 use backscroll_shared::wire::problem::Code;
 use std::io;
 
-/// Why the bytes of a file did not come.
+/// Why a file could not be read to its start.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadFailure {
-    /// The disk, or the file system, failed.
+    /// The disk or the file system failed.
     #[error("reading at offset {offset} failed: {source}")]
     Io {
         /// Offset of the block in the file.
         offset: u64,
-        /// What the system said.
+        /// The error of the system call.
         source: io::Error,
     },
-    /// The file has become shorter than it was when it was opened.
+    /// The file is shorter than when it was opened.
     #[error("the file was truncated while it was read, below offset {offset}")]
     Shrunk {
         /// The lowest offset known to be missing.
         offset: u64,
     },
-    /// What was read has become something else: it was truncated, and has grown again.
+    /// The bytes that were read have changed: the file was truncated, and has grown again.
     #[error(
         "the file was truncated while it was read, and has grown again: offset {offset} holds something else"
     )]
     Overwritten {
-        /// Offset of some bytes that are others now.
+        /// Offset of bytes that have changed.
         offset: u64,
     },
     /// The disk did not answer within [`READ_TIME`].
@@ -35,13 +35,13 @@ pub enum ReadFailure {
         /// Offset of the block in the file.
         offset: u64,
     },
-    /// All blocks of this thread were in use for too long.
+    /// All blocks or permits of this thread were in use for too long.
     #[error("too many requests are reading at once")]
     Starved,
 }
 
 impl ReadFailure {
-    /// The code that a verdict has for it.
+    /// The code of this failure in a verdict.
     pub fn code(&self) -> Code {
         match self {
             ReadFailure::Io { .. } | ReadFailure::Hung { .. } => Code::IoError,

@@ -1,31 +1,31 @@
-//! The first bytes of a file: whether it is compressed. A search through compressed bytes
+//! Tells from the first bytes of a file whether it is compressed. A search through compressed bytes
 //! would look complete and find nothing.
 
 use super::limits::CACHED_BYTES;
 use super::{BlockSource, CacheUse, ReadAt, ReadFailure};
 use backscroll_shared::scan::Span;
 
-/// Bytes that tell: those of bzip2 take the most.
+/// Bytes that tell the format. bzip2 needs the most.
 const HEAD_BYTES: usize = 10;
 
 /// How a file is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Compression {
-    /// What it is called.
+    /// The name of the format.
     pub name: &'static str,
-    /// The command that makes a plain file of it and keeps it.
+    /// The command that writes an unpacked copy and keeps the file.
     pub unpack: &'static str,
 }
 
-/// Looks at the first bytes of a file of `size` bytes where they are in the page cache. None
-/// where they would have to be waited for.
+/// Looks at the first bytes of a file of `size` bytes if they are in the page cache. `None` if they
+/// would have to be waited for.
 pub fn cached<F: ReadAt>(file: &F, size: u64) -> Option<Option<Compression>> {
     if size == 0 {
         return Some(None);
     }
     let file = file.open_file()?;
     if size > CACHED_BYTES {
-        // Otherwise the kernel would read ahead from there, by megabytes that nobody wants.
+        // Otherwise the kernel reads megabytes ahead from there, which nobody needs.
         file.advise_random();
     }
     let mut head = [0; HEAD_BYTES];
@@ -33,8 +33,8 @@ pub fn cached<F: ReadAt>(file: &F, size: u64) -> Option<Option<Compression>> {
     Some(compression(&head[..len]))
 }
 
-/// Looks at the first bytes of a file of `size` bytes, however long that takes. Where they
-/// cannot be read it is taken for a plain one, whose end may be all that is wanted.
+/// Looks at the first bytes of a file of `size` bytes, and waits for them if necessary. A file
+/// whose first bytes cannot be read counts as plain: the client may want only its end.
 pub async fn read(mut source: impl BlockSource, size: u64) -> Result<Option<Compression>, ReadFailure> {
     let len = usize::try_from(size).map_or(HEAD_BYTES, |size| size.min(HEAD_BYTES));
     if len == 0 {
@@ -47,9 +47,10 @@ pub async fn read(mut source: impl BlockSource, size: u64) -> Result<Option<Comp
     }
 }
 
-/// How a file that begins with `head` is compressed, if it is. Sources: RFC 1952, RFC 8878
-/// (a frame, or a skippable one before it), bzip2's format (its magic number is text, so the
-/// number of a block or of the end has to follow), and the .xz file format.
+/// How a file that begins with `head` is compressed, if it is. Sources: RFC 1952 (gzip), RFC 8878
+/// (zstd: a frame, or a skippable frame before it), the bzip2 format, and the .xz file format. The
+/// magic number of bzip2 is plain text, so the number of a block, or of the end of the stream, must
+/// follow it.
 fn compression(head: &[u8]) -> Option<Compression> {
     let of = |name, unpack| Some(Compression { name, unpack });
     match head {

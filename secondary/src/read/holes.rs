@@ -1,24 +1,24 @@
-//! Holes of a file: bytes that were never written, and that nobody has to read.
+//! Finds holes of a file: bytes that were never written, and so need not be read.
 //!
-//! Asking for them is an `lseek`, which moves the descriptor's own offset. Nothing here reads at
-//! that one. Local file systems know the answer from memory or from a few blocks of the disk; a server, or
-//! a program behind FUSE, may take its time, and nothing may block a ring thread: their holes are
-//! read. So are those of ZFS, which may first write what is dirty, and of overlayfs, which does not
-//! tell what lies below it.
+//! `lseek` finds them. It moves the offset of the descriptor itself, but nothing here reads at that
+//! offset. Local file systems answer from memory or from a few blocks of the disk. A server, or a
+//! program behind FUSE, may take long, and nothing may block a ring thread; so their holes are read
+//! like other bytes. So are those of ZFS, which may write dirty pages first, and of overlayfs,
+//! whose magic number does not tell which file system lies below it.
 
 use rustix::fs::{SeekFrom, fstat, fstatfs, seek};
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
 use std::sync::OnceLock;
 
-/// File systems that are asked: ext2 to ext4, XFS, Btrfs, F2FS and tmpfs (`statfs(2)`, and
-/// `include/uapi/linux/magic.h`).
+/// The file systems that are asked: ext2 to ext4, XFS, Btrfs, F2FS and tmpfs. (Sources: `statfs(2)`
+/// and `include/uapi/linux/magic.h`.)
 const LOCAL: [i128; 5] = [0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010, 0x0102_1994];
 
-/// Questions asked for one hole, at most: half of them double the step, the others halve it.
+/// The most calls of `lseek` for one hole. Half of them double the step, the others halve it.
 const QUESTIONS: usize = 100;
 
-/// Bytes of the first step back, and what a hole is a multiple of.
+/// Bytes of the first step back.
 const STEP: u64 = 64 << 10;
 const PAGE: u64 = 4096;
 
@@ -29,15 +29,17 @@ pub(super) struct Holes {
 }
 
 impl Holes {
-    /// Where the hole begins that ends at `end`, if there is one, as far as can be told quickly.
+    /// Offset where the hole begins that ends at `end`. `None` if there is none, or if it cannot be
+    /// found quickly.
     pub(super) fn before(&self, file: &OwnedFd, end: u64) -> Option<u64> {
         if !*self.may_be_there.get_or_init(|| may_be_in(file)) {
             return None;
         }
-        // Data is looked for forwards only: so back in steps that double, and then in between.
+        // `lseek` finds data only forwards. So go back in steps that double, and then search
+        // between the last two.
         let is_hole = |from| match seek(file, SeekFrom::Data(from)) {
             Ok(data) => data >= end,
-            // There is nothing but a hole up to the file's end.
+            // There is only a hole up to the end of the file.
             Err(Errno::NXIO) => true,
             Err(_) => false,
         };
@@ -64,7 +66,7 @@ impl Holes {
 fn may_be_in(file: &OwnedFd) -> bool {
     // The kernel counts in units of 512 bytes.
     let has_fewer_blocks = fstat(file).is_ok_and(|stat| stat.st_blocks.saturating_mul(512) < stat.st_size);
-    // The type of the field differs from one architecture to the other.
+    // The field has different types on different architectures.
     has_fewer_blocks
         && fstatfs(file).is_ok_and(|found| LOCAL.contains(&(i128::from(found.f_type) & 0xffff_ffff)))
 }

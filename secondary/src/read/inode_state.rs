@@ -1,31 +1,31 @@
-//! What an inode says of its file's bytes, and when it was asked.
+//! The size and the times of an inode, and when they were read.
 
 use rustix::fs::{AtFlags, Stat, StatxFlags, StatxTimestamp, statx};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, SystemTime};
 
-/// How old an inode's times have to be so that a later change gives it others. The kernel's
-/// clock for them advances every 10 ms at most, but some file systems keep whole seconds, and
-/// FAT two of them.
+/// How old an inode's times must be so that a later change is sure to change them. The kernel's
+/// clock for them advances every 10 ms at most. But some file systems store whole seconds, and FAT
+/// stores units of two seconds.
 const SETTLED_AFTER: Duration = Duration::from_secs(3);
 
-/// What an inode says of its file's bytes, and when it was asked.
+/// The size and the times of an inode, and when they were read.
 #[derive(Debug, Clone, Copy)]
 pub struct InodeState {
-    /// Bytes of the file.
+    /// Size of the file in bytes.
     pub size: u64,
-    /// When it was last written, in seconds since 1970.
+    /// When the file was last written, in seconds since 1970.
     pub modified_seconds: i64,
-    /// When it was last written and last changed, in seconds and nanoseconds.
+    /// When the file was last written and when its inode last changed, in seconds and nanoseconds.
     times: [(i64, u64); 2],
     asked: SystemTime,
 }
 
 impl InodeState {
-    /// Of an open file, as the kernel knows it: no disk and no server is asked.
+    /// The state of an open file, as the kernel knows it. Does not ask a disk or a server.
     pub fn of(file: &OwnedFd) -> io::Result<InodeState> {
-        // Before the inode is: what changes meanwhile is not to look old.
+        // Read before the inode, so that a change in between does not look old.
         let asked = SystemTime::now();
         let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
         let found = statx(file, c"", flags, StatxFlags::BASIC_STATS)?;
@@ -38,9 +38,9 @@ impl InodeState {
         })
     }
 
-    /// Of a file that was opened after `asked`.
+    /// The state of a file that was opened after `asked`.
     pub fn new(stat: &Stat, asked: SystemTime) -> InodeState {
-        // Its type differs from one architecture to the other.
+        // The field has different types on different architectures.
         #[allow(clippy::useless_conversion, reason = "not on all of them")]
         let nanos = |nanos| u64::try_from(nanos).unwrap_or(0);
         InodeState {
@@ -51,17 +51,17 @@ impl InodeState {
         }
     }
 
-    /// Whether a change after this one was taken shows in a later one.
+    /// Whether every change after this state was read shows in a later state.
     fn is_settled(&self) -> bool {
         self.times.iter().all(|(seconds, _)| {
             let at =
                 u64::try_from(*seconds).map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
-            // A time before 1970 is old; one in the future may be anything.
+            // A time before 1970 is old. A time in the future proves nothing.
             at.map_or(true, |at| self.asked.duration_since(at).is_ok_and(|age| age > SETTLED_AFTER))
         })
     }
 
-    /// Whether the file's bytes are known to be what they were at `earlier`.
+    /// Whether the bytes of the file are known to be the same as at `earlier`.
     pub(crate) fn proves_unchanged(&self, earlier: &InodeState) -> bool {
         (self.size, self.times) == (earlier.size, earlier.times) && earlier.is_settled()
     }
@@ -71,7 +71,7 @@ impl InodeState {
 pub(crate) mod tests {
     use super::*;
 
-    /// A file's state with these times, in seconds and nanoseconds, asked for then.
+    /// A state with these times, in seconds and nanoseconds, read at `asked`.
     pub(crate) fn stamp(modified: (i64, u64), changed: (i64, u64), asked: i64) -> InodeState {
         let asked = SystemTime::UNIX_EPOCH + Duration::from_secs(asked.cast_unsigned());
         InodeState { size: 9, modified_seconds: modified.0, times: [modified, changed], asked }
@@ -90,7 +90,7 @@ pub(crate) mod tests {
         ] {
             assert!(!other.proves_unchanged(&old), "{other:?}");
         }
-        // Written just before, in the same second, or in the future.
+        // The file was written just before, in the same second, or in the future.
         for (modified, changed) in [(1010, 1000), (1000, 1010), (1008, 1000), (1000, 1008), (1000, 9000)] {
             let fresh = stamp((modified, 5), (changed, 5), 1010);
             assert!(!fresh.proves_unchanged(&fresh), "{fresh:?}");

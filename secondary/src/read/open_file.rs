@@ -1,6 +1,6 @@
-//! An open file, and the read flags that its file system knows. Everybody who reads the file
-//! shares it: the thread that answers, the threads that help it, and the pool. So a flag that
-//! is refused is asked for once, and not with each read.
+//! An open file, and the read flags that its file system supports. All who read the file share it:
+//! the thread that answers, the threads that help it, and the pool. So a flag that is refused is
+//! tried once, and not with each read.
 
 use super::CacheUse;
 use super::holes::Holes;
@@ -12,25 +12,25 @@ use std::num::NonZeroU64;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-/// Linux 6.14: what a read brings into the page cache does not stay there. The crates do not
-/// name it yet; the value is the kernel's (`include/uapi/linux/fs.h`).
+/// Since Linux 6.14: pages that a read brings into the page cache do not stay there. The crates
+/// have no name for the flag yet. The value is the kernel's (`include/uapi/linux/fs.h`).
 pub(super) const RWF_DONTCACHE: u32 = 0x80;
 
 /// An open file.
 #[derive(Debug)]
 pub struct OpenFile {
     fd: OwnedFd,
-    /// Whether its file system can read without waiting.
+    /// Whether the file system supports reads that do not wait.
     can_nowait: AtomicBool,
-    /// Whether its file system, and the kernel, can leave the page cache as it was.
+    /// Whether the file system and the kernel support reads that leave the page cache as it was.
     can_dontcache: AtomicBool,
-    /// Whether the kernel was told to read nothing that is not asked for.
+    /// Whether the kernel was told not to read ahead.
     is_advised: AtomicBool,
     holes: Holes,
 }
 
 impl OpenFile {
-    /// A file of which nothing is known yet.
+    /// A file of which nothing is known yet. Every flag is tried first.
     pub fn new(fd: OwnedFd) -> OpenFile {
         OpenFile {
             fd,
@@ -41,17 +41,17 @@ impl OpenFile {
         }
     }
 
-    /// Its descriptor.
+    /// The file's descriptor.
     pub fn fd(&self) -> &OwnedFd {
         &self.fd
     }
 
-    /// Its size now, in bytes: no disk is asked, the kernel holds it.
+    /// The file's size now, in bytes. The kernel knows it without asking a disk.
     pub fn size(&self) -> io::Result<u64> {
         Ok(u64::try_from(rustix::fs::fstat(&self.fd)?.st_size).unwrap_or(0))
     }
 
-    /// Whether it can be read without waiting, as far as is known.
+    /// Whether the file can be read without waiting, as far as is known.
     pub fn can_nowait(&self) -> bool {
         self.can_nowait.load(Relaxed)
     }
@@ -61,7 +61,7 @@ impl OpenFile {
         self.can_dontcache.load(Relaxed)
     }
 
-    /// Tells the kernel, once, to read nothing that is not asked for.
+    /// Tells the kernel, once, not to read ahead.
     pub(super) fn advise_random(&self) {
         if !self.is_advised.swap(true, Relaxed)
             && let Err(error) = fadvise(&self.fd, 0, None, Advice::Random)
@@ -70,11 +70,11 @@ impl OpenFile {
         }
     }
 
-    /// The flag of a read that has this use of the page cache, as far as is known.
+    /// The flag for a read that uses the page cache in this way, as far as is known.
     ///
-    /// Only pages that are read leave the page cache again. So the kernel is told first not to
-    /// read ahead on its own: two reads of one file side by side may look to it like one that
-    /// goes forwards, and nobody would come for what it then brings in.
+    /// With `RWF_DONTCACHE`, only the pages of the read itself are dropped. So the kernel is first
+    /// told not to read ahead: to the kernel, two reads of one file side by side may look like one
+    /// that goes forwards, and nothing would drop the pages that it reads ahead.
     pub(super) fn cache_flag(&self, cache: CacheUse) -> ReadWriteFlags {
         if cache == CacheUse::Keep || !self.can_leave_cache_as_found() {
             return ReadWriteFlags::empty();
@@ -83,16 +83,16 @@ impl OpenFile {
         ReadWriteFlags::from_bits_retain(RWF_DONTCACHE)
     }
 
-    /// A read with the flag of [`OpenFile::cache_flag`] was refused for it.
+    /// Notes that a read was refused because of the flag of [`OpenFile::cache_flag`].
     pub(super) fn refuses_dontcache(&self) {
         self.can_dontcache.store(false, Relaxed);
     }
 
-    /// Reads what the page cache has at `offset`. Says how many bytes came; nothing where they
-    /// have to be waited for, or where something is wrong: a read that waits finds out.
+    /// Reads what the page cache has at `offset`. Returns how many bytes came. `None` if the disk
+    /// would have to be waited for, or after any error: a read that waits then reports it.
     ///
-    /// The kernel begins to read what is missing, and that stays in the page cache unless this
-    /// read, too, says that it must not.
+    /// The kernel begins to read the missing pages. They stay in the page cache unless this read
+    /// has the flag against that as well.
     pub fn read_cached(&self, memory: &mut [u8], offset: u64, cache: CacheUse) -> Option<usize> {
         if !self.can_nowait() {
             return None;
@@ -100,7 +100,7 @@ impl OpenFile {
         let flag = self.cache_flag(cache);
         let mut result = self.preadv2(memory, offset, ReadWriteFlags::NOWAIT | flag);
         if !flag.is_empty() && is_refused(result) {
-            // One of the two flags is refused. The other read says which.
+            // One of the two flags is refused. A read with only the other flag shows which.
             result = self.preadv2(memory, offset, ReadWriteFlags::NOWAIT);
             if !is_refused(result) {
                 self.refuses_dontcache();
@@ -112,7 +112,7 @@ impl OpenFile {
         result.ok().filter(|len| *len > 0)
     }
 
-    /// Reads at `offset`, however long it takes. Says how many bytes came.
+    /// Reads at `offset`, and waits if necessary. Returns how many bytes came.
     pub fn read(&self, memory: &mut [u8], offset: u64, cache: CacheUse) -> io::Result<usize> {
         let flag = self.cache_flag(cache);
         if !flag.is_empty() {
@@ -125,12 +125,13 @@ impl OpenFile {
         Ok(pread(&self.fd, memory, offset)?)
     }
 
-    /// Where the hole begins that ends at `end`, if there is one, as far as can be told at once.
+    /// Offset where the hole begins that ends at `end`, if there is one and it can be found
+    /// quickly.
     pub fn hole_before(&self, end: u64) -> Option<u64> {
         self.holes.before(&self.fd, end)
     }
 
-    /// Lets the pages of a span leave the page cache. The kernel may keep them: it is advice.
+    /// Asks the kernel to drop the pages of a span. It may keep them: this is advice.
     pub fn forget(&self, span: Span) {
         let len = NonZeroU64::new(span.len as u64);
         if let Err(error) = fadvise(&self.fd, span.offset, len, Advice::DontNeed) {
@@ -147,7 +148,7 @@ fn is_refused(result: Result<usize, Errno>) -> bool {
     result.is_err_and(is_refused_flag)
 }
 
-/// Whether a read failed for a flag that the kernel or the file system does not know.
+/// Whether a read failed because the kernel or the file system does not support a flag.
 pub(super) fn is_refused_flag(error: Errno) -> bool {
     matches!(error, Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS)
 }
@@ -163,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_refused_cache_flag_is_remembered_and_what_is_at_hand_is_read_all_the_same() {
-        // It never waits, and has no pages.
+        // `/dev/zero` never waits, and has no pages.
         let zeros = open("/dev/zero");
         assert!(zeros.cache_flag(CacheUse::Keep).is_empty() && zeros.can_leave_cache_as_found());
         let mut memory = [7; 100];

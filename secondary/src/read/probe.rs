@@ -1,12 +1,12 @@
-//! Why is io_uring not available? Asked once, before anything else: the runtime itself
-//! panics where a ring is refused.
+//! Finds out why io_uring is not available. This runs once, before anything else, because the
+//! runtime panics if it gets no ring.
 
 use super::uring::{RING_ENTRIES, ring_builder};
 use rustix::io::Errno;
 use std::io;
 
-/// The switch of the kernel (Linux 6.6 and later): 0 for all, 1 for the privileged and one
-/// group, 2 for nobody.
+/// The kernel's switch (Linux 6.6 and later). 0: io_uring is on for everybody. 1: only for
+/// privileged processes and one group. 2: off.
 const SWITCH: &str = "/proc/sys/kernel/io_uring_disabled";
 
 /// What refuses io_uring, and what to do about it.
@@ -32,7 +32,7 @@ pub enum Refusal {
         "its memory does not fit the memlock limit of this user (ENOMEM), which counts across all its containers: raise ulimit -l, give each secondary a user of its own, or use --io threads"
     )]
     Memlock,
-    /// The kernel does not know the ring's flags.
+    /// The kernel does not support the ring's flags.
     #[error(
         "the kernel is too old for the ring's flags (EINVAL): use Linux 6.0 or later, or use --io threads"
     )]
@@ -42,8 +42,8 @@ pub enum Refusal {
     Other(i32),
 }
 
-/// Makes a ring with the real flags, enters it once, and drops it. That each thread gets one shows
-/// only when they are made.
+/// Makes a ring with the flags that the server uses, enters it once, and drops it. Whether each
+/// thread gets a ring of its own is known only when the threads start.
 pub fn probe() -> Result<(), Refusal> {
     ring_builder()
         .build(RING_ENTRIES)

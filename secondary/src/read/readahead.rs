@@ -1,9 +1,9 @@
-//! Reads kept under way ahead of the scan: issued from the file's end to its start, handed
-//! out in that order.
+//! Keeps reads under way ahead of the scan. They are issued from the file's end to its start, and
+//! handed out in that order.
 //!
-//! What lies in the page cache is read when it is wanted, into memory that is still in the
-//! core's cache when it is matched. Once a read has to wait for the disk, more of them are
-//! kept under way, as many as the plan says.
+//! What is in the page cache is read when it is needed, so that it is still in the core's own cache
+//! when it is matched. Once a read has to wait for the disk, more reads are kept under way, as many
+//! as the plan says.
 
 mod queue;
 mod slot;
@@ -24,20 +24,20 @@ use std::sync::Arc;
 /// The blocks of one file, from the end of a window to its start.
 pub struct Readahead<F: ReadAt, T: BlockTask = Infallible> {
     plan: ReadPlan,
-    /// What lies below this offset leaves the page cache as it was.
+    /// Blocks from this offset on stay in the page cache. Reads below it leave the cache as it was.
     kept_from: u64,
     pass: Pass,
     help: Option<Help<T>>,
     queue: Queue<F, T::Finding>,
-    /// Reads that may be under way at once, whatever the plan says.
+    /// The most reads under way at once, whatever the plan says.
     most_reads: usize,
-    /// Whether what was under way has been given up since the last block.
+    /// Whether the reads under way have been given up since the last block.
     was_parked: bool,
-    /// The block that was handed out last had to be waited for.
+    /// Whether the block that was handed out last had to be waited for.
     was_cold: bool,
-    /// It was all NUL, as in a hole.
+    /// Whether that block was all NUL, as in a hole.
     was_nul: bool,
-    /// A block of the disk that is in the page cache because it was read again.
+    /// A block that was read from the disk again, and is kept in the page cache for its client.
     kept: Option<Span>,
 }
 
@@ -49,7 +49,7 @@ impl<F: ReadAt> Readahead<F> {
         Readahead::with_queue(queue, plan, kept_from, admission, None)
     }
 
-    /// Lets other threads help, which do this with the blocks that they read.
+    /// Lets other threads help. `help` says what they do with the blocks that they read.
     #[must_use]
     pub fn with_help<T: BlockTask>(self, help: Option<Help<T>>) -> Readahead<F, T> {
         let Queue { file, pool, .. } = self.queue;
@@ -85,12 +85,12 @@ impl<F: ReadAt, T: BlockTask> Readahead<F, T> {
         &self.queue.file
     }
 
-    /// Reads that may be under way at once.
+    /// How many reads may be under way at once.
     fn depth(&self) -> usize {
         self.plan.depth().min(self.most_reads)
     }
 
-    /// Puts the next span into the queue, if there is one and the scan may go on.
+    /// Puts the next span into the queue, if there is one and the scan's pass allows it.
     fn plan_one(&mut self) -> Option<Span> {
         let planned = self.plan.planned();
         let span = self.plan.peek()?;
@@ -104,12 +104,12 @@ impl<F: ReadAt, T: BlockTask> Readahead<F, T> {
     }
 
     fn cache_use(&self, span: Span) -> CacheUse {
-        // A slow client gives its block back and has it read again.
+        // A slow client gives its block back, which is then read again.
         let is_kept = span.offset >= self.kept_from || self.most_reads == 1;
         if is_kept { CacheUse::Keep } else { CacheUse::LeaveAsFound }
     }
 
-    /// Keeps as many reads under way as the plan says, where the disk is what limits.
+    /// Keeps as many reads under way as the plan says, if the disk is the limit.
     fn top_up(&mut self, depth: usize) {
         if !self.queue.is_cold() {
             return;
@@ -129,18 +129,20 @@ impl<F: ReadAt, T: BlockTask> Readahead<F, T> {
         }
     }
 
-    /// Hands batches of blocks to other threads: this one reads a batch, they read the next.
+    /// Hands batches of blocks to helpers, so that they read the next batches while this thread
+    /// reads its own.
     fn lend(&mut self) {
         let Some(help) = &mut self.help else { return };
-        // For a client that reads slowly nothing is read ahead, by others neither.
+        // Nothing is read ahead for a slow client, by helpers neither.
         let is_slow = self.most_reads < self.plan.depth();
         if self.queue.is_cold() || is_slow || self.plan.planned() < HELPED_FROM {
             return;
         }
         let most = help.batches_ahead();
         let mut lent = self.queue.lent();
-        // Where a helper takes none, as one that has left does, what was planned for it stays
-        // here: without a bound the queue would grow with every block that is taken out.
+        // If no helper takes a batch (a helper that has left does not), its blocks stay here as
+        // planned reads. Without a bound, the queue would then grow with every block that is taken
+        // out.
         let bound = 2 * BATCH_BLOCKS * most;
         while lent < most && self.queue.len() <= bound && self.queue.pool.has_room() {
             if !(0..BATCH_BLOCKS).all(|_| self.plan_one().is_some()) || !self.lend_batch() {
@@ -159,13 +161,13 @@ impl<F: ReadAt, T: BlockTask> Readahead<F, T> {
             blocks.push(Lent { span, cache: self.cache_use(span), block });
         }
         let Some(help) = self.help.as_mut().filter(|_| !blocks.is_empty()) else { return false };
-        // Where nobody takes them the slots stay planned, and are read here.
+        // If no helper takes the batch, its slots stay planned and are read here.
         let Ok(replied) = help.hand_over(blocks) else { return false };
         self.queue.lend_from(first, replied);
         true
     }
 
-    /// Drives the next read to its end.
+    /// Completes the next read.
     async fn finish(&mut self) -> Result<SourceBlock<T::Finding>, ReadFailure> {
         let Finished { block, cache, was_cold } = self.queue.finish_front(&mut self.pass).await?;
         if cache == CacheUse::Keep && was_cold && block.span.offset < self.kept_from {
@@ -190,7 +192,7 @@ impl<F: ReadAt, T: BlockTask> BlockSource for Readahead<F, T> {
         }
         self.queue.go_on();
         if !std::mem::take(&mut self.was_parked) {
-            // The client has had a whole block without being waited for.
+            // The client took a whole block without a pause.
             self.most_reads = self.most_reads.saturating_mul(2);
         }
         if self.queue.is_empty() && self.plan.is_over() {
@@ -205,13 +207,14 @@ impl<F: ReadAt, T: BlockTask> BlockSource for Readahead<F, T> {
         self.top_up(self.depth());
         let next = self.finish().await?;
         self.was_nul = is_all_nul(next.block.as_ref());
-        // Reads are issued before the block in hand is scanned.
+        // Issue the next reads before the caller searches this block.
         self.top_up(self.depth() - 1);
         Ok(Some(next))
     }
 
-    /// A slow client takes a small part of a block at a time. What came from the disk stays in
-    /// the page cache until it has all of it, and is not read from the disk for each part.
+    /// A slow client takes a small part of a block at a time. A block from the disk stays in the
+    /// page cache until the client has all of it. Otherwise it would come from the disk again for
+    /// each part.
     async fn again(&mut self, span: Span) -> Result<SourceBlock<T::Finding>, ReadFailure> {
         let mut cache = self.cache_use(span);
         let (was_cold, kept) = (self.was_cold, &mut self.kept);
@@ -226,7 +229,7 @@ impl<F: ReadAt, T: BlockTask> BlockSource for Readahead<F, T> {
     }
 
     fn skip_hole(&mut self) -> Option<Span> {
-        // Nobody else is asked for holes.
+        // A hole is looked for only after a block that was all NUL.
         if !std::mem::take(&mut self.was_nul) {
             return None;
         }
@@ -234,7 +237,7 @@ impl<F: ReadAt, T: BlockTask> BlockSource for Readahead<F, T> {
         let end = planned.map_or(self.plan.next_end(), Span::end);
         let offset = self.queue.file.open_file()?.hole_before(end)?.max(self.plan.window().start);
         let len = usize::try_from(end - offset).ok()?;
-        // What is on its way comes from the hole, or is planned again.
+        // Reads ahead of the scan lie in the hole, or are planned again.
         if let Some(span) = planned {
             self.plan.rewind_to(span);
             self.queue.clear();
@@ -256,8 +259,9 @@ impl<F: ReadAt, T: BlockTask> BlockSource for Readahead<F, T> {
         }
     }
 
-    /// What was under way for a slow client would be given up with each chunk, and read again for
-    /// the next. Once it takes whole blocks at once, more is read ahead from block to block.
+    /// Allows one read at a time. More reads would be given up after each chunk of a slow client,
+    /// and repeated for the next one. The number grows again for each whole block that the client
+    /// takes at once.
     fn slow_down(&mut self) {
         self.most_reads = 1;
     }
@@ -266,7 +270,8 @@ impl<F: ReadAt, T: BlockTask> BlockSource for Readahead<F, T> {
         self.pass.give_up();
     }
 
-    /// Without help. What stays in the page cache is the same: a second look is part of the scan.
+    /// The second source gets no help. It keeps the same part of the file in the page cache,
+    /// because a second look is part of the scan.
     fn beside(&self, window: Option<Window>) -> Readahead<F> {
         let plan = window.map_or_else(ReadPlan::empty, ReadPlan::new);
         let queue = Queue::new(self.queue.file.clone(), Arc::clone(&self.queue.pool), BLOCK_WAIT);

@@ -1,7 +1,7 @@
 use super::*;
 use proptest::prelude::*;
 
-/// A record of `bytes`, of which the file has them from 40 on, and 1,000 others after each of
+/// A record of `bytes`. In the file they begin at offset 40, with 1,000 other bytes after each of
 /// `cuts`.
 fn part(bytes: &[u8], cuts: &[usize]) -> (Part, Vec<u8>) {
     let mut file = vec![b'?'; 40];
@@ -38,7 +38,8 @@ proptest! {
         text in "[a-z\u{e9}\u{1}\"\u{1f600}]{40,300}", cut in 0_usize..4, full in 10_usize..90, piece in 5_usize..9,
         feeds in prop::collection::btree_set(1_usize..200, 0..5),
     ) {
-        // Cut, it may be no text. Its lines do not lie together.
+        // The cut may leave bytes that are not text. The record's lines do not lie together in the
+        // file.
         let mut bytes = text.as_bytes()[..text.len() - cut].to_vec();
         let cuts: Vec<usize> = feeds.into_iter().filter(|at| *at < bytes.len()).collect();
         for at in &cuts {
@@ -52,7 +53,7 @@ proptest! {
         let sizes = Sizes { chunk: full, piece };
         let frames = written(bytes, &cuts, sizes, Some(&encoder));
         prop_assert_eq!(frames.concat(), whole);
-        // The beginning, or a piece of control characters, goes past the end.
+        // The beginning, or a piece of control characters, may exceed the size of the chunk.
         prop_assert!(frames.iter().all(|frame| frame.len() < full + 6 * piece + 60));
         let frames = written(bytes, &cuts, sizes, None);
         prop_assert_eq!(frames.concat(), [bytes, b"\n"].concat());
