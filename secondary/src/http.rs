@@ -1,4 +1,4 @@
-//! One host's HTTP.
+//! The HTTP server of one host.
 //!
 //! ```text
 //! socket ─► serve ─► routes ─► logs    ─► answer
@@ -8,9 +8,10 @@
 //!
 //! - `serve`: one ring thread and its connections. `fair`: a task that wakes itself goes to the
 //!   back of the queue.
-//! - `state`: what all threads, a thread, and a connection know. `body`: what an answer is made of.
-//! - `endpoints`: the one table of them. `routes`: from a request to one of them.
-//! - `logs`, `files`, `health`: the endpoints.
+//! - `state`: what all threads, one thread, and one connection share. `body`: the body of an
+//!   answer.
+//! - `endpoints`: the table of all endpoints. `routes`: finds the endpoint of a request.
+//! - `logs`, `files`, `health`: the endpoints themselves.
 
 mod body;
 mod endpoints;

@@ -1,4 +1,4 @@
-//! One host's log files, the newest lines first, over HTTP.
+//! Serves the log files of one host over HTTP, the newest lines first.
 //!
 //! ```text
 //! socket ─► http ─► catalog ─► read::Readahead ─► answer ─► socket
@@ -7,9 +7,9 @@
 //!           routes  confined   a read engine      encode    client
 //! ```
 //!
-//! [`mod@run`] starts the ring threads; everything to the right of `http` happens on one of
-//! them, and nothing there blocks. The client's reading speed is the only pump: when it
-//! stops reading, the disk is no longer read.
+//! [`mod@run`] starts the ring threads. All that is to the right of `http` runs on one of them, and
+//! nothing there blocks. The client's reading speed drives everything: when the client stops
+//! reading, the disk is no longer read.
 //!
 //! Imports go down this list, never up: `run`, `http`, `listing`, [`answer`], `readiness`,
 //! [`catalog`], [`read`].

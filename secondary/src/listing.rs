@@ -1,12 +1,13 @@
-//! The answer of `GET /files`: what `ls` would say of the log directory, the extra ones in it.
+//! The answer of `GET /files`: lists the files of the log directory and of the extra ones below it.
 //!
-//! A listing is made page by page, each by a walk of its own, and sent chunk by chunk. Its first
-//! page is made before the answer begins, so that what is wrong is a status. What is left of a
-//! page is kept for a client that keeps up, as far as there is room; for a slow one it is dropped
-//! and made again. So a client that does not read holds a name, and keeps nobody from anything.
+//! A listing is made page by page. Each page takes a walk through all directories, and is sent
+//! chunk by chunk. The first page is made before the answer begins, so that an error still has an
+//! HTTP status. The rest of a page is kept for a client that keeps up, as long as there are
+//! permits. For a slow client it is dropped and made again. So an idle client holds only one name,
+//! and no permit that others need.
 //!
-//! A listing of several pages is no picture of one moment, as no walk through directories is:
-//! each file that stays under its name is in it, once.
+//! A listing of several pages does not show one moment, and neither does any walk through
+//! directories. But each file that keeps its name is in it, exactly once.
 
 mod page;
 mod walk;
@@ -27,11 +28,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
-/// How long the first walk of a listing may have to wait for those of others. Later ones wait as
-/// long as their client does: a listing that has begun is not to end before it is whole.
+/// How long the first walk of a listing waits for the walks of others. Later walks wait as long as
+/// their client does: a listing that has begun must not end before it is complete.
 const WALK_WAIT: Duration = Duration::from_secs(10);
 
-/// A glob that files are listed by.
+/// Parses the glob that selects the files of a listing.
 pub(crate) fn parse_glob(pattern: &[u8]) -> Result<Glob, Problem> {
     Glob::parse(pattern).map_err(|error| {
         let why = glob::refusal("glob", pattern, &error);
@@ -39,25 +40,25 @@ pub(crate) fn parse_glob(pattern: &[u8]) -> Result<Glob, Problem> {
     })
 }
 
-/// A listing on its way out, a chunk at a time.
+/// A listing that is sent chunk by chunk.
 pub(crate) struct Listing<E> {
     engine: E,
     admission: Arc<Admission>,
     chunks: Chunks,
     catalog: Arc<Catalog>,
-    /// As it was given: what it is made into has a size that matters where clients are many.
+    /// The glob as the client gave it. The parsed form is larger, which matters with many clients.
     glob: Option<Vec<u8>>,
     format: ListFormat,
-    /// The directories as they were when it began.
+    /// The log directories as they were when the listing began.
     dirs: Vec<Arc<Held>>,
     /// The name that was written last.
     last: Vec<u8>,
-    /// What is left of the last page, unless it was dropped.
+    /// The rest of the last page, unless it was dropped.
     page: Option<Page>,
-    /// A permit to keep the page while its client reads.
+    /// The permit to keep that page while the client reads.
     permit: Option<OwnedSemaphorePermit>,
     state: State,
-    /// When the last chunk was handed out.
+    /// When the last chunk was handed out; `None` before the first.
     handed_out: Option<Instant>,
     delivered: u64,
 }
@@ -96,12 +97,12 @@ impl<E: Engine> Listing<E> {
         })
     }
 
-    /// Makes its first page, so that what is wrong is told by a status.
+    /// Makes the first page, so that an error still has an HTTP status.
     pub(crate) async fn begin(&mut self) -> Result<(), Problem> {
         self.turn_page().await
     }
 
-    /// Makes the page of the names after the last one.
+    /// Makes the page of the names after the last one that was written.
     async fn turn_page(&mut self) -> Result<(), Problem> {
         let overloaded =
             |_| Problem::new(Code::Overloaded, "too many listings at once: try again in a moment");
@@ -125,8 +126,8 @@ impl<E: Engine> Listing<E> {
         Ok(())
     }
 
-    /// The next frame of the body. May be dropped and called again, though what it has written
-    /// is lost then: so is the connection.
+    /// The next frame of the body. May be dropped and called again only when the connection ends
+    /// too: the chunk that it has begun is then lost.
     pub(crate) async fn next_frame(&mut self) -> Option<Result<Frame<Bytes>, Cut>> {
         let keeps_up = self.handed_out.is_some_and(|at| at.elapsed() < PATIENCE);
         let full = self.chunks.target(self.delivered, keeps_up);
@@ -167,7 +168,8 @@ impl<E: Engine> Listing<E> {
         if self.state == State::Over {
             self.park();
         } else if self.page.is_some() {
-            // Before the client has shown how it reads, a page is kept as well: most take all at once.
+            // The first chunk tells nothing of the client yet. Its page is kept, because most
+            // clients take all of a listing at once.
             if self.permit.is_none() {
                 self.permit = self.admission.try_page();
             }
@@ -180,8 +182,8 @@ impl<E: Engine> Listing<E> {
         Some(chunk).filter(|chunk| !chunk.is_empty()).map(|chunk| Ok(Frame::data(self.chunks.seal(chunk))))
     }
 
-    /// Drops what is left of the page, because the client does not read. It is made again once it
-    /// does.
+    /// Drops the rest of the page, because the client does not read. It is made again when the
+    /// client does.
     pub(crate) fn park(&mut self) {
         self.page = None;
         self.permit = None;

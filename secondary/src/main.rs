@@ -1,4 +1,5 @@
-//! `backscroll-secondary`: arguments, configuration, log, [`run`].
+//! The program `backscroll-secondary`: reads arguments and configuration, starts the log, and calls
+//! [`run`].
 
 use backscroll_secondary::config::DEFAULT_LISTEN;
 use backscroll_secondary::run::RunError;
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
         Ok(guard) => guard,
         Err(why) => return leave(EXIT_USAGE, &why),
     };
-    // A connection and its file.
+    // A connection needs two descriptors: its socket and its file.
     config.connections = descriptors::connections(config.connections, 2);
     let listener = match TcpListener::bind(args.listen) {
         Ok(listener) => listener,
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
     status
 }
 
-/// Ready at the first SIGTERM or SIGINT. A second one ends the process at once.
+/// Completes at the first SIGTERM or SIGINT. A second one ends the process at once.
 async fn stop_signal() {
     let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {

@@ -1,4 +1,4 @@
-//! Whether the log directories can be served.
+//! Checks whether the log directories can be served.
 
 use crate::catalog::Catalog;
 use std::sync::Arc;
@@ -7,24 +7,24 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// How long a look may take: less than clients of `/readyz` wait.
+/// How long a check may take: less than the time that clients of `/readyz` usually wait.
 const LOOK_TIME: Duration = Duration::from_secs(1);
 
 /// Why the log directories cannot be served.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum NotReady {
-    /// What the catalog says of them.
+    /// The problem that the catalog found.
     #[error("{0}")]
     Directories(String),
-    /// There was no thread to look at them.
+    /// No thread could be started for the check.
     #[error("the log directory cannot be looked at: {0}")]
     NoThread(String),
-    /// The look takes too long.
+    /// The check takes too long.
     #[error("a log directory does not answer within {} s: is it a mount whose server is gone?", LOOK_TIME.as_secs())]
     Silent,
 }
 
-/// The look at the log directories that is under way, and the outcome of the last one.
+/// The check that is under way, if any, and the outcome of the last one.
 #[derive(Debug)]
 pub(crate) struct Readiness {
     is_under_way: AtomicBool,
@@ -38,16 +38,17 @@ impl Default for Readiness {
 }
 
 impl Readiness {
-    /// Whether the log directories can be served. They are looked at by a thread that lives as long
-    /// as that takes, one at a time: on a mount whose server is gone it may be for ever, and
-    /// `/readyz` is asked for every few seconds.
+    /// Whether the log directories can be served. A thread of its own checks them, and ends with
+    /// the check. There is one such thread at a time: on a mount whose server is gone it may hang
+    /// for ever, and clients ask `/readyz` every few seconds.
     pub(crate) async fn look(self: &Arc<Readiness>, catalog: &Arc<Catalog>) -> Result<(), NotReady> {
         let mut outcome = self.outcome.subscribe();
         if !self.is_under_way.swap(true, SeqCst) {
             let (this, catalog) = (Arc::clone(self), Arc::clone(catalog));
             let looking = std::thread::Builder::new().name("backscroll-look".to_owned()).spawn(move || {
                 let found = catalog.ready().map_err(NotReady::Directories);
-                // First, so that whoever finds one under way hears of its end.
+                // Cleared before the outcome is sent, so that a caller that finds a check under way
+                // still gets its outcome.
                 this.is_under_way.store(false, SeqCst);
                 drop(this.outcome.send_replace(found));
             });

@@ -1,9 +1,9 @@
 //! What a record must contain.
 //!
-//! A [`Filter`] is made once, from the query. Which kind of search it takes is decided here and
-//! nowhere else: `scan` has a search for lines, and one for records of several lines. A search
-//! for lines needs three things of its `LineFilter`: the matching lines of a block, the first
-//! match in a line, and a state for a line of which only a part has been read.
+//! A [`Filter`] is made once, from the query, and only here is it decided which kind of search the
+//! query needs. `scan` has two: one for lines, and one for records of several lines. A search for
+//! lines needs three operations of its `LineFilter`: the matching lines of a block, the first match
+//! in a line, and a state for a line that has been read only in part.
 
 mod keyword;
 mod lines;
@@ -18,30 +18,30 @@ use crate::limits;
 /// What a record must contain.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Filter {
-    /// Nothing: every line is a record.
+    /// No condition: every line is a record.
     #[default]
     All,
-    /// Each of these literals, none of which is empty or holds a line feed: a line that has all of
-    /// them is a record.
+    /// All of these literals: a line that holds each of them is a record. None is empty or holds a
+    /// line feed.
     Literals(Vec<Vec<u8>>),
-    /// This literal, which holds a line feed: the lines that its matches join are a record.
+    /// This literal, which holds a line feed: the lines that one of its matches joins are a record.
     AcrossLines(Vec<u8>),
 }
 
-/// Why keywords are no filter.
+/// Why keywords do not make a filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FilterError {
-    /// More than [`limits::KEYWORDS`].
+    /// There are more than [`limits::KEYWORDS`].
     #[error("{0} keywords: at most {most} are taken", most = limits::KEYWORDS)]
     TooMany(usize),
-    /// One of several holds a line feed.
+    /// One of several keywords holds a line feed.
     #[error("a keyword that holds a line feed stands alone: ask for it without the other keywords")]
     LineFeedNotAlone,
 }
 
 impl Filter {
-    /// The filter of a query with these keywords. An empty keyword is in every line, so it is left
-    /// out.
+    /// The filter of a query with these keywords. An empty keyword is left out, because every line
+    /// holds it.
     pub fn new(mut keywords: Vec<Vec<u8>>) -> Result<Filter, FilterError> {
         keywords.retain(|keyword| !keyword.is_empty());
         if keywords.len() > limits::KEYWORDS {
@@ -56,7 +56,7 @@ impl Filter {
         }
     }
 
-    /// The keywords that it was made from.
+    /// The keywords that this filter was made from, without empty ones.
     pub fn keywords(&self) -> &[Vec<u8>] {
         match self {
             Filter::All => &[],

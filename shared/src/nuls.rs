@@ -1,9 +1,9 @@
-//! Runs of NUL bytes at the beginning of lines, which `copytruncate` and sparse files leave:
-//! where a writer does not append, it goes on at its old offset in the emptied file. The text
-//! after them is what counts, so they are passed over, and a search finds what it would find in
-//! the file without them.
+//! Runs of NUL bytes at the beginning of lines. `copytruncate` leaves them: a writer that does not
+//! append goes on at its old offset in the emptied file. So do other sparse files. Only the text
+//! after a run counts. So runs are skipped, and a search finds the same as in the file without
+//! them.
 
-/// NUL bytes that `bytes` begins with.
+/// The number of NUL bytes at the beginning of `bytes`.
 pub(crate) fn leading(bytes: &[u8]) -> usize {
     if bytes.first() != Some(&0) {
         return 0;
@@ -15,7 +15,7 @@ pub(crate) fn leading(bytes: &[u8]) -> usize {
     }
 }
 
-/// NUL bytes that `bytes` ends with.
+/// The number of NUL bytes at the end of `bytes`.
 pub(crate) fn trailing(bytes: &[u8]) -> usize {
     if bytes.last() != Some(&0) {
         return 0;
@@ -27,16 +27,16 @@ pub(crate) fn trailing(bytes: &[u8]) -> usize {
     }
 }
 
-/// Whether all of a block is NUL.
+/// Whether all bytes of a block are NUL. False for an empty block.
 pub fn is_all_nul(block: &[u8]) -> bool {
     block.first() == Some(&0) && block.last() == Some(&0) && leading(block) == block.len()
 }
 
-/// Bytes of all runs in `lines`, which begins where a line does and ends where one ends. A run
-/// is `least` bytes long or longer.
+/// The bytes of all runs in `lines`, which must begin and end with whole lines. A run has at least
+/// `least` bytes and stands at the beginning of a line.
 pub(crate) fn in_lines(lines: &[u8], least: usize) -> u64 {
     let (mut bytes, mut at) = (0, least - 1);
-    // A run has one of every so many bytes in it.
+    // Every run has a byte at one of these positions, because they are `least` bytes apart.
     while let Some(byte) = lines.get(at) {
         if *byte == 0 {
             let start = at - trailing(&lines[..at]);
@@ -51,7 +51,7 @@ pub(crate) fn in_lines(lines: &[u8], least: usize) -> u64 {
     bytes
 }
 
-/// Bytes of the run that a line begins with; 0 where it is shorter than a run.
+/// The length of the run at the beginning of a line; 0 if there are fewer than `least` NUL bytes.
 pub(crate) fn at_start(line: &[u8], least: usize) -> usize {
     let nuls = leading(line);
     if nuls >= least { nuls } else { 0 }

@@ -1,5 +1,5 @@
-//! What is asked for: from a query string, and back to one. File names and keywords are
-//! bytes throughout; nothing is decoded as text but host names.
+//! A request for `/logs`: parsed from a query string, and written as one for a secondary. File
+//! names and keywords stay bytes; only host names are decoded as text.
 
 mod filename;
 mod form;
@@ -13,7 +13,7 @@ use crate::nearest::nearest;
 use crate::wire::problem::{Code, Problem};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
-/// What a query may name, by who is asked.
+/// Who is asked. This decides which parameters a query may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
     /// One host: no `hostname`, no `on_error`.
@@ -23,7 +23,7 @@ pub enum Audience {
 }
 
 impl Audience {
-    /// The parameters that `/logs` knows here.
+    /// The parameters that `/logs` takes.
     pub fn parameters(self) -> &'static [&'static str] {
         match self {
             Audience::Secondary => &["filename", "keyword", "n"],
@@ -35,19 +35,19 @@ impl Audience {
 /// What the primary does about a host that fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnError {
-    /// Deliver what there is and end as an incomplete answer.
+    /// Deliver the records of the others, and end as an incomplete answer.
     #[default]
     Report,
-    /// Deliver what there is and end properly, the failed hosts named.
+    /// Deliver the records of the others, end normally, and name the failed hosts.
     Ignore,
-    /// Fail the request with the first failure.
+    /// Fail the request at the first failure.
     Fail,
 }
 
-/// One question to `/logs`.
+/// A request for `/logs`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogQuery {
-    /// The hosts asked, as they were written; empty means the whole fleet.
+    /// The hosts that are asked, as the client wrote them. Empty means the whole fleet.
     pub hostnames: Vec<String>,
     /// What to do about a host that fails.
     pub on_error: OnError,
@@ -55,13 +55,13 @@ pub struct LogQuery {
     pub filename: FileName,
     /// What a record must contain.
     pub filter: Filter,
-    /// How many records at most; absent means all.
+    /// The most records to deliver; `None` means all.
     pub n: Option<u64>,
 }
 
-/// Bytes that stand as they are in a query string: those of RFC 3986, section 3.4, but for
-/// `&`, `+` and `=`, which mean something in a form. What a client wrote within its limit
-/// is not to grow past it on the way to a secondary.
+/// Bytes that are not escaped in a query string: those that RFC 3986, section 3.4, allows, except
+/// `&`, `+` and `=`, which have a meaning in forms. So a query that is within the length limit does
+/// not become longer on the way to a secondary.
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -110,7 +110,7 @@ impl LogQuery {
         })
     }
 
-    /// The query string that asks one secondary the same.
+    /// The query string that asks one secondary for the same records.
     pub fn for_secondary(&self) -> String {
         let mut out = format!("filename={}", percent_encode(self.filename.as_bytes(), KEPT));
         for keyword in self.filter.keywords() {
@@ -125,7 +125,7 @@ impl LogQuery {
     }
 }
 
-/// The problem of a parameter that is not known here.
+/// The problem for a parameter that this endpoint does not have. `known`: the ones that it has.
 pub fn unknown_parameter(name: &[u8], known: &[&str]) -> Problem {
     let meant = std::str::from_utf8(name).ok().and_then(|name| nearest(name, known.iter().copied()));
     let meant = meant.map_or_else(String::new, |meant| format!("did you mean {meant}? "));
@@ -136,7 +136,7 @@ pub fn unknown_parameter(name: &[u8], known: &[&str]) -> Problem {
     )
 }
 
-/// Refuses every parameter, where an endpoint has none.
+/// Refuses every parameter. For endpoints that have none.
 pub fn no_parameters(query: Option<&str>) -> Result<(), Problem> {
     match pairs(query.unwrap_or_default())?.first() {
         Some(pair) => Err(unknown_parameter(&pair.name, &[])),
@@ -144,7 +144,7 @@ pub fn no_parameters(query: Option<&str>) -> Result<(), Problem> {
     }
 }
 
-/// A piece of a request, fit to be shown in a problem: escaped, and cut.
+/// Part of a request, as a problem may show it: escaped, and cut if it is long.
 pub fn quoted(bytes: &[u8]) -> String {
     const SHOWN: usize = 64;
     let cut = if bytes.len() > SHOWN { "…" } else { "" };
@@ -176,7 +176,7 @@ fn count(value: &[u8]) -> Result<u64, Problem> {
         })
 }
 
-/// Checks the bytes of a `hostname` parameter.
+/// Checks the value of a `hostname` parameter: it must be UTF-8, and not empty.
 pub fn host(value: Vec<u8>) -> Result<String, Problem> {
     String::from_utf8(value)
         .ok()

@@ -1,15 +1,14 @@
-//! Blocks in, from the end of a window of a file to its start; records out, newest first.
+//! Takes blocks, from the end of a window of a file to its start, and yields records, newest first.
 //!
-//! Nothing here opens a file, reads a clock or knows a runtime, so the same state machine
-//! runs over both read engines, and in property tests at block sizes of one byte. Its user knows
-//! four nouns:
+//! Nothing here opens a file, reads a clock or knows a runtime. So the same state machine runs with
+//! both read engines, and in property tests with blocks of one byte. A caller needs four types:
 //!
-//! - [`Window`]: the part of the file that is searched;
-//! - [`ReadPlan`]: which bytes come next, and how many reads may be under way;
-//! - [`Search`]: fed those bytes, it yields each [`Record`] or says what it needs;
+//! - [`Window`]: the part of the file that is searched.
+//! - [`ReadPlan`]: which bytes to read next, and how many reads may be under way.
+//! - [`Search`]: takes those bytes, and yields each [`Record`] or says what it needs.
 //! - [`Summary`]: what the verdict says of the search so far.
 //!
-//! What a record must contain is in [`filter`](crate::filter).
+//! [`filter`](crate::filter) says what a record must contain.
 
 mod block_matcher;
 mod cut_line;

@@ -1,4 +1,4 @@
-//! What an answer's body is made of.
+//! The body of an answer.
 
 use crate::answer::Cut;
 use backscroll_shared::wire::headers;
@@ -9,10 +9,10 @@ use http_body::{Body, Frame, SizeHint};
 use std::pin::Pin;
 use std::task::{self, Poll};
 
-/// An answer, or the problem that is told instead.
+/// An answer, or the problem that is sent in its place.
 pub(super) type Reply = Result<Response<AnswerBody>, Problem>;
 
-/// What a body is made of.
+/// The body of an answer.
 pub(super) enum AnswerBody {
     Whole(Option<Bytes>),
     Frames(Pin<Box<dyn futures_util::Stream<Item = Result<Frame<Bytes>, Cut>>>>),
@@ -50,7 +50,7 @@ impl Body for AnswerBody {
     }
 }
 
-/// A whole answer.
+/// An answer whose body is complete. Its length is known.
 pub(super) fn whole(content_type: &'static str, body: impl Into<Bytes>) -> Response<AnswerBody> {
     let mut response = Response::new(AnswerBody::from(body.into()));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));

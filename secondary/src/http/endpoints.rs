@@ -1,4 +1,4 @@
-//! The endpoints: the one table of them.
+//! The table of all endpoints.
 
 /// An endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub(super) struct Row {
     pub(super) endpoint: Endpoint,
     /// Its parameters, as `GET /` shows them.
     pub(super) query: &'static str,
-    /// What it is for.
+    /// What the endpoint is for, as `GET /` shows it.
     pub(super) about: &'static str,
 }
 
@@ -43,7 +43,7 @@ pub(super) fn at(path: &str) -> Option<Endpoint> {
     ENDPOINTS.iter().find(|row| row.path == path).map(|row| row.endpoint)
 }
 
-/// A line for each endpoint but `/`.
+/// The lines of `GET /`: one for each endpoint except `/`.
 pub(super) fn lines() -> String {
     let rows = || ENDPOINTS.iter().filter(|row| row.endpoint != Endpoint::Index);
     let usage = |row: &Row| format!("GET {}{}", row.path, row.query);

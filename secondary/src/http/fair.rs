@@ -1,10 +1,10 @@
-//! A task that wakes itself gives everybody else a turn first.
+//! Lets the other tasks of a thread run before a task that wakes itself.
 //!
-//! hyper goes on with one connection for as long as it has input, and wakes itself in
-//! between. On a ring thread that starves the reads of all others: reads leave for the
-//! kernel only when the thread has nothing else to do, and with a client that pipelines
-//! requests without end it always has. [`Fair`] turns such a self-wake into a pause of the
-//! engine, which everything that is due then precedes.
+//! hyper works on one connection as long as it has input, and wakes itself in between. On a ring
+//! thread this starves the reads of all other connections: reads go to the kernel only when the
+//! thread has nothing else to do, and a client that pipelines requests without end always gives it
+//! something to do. [`Fair`] replaces such a self-wake by a pause of the engine, so that all other
+//! work that is due runs first.
 
 use crate::read::{Engine, Pause};
 use futures_util::task::AtomicWaker;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::task::{Context, Poll, Wake, Waker};
 
-/// A future whose self-wakes become pauses.
+/// A future whose self-wakes become pauses of the engine.
 pub(crate) struct Fair<F, E> {
     inner: Pin<Box<F>>,
     engine: E,
@@ -35,8 +35,8 @@ impl Wake for Shared {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // In this order, and the poll looks at them in the other: a wake from another
-        // thread is seen by one of the two.
+        // `poll` uses the two flags in the opposite order, so one of the two sides always sees a
+        // wake from another thread.
         self.woken.store(true, SeqCst);
         if !self.polling.load(SeqCst) {
             self.task.wake();
@@ -96,7 +96,8 @@ mod tests {
     use std::cell::Cell;
     use std::rc::Rc;
 
-    /// Polls that a task which wakes itself without end gets before another's read is done.
+    /// Counts how often a task that always wakes itself is polled before another task's read is
+    /// done.
     fn polls_until_read<E: Engine + Unpin>(engine: E) -> u32 {
         let (polls, done) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(false)));
         let ended = engine.block_on(async {
@@ -126,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_task_that_wakes_itself_starves_no_read() {
-        // Without `Fair` the ring is never submitted to, and the count runs to its end.
+        // Without `Fair`, the ring is never submitted to, and the count reaches its limit.
         let polls = polls_until_read(Uring);
         assert!(polls < 100, "{polls}");
         assert!(polls_until_read(Threads) < 1_000_000);

@@ -1,4 +1,4 @@
-//! `GET /files`: the log files that can be named.
+//! `GET /files`: lists the log files that a client can ask for.
 
 use super::body::{AnswerBody, Reply};
 use super::state::{Connection, InFlight, RingThread};
@@ -33,7 +33,8 @@ pub(super) async fn files<E: Engine, B>(
     let format = accept::list_format(request.headers())?;
     let catalog = &thread.shared.catalog;
     let mut listing = Listing::new(thread.context(), Arc::clone(catalog), glob, format)?;
-    // A primary takes an empty listing for knowledge.
+    // To a primary, an empty listing means that the host has no files. So an empty log directory is
+    // an error for it: a mount may be missing.
     if request.headers().contains_key(headers::RELAY)
         && let Some(problem) = catalog.unknown_listing()
     {

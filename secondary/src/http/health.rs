@@ -8,12 +8,12 @@ use backscroll_shared::VERSION;
 use http::{Response, StatusCode};
 use serde_json::json;
 
-/// `GET /healthz`: the process lives.
+/// `GET /healthz`: the process runs.
 pub(super) fn alive() -> Response<AnswerBody> {
     whole("text/plain; charset=utf-8", "ok\n")
 }
 
-/// `GET /readyz`: whether it can serve, with which engine, and if not, why.
+/// `GET /readyz`: whether this secondary can serve, with which engine, and if not, why.
 pub(super) async fn ready<E: Engine>(thread: &RingThread<E>) -> Response<AnswerBody> {
     let shared = &thread.shared;
     let draining = *shared.stage.borrow() >= Stage::Draining;
@@ -40,7 +40,7 @@ pub(super) async fn ready<E: Engine>(thread: &RingThread<E>) -> Response<AnswerB
     response
 }
 
-/// `GET /`: what this is.
+/// `GET /`: what this program is, and its endpoints.
 pub(super) fn index<E: Engine>(thread: &RingThread<E>, called: &str) -> Response<AnswerBody> {
     let host = &thread.shared.config.hostname;
     let endpoints = endpoints::lines();

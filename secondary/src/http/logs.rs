@@ -31,7 +31,7 @@ pub(super) async fn logs<E: Engine, B>(
 ) -> Reply {
     let query = LogQuery::parse(request.uri().query().unwrap_or(""), Audience::Secondary)?;
     accept::check_range(request.headers())?;
-    // A primary calls its hosts by names of its own.
+    // A primary has its own names for its hosts, and sends the one to use.
     let relay = request.headers().get(headers::RELAY).map(|name| String::from_utf8_lossy(name.as_bytes()));
     let format = match relay {
         Some(_) => accept::relay_format(request.headers())?,
@@ -40,7 +40,9 @@ pub(super) async fn logs<E: Engine, B>(
     let deadline = headers::remaining(request.headers()).and_then(|time| Instant::now().checked_add(time));
     let catalog = &thread.shared.catalog;
     let log = catalog.open_file(&query.filename).map_err(|problem| {
-        // A primary takes "not here" for knowledge, by which an answer of the fleet is complete.
+        // To a primary, "not found" means that this host has no such file, and the fleet's answer
+        // is complete without it. So if the log directory is empty or cannot be read, the primary
+        // gets that error: a mount may be missing.
         let is_known = relay.is_none() || problem.code() != Code::NotFound;
         (!is_known).then(|| catalog.unknown(&query.filename)).flatten().unwrap_or(problem)
     })?;
@@ -59,14 +61,15 @@ pub(super) async fn logs<E: Engine, B>(
     let context = thread.context();
     let readahead =
         Readahead::new(file, ReadPlan::new(window), thread.pool.clone(), context.admission.clone());
-    // Where the file's first bytes are not in the page cache.
+    // If the first bytes are not in the page cache, a second source reads them.
     let ahead = head.is_none().then(|| readahead.beside(None));
     let cold_head = ahead.map(|ahead| (query.filename.clone(), head::read(ahead, log.opened.size)));
     if request.method() == Method::HEAD {
         if let Some((name, head)) = cold_head {
             plain(&name, head.await.unwrap_or_default())?;
         }
-        // What a GET would send is not known without the search: a stream of unknown length.
+        // Only a search would tell how long the answer to GET is. So send a stream of unknown
+        // length.
         *response.body_mut() = AnswerBody::Frames(Box::pin(stream::empty()));
         return Ok(response);
     }
@@ -83,7 +86,8 @@ pub(super) async fn logs<E: Engine, B>(
         Encoding::Plain(Encoder::new(format, &host, query.filename.as_bytes(), log.opened.modified_seconds))
     };
     let browser = format == Format::Text && accept::is_browser(request.headers());
-    // Whoever says that it is a primary, and reads no trailers, gets the verdict all the same.
+    // A client that claims to be a primary but reads no trailers still gets the verdict, in the
+    // body.
     let ending = Ending { format, trailers, browser, relay: relay.is_some() && trailers, deadline };
     let mut answer = Answer::new(context, query.filename, log.opened, search, source, encoding, ending);
     let primed = match cold_head {
@@ -114,7 +118,7 @@ async fn prime_beside<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>>(
 ) -> Result<Result<Result<(), Problem>, Elapsed>, Problem> {
     let prime = async {
         let primed = timeout(FIRST_RECORD_WAIT, answer.prime()).await;
-        // Its blocks are not held while the other read waits for one.
+        // Give the answer's blocks back, so that it holds none while the other read waits for one.
         answer.park();
         primed
     };
@@ -124,7 +128,7 @@ async fn prime_beside<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>>(
     Ok(primed)
 }
 
-/// Refuses what is compressed: a search through it would look complete and find nothing.
+/// Refuses a compressed file: a search through it would look complete and find nothing.
 fn plain(name: &FileName, compression: Option<Compression>) -> Result<(), Problem> {
     let Some(Compression { name: format, unpack }) = compression else { return Ok(()) };
     Err(Problem::new(
@@ -145,7 +149,7 @@ impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> InFlight for Answer
     }
 }
 
-/// What threads that help a search do with its blocks.
+/// What a thread that helps a search does with its blocks.
 impl BlockTask for BlockMatcher {
     type Finding = BlockMatches;
 

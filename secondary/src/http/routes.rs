@@ -1,4 +1,4 @@
-//! From a request to its endpoint.
+//! Finds the endpoint of a request.
 
 use super::body::{AnswerBody, Reply};
 use super::endpoints::{self, Endpoint};
@@ -14,14 +14,15 @@ use http::{HeaderValue, Method, Request, Response, header};
 use hyper::body::Incoming;
 use std::rc::Rc;
 
-/// Answers one request. Every error becomes a problem here.
+/// Answers one request. Turns every error into a problem.
 pub(super) async fn answer<E: Engine>(
     thread: &Rc<RingThread<E>>,
     connection: &Rc<Connection>,
     request: Request<Incoming>,
 ) -> Response<AnswerBody> {
     let mut response = route(thread, connection, &request).await.unwrap_or_else(Problem::into_response);
-    // What a primary takes for a secondary's answer carries it, whatever the answer is.
+    // A primary trusts an answer only if this header shows that it comes from a secondary. So every
+    // answer has it.
     response.headers_mut().insert(INSTANCE, thread.shared.instance.value());
     if connection.watch.ends_with_its_answer() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

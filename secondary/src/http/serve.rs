@@ -1,4 +1,4 @@
-//! One ring thread: its connections, from the socket it is handed to the drain.
+//! One ring thread: serves its connections, from each accepted socket to the drain.
 
 use super::fair::Fair;
 use super::routes;
@@ -27,16 +27,17 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-/// How often connections are looked at: whom to cut, whose blocks to take back.
+/// How often a thread checks its connections: which ones to cut, and which clients do not read and
+/// have to give blocks back.
 const SWEEP: Duration = Duration::from_millis(250);
 
-/// The same where somebody waits for what answers hold whose clients do not read.
+/// The same, while requests wait for blocks or permits that answers to such clients may hold.
 const QUICK_SWEEP: Duration = Duration::from_millis(50);
 
-/// How long the kernel may keep reads once their requests are gone.
+/// How long to wait for the kernel to finish reads whose requests are gone.
 const READS_TIME: Duration = Duration::from_secs(2);
 
-/// Serves what the inlet brings until the drain is over and nothing is under way.
+/// Serves the connections of the inlet until the drain is over and no read is under way.
 pub(crate) async fn serve<E: Engine + Unpin>(engine: E, shared: Arc<Shared>, inlet: Inlet) -> Ended {
     let Inlet { index, mut sockets, batches, admission } = inlet;
     let pool = Pool::new(shared.config.blocks);
@@ -65,7 +66,7 @@ pub(crate) async fn serve<E: Engine + Unpin>(engine: E, shared: Arc<Shared>, inl
                     tracing::error!(%error, "a connection ended in a panic");
                 }
             }
-            // An idle server sleeps.
+            // No sweep without connections, so that an idle server sleeps.
             _ = sweep.tick(), if !connections.borrow().is_empty() => {
                 let is_waited_for = thread.admission.is_waited_for() || thread.pool.is_exhausted();
                 if is_waited_for || swept.elapsed() >= SWEEP {
@@ -96,10 +97,10 @@ pub(crate) async fn serve<E: Engine + Unpin>(engine: E, shared: Arc<Shared>, inl
     wait_for_reads(&thread.pool).await
 }
 
-/// Abandoned reads still hold their blocks: the runtime must outlive them.
+/// Waits for abandoned reads. They still hold their blocks, so the runtime must outlive them.
 async fn wait_for_reads(pool: &Pool) -> Ended {
     const STEP: Duration = Duration::from_millis(2);
-    // By the clock: a step takes longer than it says.
+    // Measured by the clock, because each sleep may take longer than `STEP`.
     let until = Instant::now() + READS_TIME;
     while pool.in_use() > 0 && Instant::now() < until {
         tokio::time::sleep(STEP).await;
@@ -110,7 +111,7 @@ async fn wait_for_reads(pool: &Pool) -> Ended {
     }
 }
 
-/// Looks after all connections, and forgets those that are gone.
+/// Checks all connections, and forgets those that are gone.
 fn look_after(connections: &mut Vec<Weak<Connection>>, stall: Duration) {
     connections.retain(|connection| {
         let Some(connection) = connection.upgrade() else { return false };

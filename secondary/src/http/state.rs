@@ -1,4 +1,4 @@
-//! What all threads, a thread, and a connection know.
+//! What all ring threads, one thread, and one connection share.
 
 use crate::answer::Context;
 use crate::answer::chunks::Chunks;
@@ -19,31 +19,31 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{Mutex, Notify, mpsc, watch};
 
-/// How far the server has come in stopping.
+/// How far the server is in stopping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
     Serving,
-    /// Answers in flight end; nothing new is begun.
+    /// Answers in flight go on; new requests are refused.
     Draining,
-    /// Answers that are still in flight end as incomplete ones, and say so.
+    /// Answers still in flight end as incomplete ones, and say so.
     Ending,
-    /// What is left is cut.
+    /// Connections that are left are cut.
     Cutting,
 }
 
 /// What all ring threads share.
 pub(crate) struct Shared {
     pub(crate) config: Config,
-    /// Which secondary this is, told on every answer.
+    /// This run of the program. Every answer names it.
     pub(crate) instance: Instance,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) stage: watch::Receiver<Stage>,
     pub(crate) crew: Arc<Crew<BlockMatcher>>,
-    /// Why threads read instead of io_uring, where the engine was not chosen by name.
+    /// Why the server uses the thread pool instead of io_uring, if nobody chose the engine by name.
     pub(crate) io_fallback: OnceLock<String>,
-    /// What is wrong, but keeps nobody from being served.
+    /// Problems that do not prevent serving, such as an unknown time zone. `/readyz` shows them.
     pub(crate) warnings: Vec<&'static str>,
-    /// Whether the log directories can be served.
+    /// The check whether the log directories can be served.
     pub(crate) readiness: Arc<Readiness>,
 }
 
@@ -52,14 +52,14 @@ pub(crate) struct RingThread<E: Engine> {
     pub(crate) engine: E,
     pub(crate) shared: Arc<Shared>,
     pub(crate) pool: Arc<Pool>,
-    /// Its place in the crew.
+    /// The thread's index in the crew.
     pub(crate) index: usize,
     pub(crate) admission: Arc<Admission>,
     pub(crate) chunks: Chunks,
     pub(super) giving_up: Rc<Cell<bool>>,
 }
 
-/// What a ring thread gets from elsewhere.
+/// What a ring thread receives from other threads.
 pub(crate) struct Inlet {
     pub(crate) index: usize,
     pub(crate) sockets: mpsc::Receiver<Accepted>,
@@ -68,7 +68,7 @@ pub(crate) struct Inlet {
 }
 
 impl<E: Engine> RingThread<E> {
-    /// What an answer needs to know of the others.
+    /// What this thread's answers share.
     pub(crate) fn context(&self) -> Context<E> {
         Context {
             engine: self.engine,
@@ -79,7 +79,7 @@ impl<E: Engine> RingThread<E> {
     }
 }
 
-/// A socket, and its permit among the connections that are counted.
+/// A socket, and its permit, which counts against the limit on connections.
 #[derive(Debug)]
 pub(crate) struct Accepted {
     pub(crate) socket: std::net::TcpStream,
@@ -87,7 +87,7 @@ pub(crate) struct Accepted {
     pub(crate) permit: ConnectionPermit,
 }
 
-/// One of the connections that are counted; given back when dropped.
+/// One connection, counted against the limit. Given back when dropped.
 #[derive(Debug)]
 pub(crate) struct ConnectionPermit(pub(crate) Arc<AtomicUsize>);
 
@@ -97,20 +97,20 @@ impl Drop for ConnectionPermit {
     }
 }
 
-/// What the sweep knows of one connection.
+/// What the sweep of a thread knows of one connection.
 pub(super) struct Connection {
     pub(super) watch: Arc<Watch>,
     pub(super) cut: Notify,
-    /// The answer that is under way.
+    /// The answer that is being sent, if any.
     in_flight: RefCell<Option<Weak<Mutex<dyn InFlight>>>>,
 }
 
-/// An answer under way, as the sweep of its thread sees it.
+/// An answer in flight, as the sweep sees it.
 pub(super) trait InFlight {
-    /// The file that is asked for, where one is.
+    /// The file that the client asked for, if it asked for one.
     fn file(&self) -> Option<String>;
 
-    /// Gives back what it holds, because the client does not read.
+    /// Gives back blocks and permits, because the client does not read.
     fn park(&mut self);
 }
 
@@ -119,21 +119,21 @@ impl Connection {
         Connection { watch, cut: Notify::new(), in_flight: RefCell::default() }
     }
 
-    /// An answer is under way.
+    /// Notes the answer that is being sent on this connection.
     pub(super) fn answers<T: InFlight + 'static>(&self, answer: &Rc<Mutex<T>>) {
         let answer: Rc<Mutex<dyn InFlight>> = answer.clone();
         *self.in_flight.borrow_mut() = Some(Rc::downgrade(&answer));
     }
 
-    /// Does this with the answer that is under way, if one is, and nobody works on it.
+    /// Runs `work` on the answer in flight, if there is one and no other task uses it now.
     fn with_answer<R>(&self, work: impl FnOnce(&mut dyn InFlight) -> R) -> Option<R> {
         let answer = self.in_flight.borrow().as_ref()?.upgrade()?;
         let mut answer = answer.try_lock().ok()?;
         Some(work(&mut *answer))
     }
 
-    /// Cuts the connection where it is overdue. Takes back what is held for its client where that
-    /// has taken nothing for `stall`.
+    /// Cuts the connection if it is overdue. Takes back the blocks and permits of its answer if the
+    /// client has taken nothing for `stall`.
     pub(super) fn look_after(&self, stall: Duration) {
         if let Some(overdue) = self.watch.overdue() {
             let file = self.with_answer(|answer| answer.file()).flatten();

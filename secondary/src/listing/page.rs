@@ -1,5 +1,5 @@
-//! A page of a listing: the first files by name of those that come after a certain one, as many
-//! as fit. How much memory a walk takes does not depend on how many files there are.
+//! A page of a listing: the first files by name after a given name, as many as fit. So the memory
+//! that a walk needs does not depend on the number of files.
 
 use backscroll_shared::wire::accept::ListFormat;
 use base64::Engine as _;
@@ -7,20 +7,20 @@ use jiff::Timestamp;
 use rustix::fs::Stat;
 use std::ops::Range;
 
-/// Bytes of the names on a page: all of them on most hosts. A listing that takes several pages is
-/// walked through once for each.
+/// Bytes of the names on a page. On most hosts all names fit one page. A listing of several pages
+/// needs a walk for each.
 pub(super) const PAGE_BYTES: usize = if cfg!(test) { 40 } else { 1 << 20 };
 
-/// A page while it is collected, and afterwards.
+/// A page, while files are collected for it and while they are written.
 #[derive(Debug, Default)]
 pub(super) struct Page {
-    /// Names that come later in the order.
+    /// The page holds names that come after this one.
     after: Vec<u8>,
     names: Vec<u8>,
     entries: Vec<Entry>,
-    /// The first name that did not fit, once there is one: it and those after it are for later pages.
+    /// The first name that did not fit, if any. It and the names after it belong to later pages.
     until: Option<Vec<u8>>,
-    /// The next entry to be written.
+    /// Index of the next entry to write.
     next: usize,
 }
 
@@ -38,30 +38,30 @@ impl Entry {
 }
 
 impl Page {
-    /// A page of the names after this one; all names come after the empty one.
+    /// An empty page for the names after this one. All names come after the empty name.
     pub(super) fn after(name: &[u8]) -> Page {
         Page { after: name.to_vec(), ..Page::default() }
     }
 
-    /// Whether it is a listing's first one.
+    /// Whether this is the first page of a listing.
     pub(super) fn is_first(&self) -> bool {
         self.after.is_empty()
     }
 
-    /// Whether a file of this name would be on it, as far as is known.
+    /// Whether a file of this name belongs on the page, as far as is known.
     pub(super) fn wants(&self, name: &[u8]) -> bool {
         name > &self.after[..] && self.until.as_ref().is_none_or(|until| name < &until[..])
     }
 
-    /// Whether a file below this directory would be.
+    /// Whether a file below this directory may belong on the page, as far as is known.
     pub(super) fn wants_below(&self, dir: &[u8]) -> bool {
-        // What is below it begins with its name and a slash, and nothing else does.
+        // Only the names of files below the directory begin with its name and a slash.
         let below = [dir, b"/"].concat();
         (self.after < below || self.after.starts_with(&below))
             && self.until.as_ref().is_none_or(|until| below < *until)
     }
 
-    /// Takes a file that it wants.
+    /// Adds a file that the page [wants](Page::wants).
     pub(super) fn add(&mut self, name: &[u8], stat: &Stat) {
         let from = narrow(self.names.len());
         self.names.extend_from_slice(name);
@@ -75,12 +75,12 @@ impl Page {
         }
     }
 
-    /// All files have been seen.
+    /// Called when the walk has seen all files.
     pub(super) fn finish(&mut self) {
         self.cut();
     }
 
-    /// Sorts it, and keeps what fits.
+    /// Sorts the entries, and keeps those that fit.
     fn cut(&mut self) {
         let names = &self.names;
         self.entries.sort_unstable_by(|a, b| names[a.range()].cmp(&names[b.range()]));
@@ -89,7 +89,7 @@ impl Page {
             bytes += entry.range().len();
             bytes <= PAGE_BYTES
         });
-        // At least one, or no page would come further than the one before.
+        // Keep at least one, or the next page would begin where this one does.
         let kept = fitting.count().max(1);
         if let Some(first) = self.entries.get(kept) {
             self.until = Some(names[first.range()].to_vec());
@@ -104,12 +104,12 @@ impl Page {
         }
     }
 
-    /// Whether there are files for another page.
+    /// Whether no file is left for another page.
     pub(super) fn is_last(&self) -> bool {
         self.until.is_none()
     }
 
-    /// Writes the next file, and says its name; nothing once all have been written.
+    /// Writes the next file and returns its name; `None` when all have been written.
     pub(super) fn write_next(&mut self, format: ListFormat, out: &mut Vec<u8>) -> Option<&[u8]> {
         let entry = self.entries.get(self.next)?;
         self.next += 1;

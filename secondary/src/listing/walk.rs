@@ -1,4 +1,4 @@
-//! A walk through all directories, in turns.
+//! A walk through all log directories, which lets the other tasks of its thread take turns.
 
 use super::page::Page;
 use crate::catalog::{Catalog, Meaning, exhausted, meaning};
@@ -10,16 +10,16 @@ use rustix::fs::{AtFlags, FileType, RawDir, statat};
 use rustix::io::Errno;
 use std::time::Instant;
 
-/// Files in one listing.
+/// The most files in one listing.
 const FILES: usize = 50_000;
-/// Entries looked at in one walk.
+/// The most directory entries in one walk.
 const ENTRIES: usize = 1_000_000;
-/// Bytes of the names of directories that are still to be gone through.
+/// The most bytes of names of directories that the walk has yet to visit.
 const PENDING_BYTES: usize = 8 << 20;
-/// Bytes of entries that are read at once: about as many as are looked at in one turn.
+/// Bytes of directory entries that are read at once: about as many as one turn has time for.
 const READ_BYTES: usize = 8 << 10;
 
-/// Directories still to be gone through.
+/// Directories that the walk has yet to visit.
 #[derive(Default)]
 struct Pending {
     dirs: Vec<Vec<u8>>,
@@ -43,8 +43,8 @@ impl Pending {
     }
 }
 
-/// Collects the regular files that can be asked for, as far as the page wants them. The walk for
-/// a listing's first page also sees whether there are more of them than one listing may have.
+/// Collects the regular files that a client can ask for and that belong on the page. The walk for
+/// the first page also checks that the listing does not have too many files.
 pub(super) async fn walk<E: Engine>(
     engine: E,
     catalog: &Catalog,
@@ -64,14 +64,14 @@ pub(super) async fn walk<E: Engine>(
     let (mut entries, mut files) = (0, 0);
     let mut since = Instant::now();
     while let Some(path) = pending.pop() {
-        // The page may have filled since.
+        // The page may have become full since the directory was noted.
         if !path.is_empty() && !is_worth_it(page, &path) {
             continue;
         }
         let dir = match catalog.open_dir(&path) {
             Ok(dir) => dir,
             Err(errno) => match catalog.log_dir(&path) {
-                // It is another matter than one below it.
+                // A log directory itself must be readable. A directory below one may be skipped.
                 Some(dir) => return Err(dir.unlisted(errno)),
                 None if is_no_business_of_ours(errno) => continue,
                 None => return Err(unlisted(errno)),
@@ -79,7 +79,7 @@ pub(super) async fn walk<E: Engine>(
         };
         let mut read = RawDir::new(&dir, buffer.spare_capacity_mut());
         loop {
-            // One entry takes some microseconds at most, its glob included.
+            // One entry, with its glob, takes some microseconds at most.
             if since.elapsed() >= TURN {
                 engine.pause().await;
                 since = Instant::now();
@@ -95,12 +95,13 @@ pub(super) async fn walk<E: Engine>(
                 return Err(too_many(&format!("more than {ENTRIES} entries")));
             }
             let name = entry.file_name().to_bytes();
-            // Hidden, or not to be asked for: see `FileName`.
+            // The name is hidden, or a client cannot ask for it: see `FileName`.
             if name.starts_with(b".") || name.iter().any(|b| *b < 0x20 || *b == 0x7f) {
                 continue;
             }
             let full = if path.is_empty() { name.to_vec() } else { [&path, &b"/"[..], name].concat() };
-            // The kernel looks up no longer ones. An extra directory stands in its place.
+            // The kernel does not look up a longer path. An extra log directory hides a file or
+            // directory of the same name.
             if full.len() >= limits::FILENAME_BYTES || catalog.log_dir(&full).is_some() {
                 continue;
             }
@@ -138,8 +139,8 @@ pub(super) async fn walk<E: Engine>(
     Ok(())
 }
 
-/// Gone, replaced, or not ours to read: `ls` would leave it out too. Anything else, such as
-/// too many open files, must not make a listing shorter than it is.
+/// Whether the entry is gone, replaced, or not readable for us: `ls` would leave it out too. After
+/// any other error, such as too many open files, the listing must fail and not be shorter.
 fn is_no_business_of_ours(errno: Errno) -> bool {
     matches!(meaning(errno), Meaning::NotHere | Meaning::Forbidden)
 }

@@ -1,4 +1,4 @@
-//! Reads with `pread` on a pool of threads: for hosts that refuse io_uring, and to compare.
+//! Reads with `pread` on a pool of threads: for hosts that refuse io_uring, and to compare with it.
 
 use super::block::Block;
 use super::open_file::OpenFile;
@@ -13,10 +13,10 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::task::{JoinHandle, LocalSet};
 
-/// Threads of one ring thread's pool: enough to keep a disk's queue filled.
+/// Threads in the pool of one ring thread. They are enough to keep the queue of a disk filled.
 pub const POOL_THREADS: usize = 16;
 
-/// How long a runtime waits for its pool when it ends cleanly, with nothing under way.
+/// How long a runtime that ends with no read under way waits for its pool.
 const SHUTDOWN_TIME: Duration = Duration::from_secs(1);
 
 /// The thread-pool engine.
@@ -45,20 +45,20 @@ impl Engine for Threads {
         let local = LocalSet::new();
         let ended = runtime.block_on(local.run_until(root));
         drop(local);
-        // A read that hangs keeps its thread; it must not keep the process.
+        // A read that hangs keeps its thread for ever. It must not keep the process alive.
         runtime.shutdown_timeout(if ended == Ended::Clean { SHUTDOWN_TIME } else { Duration::ZERO });
         Ok(ended)
     }
 }
 
-/// A file that is read on the pool.
+/// A file that is read on the pool of threads.
 #[derive(Debug, Clone)]
 pub struct PooledFile(Arc<OpenFile>);
 
 impl ReadAt for PooledFile {
     type Read = PooledRead;
 
-    /// All of it is the pool's business.
+    /// Always `None`: this engine makes every read on the pool.
     fn read_cached(&self, _: &mut Block, _: Span, _: usize, _: CacheUse) -> Option<usize> {
         None
     }
@@ -77,7 +77,8 @@ impl ReadAt for PooledFile {
         Some(&self.0)
     }
 
-    /// Its reads run beside the scan as it is.
+    /// Always `None`: reads on the pool already run beside the scan, so no other thread needs to
+    /// help.
     fn shared(&self) -> Option<Arc<OpenFile>> {
         None
     }
@@ -91,7 +92,7 @@ impl ReadAt for PooledFile {
     }
 }
 
-/// A read on the pool.
+/// A read on the pool of threads.
 #[derive(Debug)]
 pub struct PooledRead(JoinHandle<ReadResult>);
 

@@ -1,20 +1,19 @@
-//! Reads through io_uring, with tokio-uring: one ring a thread, no thread pool.
+//! Reads through io_uring, with tokio-uring: one ring for each thread, and no thread pool.
 //!
-//! What lies in the page cache is read on the spot, with `RWF_NOWAIT`: that is what the
-//! kernel itself does first with a read that it gets through the ring, and it saves the way
-//! there and back. Whatever would have to wait goes to the ring. Such a try makes the kernel
-//! read ahead what is missing, so it says as well what is to become of the page cache.
+//! Bytes in the page cache are read at once, with `RWF_NOWAIT`. The kernel does the same first with
+//! a read from the ring, so this only saves the way through the ring. A read that would have to
+//! wait goes to the ring. A read with `RWF_NOWAIT` makes the kernel read the missing pages, so it
+//! too must say whether they stay in the page cache.
 //!
-//! What `UnsubmittedOneshot` is told of memory, the compiler cannot check. It holds here:
+//! The compiler cannot check what `UnsubmittedOneshot` relies on. It holds here:
 //!
-//! - the entry's pointer and length lie within the block's memory, a mapping that does not
-//!   move and that nobody else can reach while the operation owns the [`Block`];
-//! - the entry's descriptor is open while the operation owns its [`Arc`];
-//! - a dropped read hands both to the driver, which keeps them until the completion;
-//! - the driver itself is not dropped before: [`Uring::block_on`] counts the reads of its
-//!   thread, whoever made them, and leaks the runtime where one is pending. (`Driver::drop`
-//!   of tokio-uring 0.5 frees the stored data of every pending operation *before* it cancels
-//!   and waits for it.)
+//! - The pointer and the length in the entry lie within the block's memory. This is a mapping that
+//!   does not move and that nobody else can reach while the operation owns the [`Block`].
+//! - The descriptor in the entry is open while the operation owns its [`Arc`].
+//! - A dropped read hands both to the driver, which keeps them until the completion.
+//! - The driver is not dropped before that: [`Uring::block_on`] counts all reads of its thread, and
+//!   leaks the runtime if one is pending. (`Driver::drop` of tokio-uring 0.5 frees the stored data
+//!   of every pending operation *before* it cancels the operation and waits for it.)
 
 use super::block::{BLOCKS, Block};
 use super::open_file::{OpenFile, is_refused_flag};
@@ -33,12 +32,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio_uring::{InFlightOneshot, OneshotOutputTransform, UnsubmittedOneshot};
 
-/// Entries of a ring's submission queue. Small: ring memory counts against the memlock
-/// limit of a user, across all its containers. A full queue is submitted, not an error.
+/// Entries of a ring's submission queue. The number is small because the memory of rings counts
+/// against the memlock limit of a user, across all its containers. If the queue is full, it is
+/// submitted; that is no error.
 pub const RING_ENTRIES: u32 = 64;
 
-/// The ring's flags: completions run when the thread enters the kernel anyway instead of
-/// interrupting it, and only one thread submits.
+/// The flags of a ring. A completion does not interrupt the thread, but is handled when the thread
+/// next enters the kernel. Only one thread submits.
 pub(super) fn ring_builder() -> io_uring::Builder {
     let mut builder = tokio_uring::uring_builder();
     builder.setup_coop_taskrun().setup_single_issuer();
@@ -58,9 +58,8 @@ impl Engine for Uring {
     }
 
     fn pause(self) -> Pause {
-        // Entries leave for the kernel only when the thread parks, and tokio's own
-        // `yield_now` parks in a way that does not submit: the pause itself must be an
-        // operation on the ring.
+        // Entries go to the kernel only when the thread parks, and tokio's own `yield_now` parks
+        // without submitting them. So the pause itself must be an operation on the ring.
         Box::pin(async {
             if let Err(error) = tokio_uring::no_op().await {
                 tracing::warn!(%error, "a no-op on the ring failed");
@@ -71,14 +70,14 @@ impl Engine for Uring {
     fn block_on<F: Future<Output = Ended>>(self, root: F) -> io::Result<Ended> {
         let mut builder = tokio_uring::builder();
         builder.entries(RING_ENTRIES).uring_builder(&ring_builder());
-        // Dropped also where `root` panics.
+        // Dropped even if `root` panics.
         let runtime = LeakedUnderReads(ManuallyDrop::new(tokio_uring::Runtime::new(&builder)?));
         Ok(runtime.0.block_on(root))
     }
 }
 
-/// The same engine, but every read goes to the ring, cached or not: to test the ring, and to
-/// compare with it.
+/// The same engine, but every read goes through the ring, whether the page cache has the bytes or
+/// not. For tests of the ring and for comparisons.
 #[derive(Debug, Clone, Copy)]
 pub struct RingAlone;
 
@@ -100,11 +99,11 @@ impl Engine for RingAlone {
 }
 
 thread_local! {
-    /// Reads of this thread whose memory is in the kernel's hands, or waits to get there.
+    /// Reads of this thread whose memory the kernel uses, or will use once they are submitted.
     static READS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// A runtime that is dropped only where its driver holds no read.
+/// A runtime that is leaked, and not dropped, while its driver holds a read.
 struct LeakedUnderReads(ManuallyDrop<tokio_uring::Runtime>);
 
 impl Drop for LeakedUnderReads {
@@ -120,9 +119,9 @@ impl Drop for LeakedUnderReads {
 #[derive(Debug, Clone)]
 pub struct UringFile {
     file: Arc<OpenFile>,
-    /// Whether what the page cache has is read without the ring.
+    /// Whether bytes in the page cache are read without the ring.
     is_read_on_the_spot: bool,
-    /// Whether `O_NONBLOCK` may still be set.
+    /// Whether the descriptor may still have `O_NONBLOCK` set.
     is_nonblocking: Cell<bool>,
 }
 
@@ -144,8 +143,9 @@ impl ReadAt for UringFile {
     }
 
     fn read_at(&self, block: Block, span: Span, done: usize, cache: CacheUse) -> UringRead {
-        // Left set, it makes io_uring answer EAGAIN where a file system cannot promise not to
-        // wait, instead of waiting. What the page cache has needs no such call.
+        // With `O_NONBLOCK`, io_uring answers EAGAIN, and does not wait, if the file system does
+        // not support reads without waiting. The flag is cleared only here, because reads from the
+        // page cache work with it.
         if self.is_nonblocking.replace(false)
             && let Err(error) = fcntl_setfl(self.file.fd(), OFlags::empty())
         {
@@ -176,15 +176,15 @@ impl ReadAt for UringFile {
     }
 }
 
-/// Lets the kernel have a worker for each block of a thread.
+/// Allows the kernel one worker thread for each block of this thread.
 ///
-/// Where a file system refuses `RWF_NOWAIT`, as overlayfs and tmpfs do, a ring's read is done by a
-/// worker thread of the kernel, whether the page cache has it or not. Unless told otherwise there
-/// are 4 of them for each core, for which reads queue up: what is cached would wait for what is
-/// not. Workers are made when they are needed, and end after some seconds without work.
+/// If a file system refuses `RWF_NOWAIT`, as overlayfs and tmpfs do, a worker thread of the kernel
+/// makes each read of the ring, whether the page cache has the bytes or not. By default there are 4
+/// workers for each core, and further reads queue for them: reads of cached bytes would wait for
+/// reads of others. Workers start when they are needed, and end after some seconds without work.
 ///
-/// The limit is one of the thread's, whatever ring of it sets it, and the runtime lends its own to
-/// nobody.
+/// The limit belongs to the thread, whichever ring sets it. So a ring made for this purpose sets
+/// it: the runtime does not give access to its own.
 #[cold]
 fn allow_workers() {
     thread_local! {
@@ -193,7 +193,8 @@ fn allow_workers() {
     if ARE_ALLOWED.replace(true) {
         return;
     }
-    // The second number is for what may take for ever, such as sockets: it stays as it is.
+    // The second number limits work that may take for ever, such as reads of sockets. 0 leaves it
+    // as it is.
     let mut most = [u32::try_from(BLOCKS).expect("there are few"), 0];
     let allowed =
         io_uring::IoUring::new(1).and_then(|ring| ring.submitter().register_iowq_max_workers(&mut most));
@@ -246,8 +247,8 @@ impl Future for UringRead {
         loop {
             return Poll::Ready(match ready!(Pin::new(&mut this.read).poll(cx)) {
                 Ok((len, block)) => Ok((len, block)),
-                // The file system cannot leave the cache alone: it is asked without that,
-                // now and from now on.
+                // The file system cannot leave the page cache as it was. Repeat the read without
+                // the flag, and do not use the flag again for this file.
                 Err((error, block)) if !this.flag.is_empty() && is_refusal(&error) => {
                     this.file.refuses_dontcache();
                     this.flag = ReadWriteFlags::empty();
@@ -264,10 +265,10 @@ fn is_refusal(error: &io::Error) -> bool {
     Errno::from_io_error(error).is_some_and(is_refused_flag)
 }
 
-/// What a read under way owns.
+/// What an operation on the ring owns until it completes.
 #[derive(Debug)]
 pub struct Reading {
-    /// Present until the read is done.
+    /// `Some` until the read is done.
     block: Option<Block>,
     _file: Arc<OpenFile>,
 }
@@ -278,7 +279,7 @@ impl Drop for Reading {
     }
 }
 
-/// Turns a completion into a result. A failed read's block is part of it.
+/// Turns a completion into a result. A failed read's block is part of the result.
 #[derive(Debug)]
 pub struct IntoResult;
 

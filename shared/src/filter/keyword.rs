@@ -1,13 +1,13 @@
-//! Every place at which a keyword stands, overlapping ones included.
+//! Finds every position of a keyword, including positions that overlap.
 
 use memchr::memmem::Finder;
 
-/// The keyword, and how much of it stands again at its own end: what overlaps.
+/// A keyword, and how far its beginning matches its own end, which makes positions overlap.
 #[derive(Debug)]
 pub(crate) struct Keyword {
     finder: Finder<'static>,
-    /// For each prefix the length of its longest proper prefix that is also its suffix
-    /// (Knuth, Morris and Pratt, 1977).
+    /// For each prefix of the keyword, the length of its longest proper prefix that is also its
+    /// suffix (Knuth, Morris and Pratt, 1977).
     borders: Vec<usize>,
 }
 
@@ -31,8 +31,8 @@ impl Keyword {
         self.borders.len()
     }
 
-    /// Calls `found` with each place of the keyword in `bytes`, overlapping ones included,
-    /// ascending, in linear time.
+    /// Calls `found` with each position of the keyword in `bytes`, in ascending order, in linear
+    /// time. Positions may overlap.
     pub(crate) fn each_in(&self, bytes: &[u8], mut found: impl FnMut(usize)) {
         let needle = self.finder.needle();
         let mut from = 0;

@@ -1,18 +1,18 @@
-//! Which lines match: what a search for lines asks of its filter.
+//! The filter of a search for lines: decides which lines match.
 
 use super::literals::{Literals, Match, PartialMatch};
 
 /// What a line must contain.
 #[derive(Debug)]
 pub(crate) enum LineFilter {
-    /// Nothing.
+    /// No condition: every line matches.
     All,
-    /// Some literals.
+    /// All of some literals.
     Literals(Literals),
 }
 
 impl LineFilter {
-    /// Lines that hold every one of these literals: all lines where there is none.
+    /// Matches lines that hold all of these literals. Without literals, every line matches.
     pub(crate) fn literals(literals: &[Vec<u8>]) -> LineFilter {
         if literals.is_empty() { LineFilter::All } else { LineFilter::Literals(Literals::new(literals)) }
     }
@@ -22,7 +22,7 @@ impl LineFilter {
         matches!(self, LineFilter::All)
     }
 
-    /// Whether a whole block can be searched in one go, without others having to wait long.
+    /// Whether the filter can search a whole block in one go, without making other tasks wait long.
     pub(crate) fn takes_whole_blocks(&self) -> bool {
         match self {
             LineFilter::All => true,
@@ -30,12 +30,12 @@ impl LineFilter {
         }
     }
 
-    /// Appends the bounds of every matching line of `block` from `from` on, oldest first. A line
-    /// begins there, and the content of one ends where the block does. A run of `nul_run` or more
-    /// NUL bytes at the beginning of a line is no part of it.
+    /// Appends the bounds of every matching line of `block` from `from` on, oldest first. `from`
+    /// must be the beginning of a line, and the end of the block the end of a line's content. A run
+    /// of at least `nul_run` NUL bytes at the beginning of a line is not part of the line.
     ///
     /// # Panics
-    /// Where every line matches: nobody needs to search then.
+    /// If every line matches. There is nothing to search for then.
     pub(crate) fn matching_lines(
         &self,
         from: usize,
@@ -49,7 +49,7 @@ impl LineFilter {
         }
     }
 
-    /// The first match in a line; nothing where no match has a place, as where every line matches.
+    /// The first match in a line. `None` if there is none, and if every line matches.
     pub(crate) fn first_match(&self, line: &[u8]) -> Option<Match> {
         match self {
             LineFilter::All => None,
@@ -57,7 +57,7 @@ impl LineFilter {
         }
     }
 
-    /// Bytes of a line's known part into which a match may reach that begins before it.
+    /// Bytes at the beginning of a line's known part into which a match from before it may reach.
     pub(crate) fn reach(&self) -> usize {
         match self {
             LineFilter::All => 0,
@@ -65,9 +65,9 @@ impl LineFilter {
         }
     }
 
-    /// Adds `piece` to what is known of a line. `rest` is what stood after it: at least the first
-    /// [`LineFilter::reach`] bytes of the part that is known already. Says where the first match
-    /// begins in the piece.
+    /// Adds `piece` to the known part of a line. `rest` are the bytes that follow the piece in the
+    /// line: at least the first [`LineFilter::reach`] of the known part. Returns the first match
+    /// that begins in the piece.
     pub(crate) fn extend(&self, partial: &mut PartialMatch, piece: &[u8], rest: &[u8]) -> Option<Match> {
         match self {
             LineFilter::All => None,
@@ -75,7 +75,7 @@ impl LineFilter {
         }
     }
 
-    /// Whether the line matches that is known as a whole now.
+    /// Whether the line matches. All of it must have been added.
     pub(crate) fn is_match(&self, partial: &PartialMatch) -> bool {
         match self {
             LineFilter::All => true,

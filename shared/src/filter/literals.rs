@@ -1,48 +1,48 @@
-//! One or several literals, all of which a line must hold.
+//! The literals of a filter. A line must hold all of them.
 
 use crate::nuls;
 use memchr::memmem::Finder;
 use memchr::{memchr, memrchr};
 
-/// Literals up to which a whole block is searched in one go, so that it takes no longer than one
-/// turn.
+/// With at most this many literals, a whole block is searched in one go: it then takes no longer
+/// than one turn.
 const WHOLE_BLOCK_LITERALS: usize = 4;
 
-/// Several literals, none of which is empty or holds a line feed.
+/// Literals, of which none is empty or holds a line feed.
 #[derive(Debug)]
 pub(crate) struct Literals {
-    /// The longest first: it is searched for through whole blocks, the others only in the
-    /// lines that hold it, and the longest is the rarest, more often than not.
+    /// The longest literal first. It is searched for in whole blocks, and the others only in the
+    /// lines that hold it, because the longest one is usually the rarest.
     finders: Vec<Finder<'static>>,
 }
 
-/// What has been found in the part of a line that has been read.
+/// What has been found in the known part of a line.
 #[derive(Debug, Default)]
 pub(crate) struct PartialMatch {
-    /// A bit for each literal.
+    /// A bit for each literal that has been found.
     found: u64,
-    /// Memory for the bytes on both sides of an edge.
+    /// A buffer for the bytes on both sides of an edge between two pieces. Kept for reuse.
     scratch: Vec<u8>,
 }
 
 impl PartialMatch {
-    /// Begins with the next line.
+    /// Begins with another line.
     pub(crate) fn restart(&mut self) {
         self.found = 0;
     }
 }
 
-/// Where a match stands.
+/// The position of a match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Match {
-    /// Where its first byte stands in what was searched.
+    /// Offset of its first byte in the bytes that were searched.
     pub(crate) at: usize,
-    /// Bytes.
+    /// Length in bytes.
     pub(crate) len: usize,
 }
 
 impl Literals {
-    /// At most [`crate::limits::KEYWORDS`] literals.
+    /// Makes the filter of at most [`crate::limits::KEYWORDS`] literals.
     pub(super) fn new(literals: &[Vec<u8>]) -> Literals {
         let mut literals: Vec<&[u8]> = literals.iter().map(Vec::as_slice).collect();
         literals.sort_by_key(|literal| std::cmp::Reverse(literal.len()));
@@ -62,7 +62,7 @@ impl Literals {
         partial.found.count_ones() as usize == self.finders.len()
     }
 
-    /// Adds what `piece` holds, and what lies across its end and the beginning of `rest`.
+    /// Adds the literals in `piece`, and those across its end and the beginning of `rest`.
     pub(super) fn extend(&self, partial: &mut PartialMatch, piece: &[u8], rest: &[u8]) -> Option<Match> {
         let PartialMatch { found, scratch } = partial;
         let mut first = None;
@@ -97,7 +97,7 @@ impl Literals {
             let past = hit + first.needle().len();
             let end = memchr(b'\n', &block[past..]).map_or(block.len(), |feed| past + feed);
             let text = start + nuls::at_start(&block[start..end], nul_run);
-            // The only match of the first literal may lie in the run.
+            // The match of the first literal may lie in the run, which is not part of the line.
             if (hit >= text || first.find(&block[text..end]).is_some())
                 && others.iter().all(|finder| finder.find(&block[text..end]).is_some())
             {
@@ -108,13 +108,13 @@ impl Literals {
     }
 }
 
-/// A position in a block. It fits 32 bits: no block comes near 4 GiB.
+/// A position in a block. It fits 32 bits, because a block is far smaller than 4 GiB.
 fn narrow(at: usize) -> u32 {
     u32::try_from(at).expect("a block is far smaller than 4 GiB")
 }
 
 fn earlier(first: Option<Match>, found: Match) -> Option<Match> {
-    // The longer one of two that begin together.
+    // Of two matches that begin at the same byte, the longer one counts.
     first.into_iter().chain([found]).min_by_key(|found| (found.at, std::cmp::Reverse(found.len)))
 }
 

@@ -1,5 +1,5 @@
-//! Matching a block apart from the search that it belongs to, as on another thread. The lines that
-//! lie in a block whole depend on nothing else.
+//! Matches a block apart from its search, for example on another thread. This works for lines that
+//! lie completely in one block, because their match depends on nothing else.
 
 use super::window::Window;
 use crate::filter::LineFilter;
@@ -15,11 +15,11 @@ pub struct BlockMatcher {
     nul_run: usize,
 }
 
-/// The matching lines among those that lie in one block whole.
+/// The matching lines among those that lie completely in one block.
 #[derive(Debug, Default)]
 pub struct BlockMatches(pub(super) Vec<(u32, u32)>);
 
-/// Where blocks are read without help, nobody makes any.
+/// If blocks are read without help, no other thread makes any matches.
 impl From<Infallible> for BlockMatches {
     fn from(never: Infallible) -> BlockMatches {
         match never {}
@@ -31,7 +31,7 @@ impl BlockMatcher {
         BlockMatcher { filter: Arc::clone(filter), window, nul_run }
     }
 
-    /// Matches a block that begins at `offset`, and is not the newest of the window.
+    /// Matches a block that begins at `offset`. It must not be the newest block of the window.
     pub fn matches(&self, offset: u64, block: &[u8]) -> BlockMatches {
         let mut matches = BlockMatches::default();
         if let Some(feed) = memrchr(b'\n', block)
@@ -43,8 +43,9 @@ impl BlockMatcher {
     }
 }
 
-/// Where the first line begins that lies in the block whole, of those whose content ends at
-/// `end` or before. None where there is no such line. A line begins with the oldest block.
+/// Where the first line begins that lies completely in the block and whose content ends at `end` or
+/// before. `None` if there is no such line. In the oldest block, a line begins at the block's
+/// start.
 pub(super) fn first_whole_line(is_oldest: bool, block: &[u8], end: usize) -> Option<usize> {
     if is_oldest { Some(0) } else { memchr(b'\n', &block[..end]).map(|feed| feed + 1) }
 }

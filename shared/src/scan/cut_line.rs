@@ -1,4 +1,4 @@
-//! The line that edges of blocks cut, matched as it grows, with the NUL bytes before it.
+//! A line that lies in several blocks. It is matched while it grows, with the NUL bytes before it.
 
 use super::limits::Limits;
 use super::open_line::OpenLine;
@@ -6,16 +6,16 @@ use super::window::Span;
 use crate::filter::{LineFilter, Match, PartialMatch};
 use crate::nuls;
 
-/// What has been read of the line so far.
+/// The part of the line that has been read so far.
 #[derive(Debug)]
 pub(super) struct CutLine {
     open: OpenLine,
     partial: PartialMatch,
-    /// The first match in it, as far as it has been read.
+    /// The first match in that part.
     first_match: Option<Span>,
-    /// NUL bytes before it, of which it is not known yet whether its line begins with them.
+    /// NUL bytes before that part. It is not known yet whether the line begins with them.
     nuls: u64,
-    /// Whether it is the last one of a file that ends without a line feed.
+    /// Whether this is the last line of a window that ends without a line feed.
     is_unended: bool,
     limits: Limits,
 }
@@ -32,12 +32,12 @@ impl CutLine {
         }
     }
 
-    /// Its beginning, as far as it is held, and how long it is.
+    /// The beginning of the known part, as far as it is held, and the length of the part in bytes.
     pub(super) fn line(&self) -> (&[u8], u64) {
         (self.open.head(), self.open.len())
     }
 
-    /// The first match in it.
+    /// The first match in the known part.
     pub(super) fn first_match(&self) -> Option<Span> {
         self.first_match
     }
@@ -46,45 +46,45 @@ impl CutLine {
         self.open.head().len()
     }
 
-    /// Lets go of it, once it has been delivered.
+    /// Forgets the line, which has been delivered.
     pub(super) fn clear(&mut self) {
         self.open.clear();
     }
 
-    /// The same, and gives its memory back.
+    /// Forgets the line, and frees its memory.
     pub(super) fn free(&mut self) {
         self.open.free();
     }
 
-    /// Begins with the next one.
+    /// Begins with another line.
     pub(super) fn restart(&mut self) {
         self.open.clear();
         self.partial.restart();
         self.first_match = None;
     }
 
-    /// It is the last one of a file that ends without a line feed.
+    /// Notes that this is the last line of a window that ends without a line feed.
     pub(super) fn set_unended(&mut self) {
         self.is_unended = true;
     }
 
-    /// Gives up what is held of it: it is read again before the line grows.
+    /// Gives up the held bytes. They are read again before the line grows.
     pub(super) fn give_up(&mut self) {
         self.open.give_up();
     }
 
-    /// What has to be read again of it, where all bytes of the file from `base` on have been
-    /// read: NUL bytes that may be no part of it lie before it.
+    /// The bytes that have to be read again next, if any. `base` is the offset of the oldest byte
+    /// read so far. Between it and the line lie NUL bytes that may not be part of the line.
     pub(super) fn lost(&self, base: u64) -> Option<Span> {
         self.open.lost(base + self.nuls)
     }
 
-    /// Takes that again.
+    /// Takes bytes that [`CutLine::lost`] has asked for.
     pub(super) fn take_again(&mut self, filter: &LineFilter, bytes: &[u8]) {
         self.open.take_again(bytes, self.kept(filter));
     }
 
-    /// Adds bytes that stand before it, at `offset` in the file.
+    /// Adds the bytes before the known part. `offset` is where they begin in the file.
     pub(super) fn grow(&mut self, filter: &LineFilter, offset: u64, bytes: &[u8]) {
         let nuls = nuls::leading(bytes);
         let piece = &bytes[nuls..];
@@ -96,46 +96,47 @@ impl CutLine {
             }
             self.open.prepend(piece, self.kept(filter));
         }
-        // Whether they are a part of the line is known once it is known what is before them.
+        // The bytes before these NUL bytes will show whether they are part of the line.
         self.nuls += nuls as u64;
     }
 
-    /// Adds a hole that lies before it.
+    /// Adds a hole before the known part.
     pub(super) fn grow_by_hole(&mut self, len: u64) {
         self.nuls += len;
     }
 
-    /// It begins at `offset` in the file. Says whether it is a record, and how many NUL bytes it
-    /// began with that are no part of it.
+    /// Completes the line, whose first byte is at `offset` in the file. Returns whether it is a
+    /// record, and the length of the run of NUL bytes before it that is not part of it.
     pub(super) fn complete(&mut self, filter: &LineFilter, offset: u64) -> (bool, u64) {
         let is_unended = std::mem::take(&mut self.is_unended);
         if self.nuls < self.limits.nul_run as u64 {
             self.hold_nuls(filter, offset);
             return (filter.is_match(&self.partial), 0);
         }
-        // Without the run there is no last line where nothing else is in it.
+        // If the last line holds only the run, there is no line.
         let is_line = !is_unended || self.open.len() > 0;
         (is_line && filter.is_match(&self.partial), std::mem::take(&mut self.nuls))
     }
 
-    /// Bytes of it that are held: what is delivered, and what a keyword may reach into.
+    /// Bytes of the line that are held: those that are delivered, and those that a match may reach
+    /// into.
     fn kept(&self, filter: &LineFilter) -> usize {
         self.limits.line.max(filter.reach())
     }
 
-    /// The NUL bytes before it are a part of it. They stand at `offset` in the file.
+    /// Adds the NUL bytes before the known part to the line. They begin at `offset` in the file.
     fn hold_nuls(&mut self, filter: &LineFilter, offset: u64) {
         let nuls = std::mem::take(&mut self.nuls);
         if nuls == 0 {
             return;
         }
-        // As many as a keyword may reach over, where the line holds fewer than that.
+        // Enough bytes for a match that reaches from them into a line that holds fewer.
         let most = self.limits.line.max(filter.reach() + 1);
         let piece = vec![0; usize::try_from(nuls).unwrap_or(usize::MAX).min(most)];
         let first = filter.extend(&mut self.partial, &piece, self.open.head());
         if let Some(Match { at, len }) = first {
-            // A match within them stands at their beginning; one that reaches past them is
-            // counted from their end.
+            // `piece` may be shorter than the run. A match inside the run counts from the run's
+            // beginning, and one that reaches past the run counts from its end.
             let before = if at == 0 { 0 } else { nuls - piece.len() as u64 };
             self.first_match = Some(Span { offset: offset + before + at as u64, len });
         }

@@ -1,9 +1,10 @@
-//! What is delivered of a line that is longer than the line limit.
+//! The excerpt: what is delivered of a line that is longer than the line limit.
 
 use super::window::Span;
 
-/// What is delivered of a line of `len` bytes at `offset` instead of its beginning: where the
-/// first match does not lie in that, `limit` bytes with the match in their middle.
+/// The part that is delivered of a line of `len` bytes at `offset`, if that is not its beginning.
+/// If the first match does not lie in the first `limit` bytes, these are `limit` bytes with the
+/// match in their middle.
 pub(super) fn excerpt(offset: u64, len: u64, first_match: Option<Span>, limit: usize) -> Option<Span> {
     let (end, first) = (offset + len, first_match?);
     if len <= limit as u64 || first.end() <= offset + limit as u64 {

@@ -1,11 +1,11 @@
-//! A search for one keyword that holds a line feed: it matches across lines, and a record
-//! is every line that a match touches. A line feed belongs to the line that it ends.
+//! A search for one keyword that holds a line feed. It matches across lines, and a record is all
+//! lines that a match touches. A line feed belongs to the line that it ends.
 //!
-//! Two facts decide it, and both need only the keyword's length of neighbouring bytes: a
-//! line is *touched* if a match has a byte in it, and two lines are *joined* if one match
-//! has a byte in both. A record is a run of joined lines, cut at the record limit. Every
-//! place at which the keyword stands is a match, overlapping ones too, so the outcome does
-//! not depend on the side from which one searches.
+//! Two facts decide what a record is. A line is *touched* if a match has a byte in it. Two lines
+//! are *joined* if one match has a byte in both. Both facts depend only on the bytes near a line,
+//! as far as the keyword is long. A record is a run of joined lines, cut at the record limit. Every
+//! position of the keyword is a match, also positions that overlap. So the outcome does not depend
+//! on the direction of the search.
 
 mod group;
 mod matches;
@@ -24,38 +24,39 @@ pub(super) use pieces::JoinedSearch;
 use runs::Runs;
 use std::collections::VecDeque;
 
-/// Bytes held of lines and records that stay while a client does not read.
+/// Bytes of lines and records that are kept while a client does not read.
 const KEPT: usize = if cfg!(test) { 3 } else { 4 << 10 };
 
-/// Bytes that are searched again at most so that nothing is held. They are more only within a
-/// line of many megabytes, of which a megabyte then stays.
+/// The most bytes that the search goes back in order to hold nothing. More would be needed only
+/// inside a line of many megabytes. Up to 1 MiB of such a line is then held.
 const AGAIN_MOST: u64 = if cfg!(test) { 100 } else { 8 << 20 };
 
-/// The search itself, from piece to piece.
+/// The state of the search, from piece to piece.
 ///
-/// Offsets in here are those that the bytes would have if the runs of NUL bytes that were passed
-/// over so far stood before the window: what is before a run and what is after it are neighbours then.
+/// Offsets in here are not those of the file. They are the offsets that the bytes would have if all
+/// runs of NUL bytes skipped so far stood before the window. So the bytes before a run and the
+/// bytes after it are neighbours.
 #[derive(Debug)]
 struct Joined {
     matches: Matches,
     limits: Limits,
-    /// Where the searched window ends.
+    /// Offset of the end of the window.
     end: u64,
-    /// What was passed over.
+    /// The runs that were skipped.
     runs: Runs,
-    /// Lines that begin here or later have been delivered, or passed.
+    /// Lines that begin at this offset or later have been delivered or skipped.
     past: u64,
-    /// Offset of the oldest byte that has ever been fed: the search has gone back where that is
-    /// before `base`.
+    /// Offset of the oldest byte that was ever fed. If it is below `base`, the search has gone
+    /// back.
     reached: u64,
-    /// Offset of the oldest byte fed.
+    /// Offset of the oldest byte that was fed since the search last went back.
     base: u64,
-    /// Whether the window's start has been reached.
+    /// Whether the search has reached the start of the window.
     is_at_start: bool,
-    /// The line that the last block's older edge cuts, and the offset after its feed.
+    /// The line that the last block's older edge cuts, and the offset after its line feed.
     open: OpenLine,
     open_end: u64,
-    /// Whole lines that an older match may yet touch, newest first.
+    /// Complete lines that an older match may still touch, newest first.
     waiting: VecDeque<(Line, Vec<u8>)>,
     group: Group,
     ready: VecDeque<OwnedRecord>,
@@ -83,21 +84,21 @@ impl Joined {
         }
     }
 
-    /// The next record that is ready. There must be one.
+    /// Delivers the next record that is ready. There must be one.
     fn deliver(&mut self) -> Step<'_> {
         self.delivered = self.ready.pop_front().expect("the caller has looked");
         let OwnedRecord { offset, ref bytes, lines, truncated_lines, .. } = self.delivered;
         Step::Record(Record { offset, bytes, lines, truncated_lines, older: &[] })
     }
 
-    /// Bytes held of lines and records that have not been delivered.
+    /// Bytes that are held of lines and records that have not been delivered.
     fn held(&self) -> usize {
         let waiting: usize = self.waiting.iter().map(|(_, head)| head.len()).sum();
         let ready: usize = self.ready.iter().map(|record| record.bytes.len()).sum();
         self.open.head().len() + self.group.held() + waiting + ready
     }
 
-    /// Where that ends which has not been delivered.
+    /// End offset of the newest line or record that has not been delivered.
     fn newest(&self) -> u64 {
         let newest = [
             self.ready.front().map(|record| record.end),
@@ -107,20 +108,20 @@ impl Joined {
         newest.into_iter().flatten().next().unwrap_or(self.open_end).min(self.past)
     }
 
-    /// Where the search begins again that is to find everything before `past`: a match that begins
-    /// before may reach past it.
+    /// Where the search has to begin again to find everything before `past`. A match that begins
+    /// before `past` may reach past it.
     fn again_from(&self, past: u64) -> u64 {
         (past + self.matches.len() as u64 - 1).min(self.end)
     }
 
-    /// Passes over a run of NUL bytes, which the line begins with that begins at `base`.
+    /// Skips a run of NUL bytes at the beginning of the line that begins at `base`.
     fn pass_run(&mut self, run: u64) {
         let newest = self.again_from(self.newest());
         self.runs.pass(self.base, run, newest);
     }
 
-    /// Gives up what was delivered last. Where much is held of what was not, the search goes
-    /// back to where that ends, and finds it again.
+    /// Gives up the record that was delivered last. If much is held of what was not delivered, the
+    /// search goes back to its end and finds it again.
     fn give_up(&mut self) {
         self.delivered = OwnedRecord::default();
         if self.held() <= KEPT {
@@ -140,8 +141,8 @@ impl Joined {
         self.ready = VecDeque::new();
     }
 
-    /// The newest `most` bytes of what has to be fed again, where they lie in the file. Runs that
-    /// were passed over are passed over again, and not read.
+    /// The newest `most` bytes that have to be fed again, as a span of the file. Runs that were
+    /// skipped are not read again.
     fn lost(&self, most: usize) -> Option<Span> {
         if self.base <= self.reached {
             return None;
@@ -152,8 +153,8 @@ impl Joined {
         Some(Span { offset: from - newer, len })
     }
 
-    /// Searches the piece before the last one. What it yields is copied out, and no more
-    /// than the piece, a line and a record hold.
+    /// Searches the next older piece. Copies the records that it finds. Holds no more than a piece,
+    /// a line and a record.
     fn feed(&mut self, block: &[u8]) {
         let newest = self.base == self.end;
         self.base -= block.len() as u64;
@@ -161,7 +162,7 @@ impl Joined {
         self.matches.find_in(self.base, block);
         self.decide_waiting();
 
-        // The end of the open line's content in this block.
+        // The end of the cut line's content in this block.
         let mut end = block.len() - usize::from(newest && block.last() == Some(&b'\n'));
         if self.matches.is_empty() && self.waiting.is_empty() {
             end = self.skip_untouched(block, end);
@@ -175,7 +176,7 @@ impl Joined {
         self.matches.keep_for_next(block, oldest);
     }
 
-    /// Nothing is left before what was fed last.
+    /// Called when all bytes of the window have been fed.
     fn finish(&mut self) {
         self.is_at_start = true;
         self.decide_waiting();
@@ -185,8 +186,9 @@ impl Joined {
         self.end_group();
     }
 
-    /// Passes the lines that nothing touches, where no match is near: none begins in this
-    /// block, so only lines that an older one can reach stay. Returns the new end.
+    /// Skips lines that no match touches. Called only if no match begins in this block or waits:
+    /// then only the lines that an older match can reach must stay. Returns the new end of the part
+    /// to search.
     fn skip_untouched(&mut self, block: &[u8], end: usize) -> usize {
         let reach = self.matches.len().saturating_sub(2);
         let Some(feed) = block[..end].get(reach..).and_then(|rest| memchr(b'\n', rest)) else {
@@ -198,7 +200,7 @@ impl Joined {
         reach + feed
     }
 
-    /// The open line turns out to begin at `start`, with `piece`.
+    /// Completes the cut line. It begins at `start`, with the bytes in `piece`.
     fn complete_line(&mut self, start: u64, piece: &[u8]) {
         let end = self.open_end;
         self.open_end = start;
@@ -210,7 +212,8 @@ impl Joined {
             self.end_group();
         } else {
             self.open.prepend(piece, self.limits.line);
-            // Taken out, so that its bytes can be lent while the rest changes.
+            // Taken out of `self`, so that its bytes can be borrowed while the rest of `self`
+            // changes.
             let open = std::mem::take(&mut self.open);
             let (offset, run) = self.runs.line(start);
             let line = Line { start, end, len: open.len(), offset, run };
@@ -233,7 +236,8 @@ impl Joined {
         }
     }
 
-    /// Adds a line to the group that it is joined to, or ends that and begins one.
+    /// Adds a line to the group that it is joined to. If it is joined to none, ends the group and
+    /// begins another one.
     fn decide(&mut self, line: Line, head: &[u8]) {
         if !self.matches.join_at(line.end) {
             self.end_group();
@@ -247,7 +251,7 @@ impl Joined {
         }
     }
 
-    /// What is delivered of a line that is a record, where that is not its beginning.
+    /// The excerpt of a line in a record, if its beginning is not what is delivered.
     fn excerpt_of(&self, line: Line) -> Option<Span> {
         let first = self.matches.first_in(line.start, line.start + line.len);
         let excerpt = excerpt(line.start, line.len, first, self.limits.line)?;

@@ -1,18 +1,18 @@
-//! What one search may hold.
+//! How much one search may hold.
 
 use crate::limits;
 
-/// What one search may hold.
+/// How much one search may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of a line that are delivered.
+    /// Bytes of one line that are delivered at most.
     pub line: usize,
-    /// Bytes of a record, each line's feed included.
+    /// Bytes of one record at most, with the line feed of each line.
     pub record: usize,
-    /// NUL bytes at the beginning of a line from which on they are no part of it.
+    /// A line that begins with this many NUL bytes or more is delivered without them.
     pub nul_run: usize,
-    /// Runs of NUL bytes between the lines of one record: where the next begins, as it does at the
-    /// record limit.
+    /// Runs of NUL bytes between the lines of one record at most. After that the next record
+    /// begins, as at the record limit.
     pub runs: usize,
 }
 

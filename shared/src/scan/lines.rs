@@ -1,5 +1,5 @@
-//! A search whose records are lines: a block into lines, newest first; a line cut by a
-//! block's edge; the line limit.
+//! A search whose records are lines. Splits blocks into lines, newest first, joins the lines that
+//! edges of blocks cut, and applies the line limit.
 
 mod region;
 
@@ -13,33 +13,33 @@ use crate::filter::LineFilter;
 use memchr::memrchr;
 use std::sync::Arc;
 
-/// Walks blocks backwards, and each block forwards where there is a keyword: the search
-/// for a literal is several times faster that way round.
+/// Goes through the blocks backwards. With a keyword, it searches each block forwards: this is
+/// several times faster for literals.
 #[derive(Debug)]
 pub(super) struct LineSearch<B> {
     filter: Arc<LineFilter>,
     window: Window,
     limit: usize,
     nul_run: usize,
-    /// Bytes of runs of NUL that were passed over.
+    /// Bytes of NUL runs that were skipped.
     skipped: u64,
-    /// The block, unless it was given back.
+    /// The block, unless it has been given back.
     block: Option<B>,
     span: Span,
     phase: Phase,
     /// The line that the newer edge of the block cuts.
     cut: CutLine,
-    /// Where it begins, once that is known.
+    /// Offset in the file at which that line begins, once it is known.
     open_offset: u64,
-    /// Bytes of the run of NUL that it begins with, and that is no part of it.
+    /// Bytes of the NUL run at its beginning, which is not part of the line.
     open_run: u64,
-    /// Where the bytes of the last record lie.
+    /// Where the bytes of the last record lie in the file.
     delivered: Span,
     /// As [`Search::excerpt`](super::Search::excerpt) says.
     excerpt: Option<Span>,
-    /// Matching lines of the region not delivered yet, oldest first.
+    /// Matching lines of the region that have not been delivered, oldest first.
     matches: Vec<(u32, u32)>,
-    /// Whether the block came with its matching lines.
+    /// Whether another thread has matched the block.
     is_matched: bool,
     /// Whether a line of the region begins with a run of NUL bytes.
     has_runs: bool,
@@ -48,16 +48,16 @@ pub(super) struct LineSearch<B> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Needs the block before this one.
+    /// Needs the next older block.
     Hungry,
-    /// The line cut by the block's newer edge is next; nothing of the block is consumed.
+    /// The line that the block's newer edge cuts comes next. No byte of the block has been used.
     Seam,
-    /// Lines that lie in the block whole, from `start` on. `end` is where the content of
-    /// the next one ends that has not been looked at, until there is none.
+    /// The lines that lie completely in the block, from `start` on. `end` is the end of the content
+    /// of the next line that has not been looked at; `None` if all have been.
     Region { start: usize, end: Option<usize> },
-    /// The line cut by the block's older edge ends at `end`.
+    /// The line that the block's older edge cuts comes next. Its content ends at `end`.
     Rest { end: usize },
-    /// The start of the window lies in a hole: the open line is complete.
+    /// The start of the window lies in a hole, so the cut line is complete.
     Start,
     /// The start of the window has been reached.
     Finished,
@@ -119,7 +119,7 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         }
     }
 
-    /// Whether the window begins with the last block, or hole.
+    /// Whether the window begins with the last block, or with the last hole.
     fn is_at_start(&self) -> bool {
         self.span.offset == self.window.start
     }
@@ -128,8 +128,8 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         self.skipped
     }
 
-    /// What was found in the block goes with it: by the time it is fed again its bytes may
-    /// be others.
+    /// Gives the block back with the matches in it, because its bytes may have changed when it is
+    /// fed again.
     pub(super) fn release(&mut self) {
         self.block = None;
         self.is_matched = false;
@@ -142,17 +142,17 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         if self.is_open() {
             self.cut.give_up();
         } else {
-            // It has been delivered.
+            // The cut line has been delivered.
             self.cut.free();
         }
     }
 
-    /// Whether more of the cut line is to come.
+    /// Whether the beginning of the cut line has not been read yet.
     fn is_open(&self) -> bool {
         matches!(self.phase, Phase::Hungry | Phase::Seam | Phase::Start)
     }
 
-    /// What has to be fed again of the cut line first.
+    /// Bytes of the cut line that have to be fed again first, if any.
     fn lost(&self) -> Option<Span> {
         let base = if self.phase == Phase::Seam { self.span.end() } else { self.span.offset };
         self.cut.lost(base)
@@ -168,8 +168,8 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         vec![self.excerpt.unwrap_or(self.delivered)]
     }
 
-    /// The file's bytes in `span`, where they are at hand: in the block, or in the line that
-    /// was delivered last.
+    /// The file's bytes in `span`, if they are in memory: in the block, or in the last cut line
+    /// that was delivered.
     pub(super) fn at_hand(&self, span: Span) -> Option<&[u8]> {
         let within = |base: u64, bytes: &'_ [u8]| {
             let from = usize::try_from(span.offset.checked_sub(base)?).ok()?;
@@ -231,13 +231,13 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         }
     }
 
-    /// Completes the line cut by the block's newer edge, if its beginning lies in here.
-    /// Says whether it is a record.
+    /// Adds the block to the line that its newer edge cuts. True if that line is now complete and a
+    /// record.
     fn cross_seam(&mut self) -> bool {
         let block = self.block.as_ref().expect("checked by step").as_ref();
         let mut end = block.len();
         if std::mem::take(&mut self.at_end) {
-            // A feed ends the last line; no empty line follows it.
+            // A line feed ends the last line. No empty line follows it.
             if block.last() == Some(&b'\n') {
                 end -= 1;
             } else {
@@ -259,7 +259,7 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         }
     }
 
-    /// The cut line's beginning is known. Says whether it is a record.
+    /// Completes the cut line, whose beginning is known. Returns whether it is a record.
     fn complete_cut_line(&mut self) -> bool {
         let (is_record, run) = self.cut.complete(&self.filter, self.open_offset);
         self.skipped += run;
@@ -267,7 +267,7 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         is_record
     }
 
-    /// What is at hand before the open line.
+    /// The bytes before the cut line that are in memory.
     fn older(&self) -> &[u8] {
         let block = self.block.as_ref().map_or(&[][..], AsRef::as_ref);
         let before = usize::try_from(self.open_offset.saturating_sub(self.span.offset));
@@ -279,7 +279,7 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         self.cut.grow(&self.filter, self.span.offset + from as u64, &block[from..to]);
     }
 
-    /// The record of the line that edges of blocks cut.
+    /// The record of the cut line.
     fn cut_record(&mut self) -> Step<'_> {
         let text = self.open_offset + self.open_run;
         self.excerpt = excerpt(text, self.cut.line().1, self.cut.first_match(), self.limit);
@@ -288,7 +288,7 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
     }
 }
 
-/// The record of a line, of which the beginning and the length are given.
+/// The record of a line. `head` is its beginning, and `len` its full length in bytes.
 fn record<'a>(offset: u64, (head, len): (&'a [u8], u64), older: &'a [u8], limit: usize) -> Record<'a> {
     Record {
         offset,

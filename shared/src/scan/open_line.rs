@@ -1,12 +1,12 @@
-//! The line whose beginning has not been read yet. It grows at its front, block by block.
+//! A line whose beginning has not been read yet. It grows at its front, block by block.
 
 use super::window::Span;
 
-/// Memory of a cleared buffer that is used again.
+/// A cleared buffer that is larger than this is freed.
 const ROOMY: usize = 64 << 10;
 
-/// Bytes that are prepended more often than they are read, kept contiguous. Free room
-/// lies in front; it doubles when it is used up, so that a prepended byte moves few times.
+/// Contiguous bytes that are prepended more often than they are read. The free room lies in front
+/// of them. It doubles when it is used up, so that each byte is moved only a few times.
 #[derive(Debug, Default)]
 pub(super) struct FrontBuf {
     buf: Vec<u8>,
@@ -22,7 +22,8 @@ impl FrontBuf {
         self.buf.len() - self.start
     }
 
-    /// Memory that one long line has needed is not kept for the short ones after it.
+    /// Clears the buffer. Memory that one long line needed is not kept for the short lines after
+    /// it.
     pub(super) fn clear(&mut self) {
         if self.buf.len() > ROOMY {
             self.free();
@@ -34,7 +35,7 @@ impl FrontBuf {
         *self = FrontBuf::default();
     }
 
-    /// Puts `bytes` in front. No more room than for `most` bytes is made, where they fit.
+    /// Puts `bytes` in front. Makes room for no more than `most` bytes in all, if they fit that.
     pub(super) fn prepend(&mut self, bytes: &[u8], most: usize) {
         if bytes.len() > self.start {
             let kept = self.len();
@@ -48,27 +49,27 @@ impl FrontBuf {
         self.buf[self.start..self.start + bytes.len()].copy_from_slice(bytes);
     }
 
-    /// Keeps the first `len` bytes at most.
+    /// Keeps at most the first `len` bytes.
     pub(super) fn truncate(&mut self, len: usize) {
         self.buf.truncate(self.start + len.min(self.len()));
     }
 }
 
-/// Bytes of a head that stay while a client does not read: most lines are shorter, and are
+/// Bytes of a head that are kept while a client does not read. Most lines are shorter, and so are
 /// not read again.
 const KEPT: usize = if cfg!(test) { 3 } else { 4 << 10 };
 
-/// Bytes of a head that are read again at once: no more than a block holds.
+/// Bytes of a head that are read again at once. They fit one block.
 const AGAIN: usize = if cfg!(test) { 7 } else { 512 << 10 };
 
-/// The part of a line that has been read: its newest bytes, of which the oldest `keep`
-/// are held. That is its beginning, once the rest of the line turns up.
+/// The known part of a line: its newest bytes. The first `keep` bytes of this part are held. They
+/// are the beginning of the line once all of it is known.
 #[derive(Debug, Default)]
 pub(super) struct OpenLine {
     head: FrontBuf,
-    /// Bytes of the line read so far, held or not; its line feed is not one of them.
+    /// Bytes of the line read so far, held or not, without its line feed.
     len: u64,
-    /// Bytes of the head that were given up and have to be read again.
+    /// Bytes of the head that were given up, and that have to be read again.
     lost: usize,
 }
 
@@ -87,14 +88,14 @@ impl OpenLine {
         self.lost = 0;
     }
 
-    /// Ends the line, and gives its memory back.
+    /// Forgets the line, and frees its memory.
     pub(super) fn free(&mut self) {
         self.head.free();
         self.len = 0;
         self.lost = 0;
     }
 
-    /// Gives up a long head: it is read again before the line grows.
+    /// Gives up a long head. It is read again before the line grows.
     pub(super) fn give_up(&mut self) {
         if self.head.len() > KEPT {
             self.lost += self.head.len();
@@ -102,29 +103,30 @@ impl OpenLine {
         }
     }
 
-    /// What has to be read again of a line of which all bytes from `base` on have been read:
-    /// its newest part first.
+    /// The bytes that have to be read again next, if any: the newest ones first. `base` is the
+    /// offset at which the known part of the line begins.
     pub(super) fn lost(&self, base: u64) -> Option<Span> {
         let len = self.lost.min(AGAIN);
         (len > 0).then(|| Span { offset: base + (self.lost - len) as u64, len })
     }
 
-    /// Takes that again.
+    /// Takes bytes that [`OpenLine::lost`] has asked for.
     pub(super) fn take_again(&mut self, bytes: &[u8], keep: usize) {
         self.lost -= bytes.len();
         self.head.prepend(bytes, keep);
     }
 
-    /// Puts `bytes`, which stand before the rest in the file, in front; holds `keep` bytes.
+    /// Puts `bytes`, which stand before the known part in the file, in front. Holds at most `keep`
+    /// bytes.
     pub(super) fn prepend(&mut self, bytes: &[u8], keep: usize) {
         self.len += bytes.len() as u64;
         let bytes = &bytes[..bytes.len().min(keep)];
-        // Before they are moved: what is cut off needs no room.
+        // Truncated before the bytes are moved, so that no room is made for what is cut off.
         self.head.truncate(keep - bytes.len());
         self.head.prepend(bytes, keep);
     }
 
-    /// The same with so many NUL bytes, of which `held` are as many as are held at most.
+    /// The same for `nuls` NUL bytes. `held` are the first of them, or all: no more are held.
     pub(super) fn prepend_nuls(&mut self, nuls: u64, held: &[u8], keep: usize) {
         self.prepend(held, keep);
         self.len += nuls - held.len() as u64;

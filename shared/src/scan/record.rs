@@ -1,48 +1,50 @@
-//! What a search yields.
+//! What a search yields: records, and requests for blocks.
 
 use super::window::Span;
 
-/// What a match yields: one line, or several that one match touches.
+/// What a match yields: one line, or several lines that the match joins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Record<'a> {
-    /// Where its first line begins in the file, with a run of NUL bytes that is no part of it.
+    /// Where its first line begins in the file, before any run of NUL bytes that is not part of it.
     pub offset: u64,
-    /// Its lines in file order, without the last one's line feed. [`Search::delivered`](super::Search::delivered) says
-    /// where they stand in the file.
+    /// Its lines in the order of the file, without the last line feed.
+    /// [`Search::delivered`](super::Search::delivered) says where they lie in the file.
     pub bytes: &'a [u8],
     /// Lines in it.
     pub lines: u64,
     /// Lines in it that were cut at the line limit.
     pub truncated_lines: u64,
-    /// The bytes before it that are at hand: nothing, or up to the line feed before it.
+    /// The bytes before the record that are in memory: nothing, or bytes up to and including the
+    /// line feed before it.
     pub older: &'a [u8],
 }
 
-/// What [`Search::step`](super::Search::step) has come to.
+/// The outcome of [`Search::step`](super::Search::step).
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step<'a> {
     /// The next newest record.
     Record(Record<'a>),
-    /// So much has been looked at without a record that others may go first.
+    /// No record yet, but the search has worked so long that other tasks should run first.
     Working,
-    /// [`Search::feed`](super::Search::feed) the block before the last one.
+    /// The search needs the next older block, by [`Search::feed`](super::Search::feed).
     NeedBlock,
-    /// [`Search::feed`](super::Search::feed) these bytes once more: they were given back by [`Search::release`](super::Search::release).
+    /// The search needs these bytes again, by [`Search::feed`](super::Search::feed), because
+    /// [`Search::release`](super::Search::release) gave them back.
     NeedAgain(Span),
-    /// No record is left, or `n` have been delivered.
+    /// No record is left, or `n` records have been delivered.
     Done,
 }
 
-/// What a search has done so far.
+/// The counts of a search so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Lines delivered.
     pub lines: u64,
-    /// Bytes of the file looked at.
+    /// Bytes of the file that were searched.
     pub bytes_scanned: u64,
     /// Lines delivered that were cut at the line limit.
     pub truncated_lines: u64,
-    /// Bytes of NUL runs at the beginning of lines, delivered or not, that were passed over; those
-    /// of holes, which were not even read, among them.
+    /// Bytes of skipped NUL runs at the beginning of lines, whether the lines were delivered or
+    /// not. Includes the bytes of holes, which were not even read.
     pub skipped_bytes: u64,
 }

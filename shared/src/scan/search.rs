@@ -1,4 +1,4 @@
-//! The state machine: blocks in, records out, stop at `n`.
+//! The state machine of a search: takes blocks, yields records, stops after `n`.
 
 use super::block_matcher::{BlockMatcher, BlockMatches};
 use super::joined::JoinedSearch;
@@ -8,8 +8,8 @@ use super::record::{Step, Summary};
 use super::window::{Span, Window};
 use crate::filter::{Filter, LineFilter};
 
-/// A backwards search through a window of one file. `B` is a block of its bytes, owned until it has
-/// been searched through and dropped as soon as it has.
+/// A backwards search through a window of one file. `B` is a block of its bytes. The search owns a
+/// block until it has gone through it, and then drops it at once.
 #[derive(Debug)]
 pub struct Search<B> {
     mode: Mode<B>,
@@ -17,7 +17,7 @@ pub struct Search<B> {
     window: Window,
     /// Offset of the oldest byte fed.
     reached: u64,
-    /// Bytes of holes that were not read.
+    /// Bytes of holes, which were not read.
     holes: u64,
     summary: Summary,
 }
@@ -30,7 +30,7 @@ enum Mode<B> {
 }
 
 impl<B: AsRef<[u8]>> Search<B> {
-    /// Searches a window of a file; yields at most `n` records, the newest.
+    /// Searches a window of a file. Yields the newest `n` records at most; all if `n` is `None`.
     pub fn new(filter: &Filter, n: Option<u64>, window: Window, limits: Limits) -> Search<B> {
         let lines = |literals| Mode::Lines(LineSearch::new(LineFilter::literals(literals), window, limits));
         let mode = match filter {
@@ -43,11 +43,11 @@ impl<B: AsRef<[u8]>> Search<B> {
         Search { mode, remaining: n, window, reached: window.end, holes: 0, summary: Summary::default() }
     }
 
-    /// Takes the block at `span`: the one before the last, or what was released, as `step` asks
-    /// for it.
+    /// Takes the block at `span` that [`Search::step`] asked for: the next older one, or one that
+    /// was released.
     ///
     /// # Panics
-    /// If the block is not `span.len` bytes long, or is not what `step` asked for.
+    /// If the block does not have `span.len` bytes, or is not the one that `step` asked for.
     pub fn feed(&mut self, span: Span, block: B) {
         self.expect_block(span, &block);
         match &mut self.mode {
@@ -56,11 +56,11 @@ impl<B: AsRef<[u8]>> Search<B> {
         }
     }
 
-    /// Takes a hole, where the block before the last one is wanted: bytes that are all NUL, and
-    /// that nobody has to read.
+    /// Takes a hole in place of the next older block: bytes that are all NUL, and that need not be
+    /// read.
     ///
     /// # Panics
-    /// If another block is wanted.
+    /// If `step` did not ask for the next older block.
     pub fn feed_hole(&mut self, span: Span) {
         assert_eq!(span.end(), self.reached, "blocks are fed in order");
         self.reached = span.offset;
@@ -71,7 +71,8 @@ impl<B: AsRef<[u8]>> Search<B> {
         }
     }
 
-    /// What matches blocks for this search elsewhere. None where it has to match them itself.
+    /// A matcher for this search's blocks, for other threads. `None` if the search must match them
+    /// itself.
     pub fn block_matcher(&self) -> Option<BlockMatcher> {
         match &self.mode {
             Mode::Lines(lines) => lines.block_matcher(),
@@ -79,11 +80,10 @@ impl<B: AsRef<[u8]>> Search<B> {
         }
     }
 
-    /// The same as [`Search::feed`], for a block whose matching lines this search's
-    /// [`BlockMatcher`] has found.
+    /// Like [`Search::feed`], for a block that this search's [`BlockMatcher`] has matched.
     ///
     /// # Panics
-    /// As `feed`, and where the search has no block matcher.
+    /// Like `feed`, and if the search has no block matcher.
     pub fn feed_matched(&mut self, span: Span, block: B, matches: BlockMatches) {
         self.expect_block(span, &block);
         match &mut self.mode {
@@ -98,9 +98,8 @@ impl<B: AsRef<[u8]>> Search<B> {
         self.reached = self.reached.min(span.offset);
     }
 
-    /// Gives the block back before it has been searched through, and what is held of long
-    /// lines and records, so that a client which does not read holds next to nothing. `step`
-    /// then asks for it again.
+    /// Gives back the block, and the held bytes of long lines and records, so that an idle client
+    /// holds almost nothing. `step` then asks for them again.
     pub fn release(&mut self) {
         match &mut self.mode {
             Mode::Lines(lines) => lines.release(),
@@ -108,8 +107,8 @@ impl<B: AsRef<[u8]>> Search<B> {
         }
     }
 
-    /// Bytes held of a line, or of a record, that is not whole yet, or that is longer than
-    /// the block it lies in.
+    /// Bytes that are held of lines and records outside the block: those that are not complete, and
+    /// those that are longer than a block.
     pub fn held(&self) -> usize {
         match &self.mode {
             Mode::Lines(lines) => lines.held(),
@@ -117,8 +116,9 @@ impl<B: AsRef<[u8]>> Search<B> {
         }
     }
 
-    /// What is delivered of the last record instead of its first bytes, where that is a line longer
-    /// than the line limit without a match in its beginning. Its time stands in its beginning.
+    /// What is delivered of the last record in place of its first bytes: set if it is one line that
+    /// is longer than the line limit and has no match in its beginning. The time of the record
+    /// still comes from its beginning.
     pub fn excerpt(&self) -> Option<Span> {
         match &self.mode {
             Mode::Lines(lines) => lines.excerpt(),
@@ -126,8 +126,8 @@ impl<B: AsRef<[u8]>> Search<B> {
         }
     }
 
-    /// Where in the file the bytes lie that are delivered of the last record, in their order. They
-    /// lie together but where runs of NUL bytes stand between its lines.
+    /// Where the delivered bytes of the last record lie in the file, in their order. This is one
+    /// span unless there are NUL runs between its lines.
     pub fn delivered(&self) -> Vec<Span> {
         match &self.mode {
             Mode::Lines(lines) => lines.delivered(),
@@ -135,7 +135,7 @@ impl<B: AsRef<[u8]>> Search<B> {
         }
     }
 
-    /// Bytes of the last record, where they have not been given back.
+    /// The bytes of the last record in `span`, if they are still in memory.
     pub fn at_hand(&self, span: Span) -> Option<&[u8]> {
         match &self.mode {
             Mode::Lines(lines) => lines.at_hand(span),
@@ -143,17 +143,17 @@ impl<B: AsRef<[u8]>> Search<B> {
         }
     }
 
-    /// Records that are still wanted; None where all are.
+    /// How many records are still wanted; `None` if all are.
     pub fn remaining(&self) -> Option<u64> {
         self.remaining
     }
 
-    /// Whether a record comes with the lines before it that are at hand.
+    /// Whether records come with the lines before them that are in memory.
     pub fn has_older_lines(&self) -> bool {
         matches!(self.mode, Mode::Lines(_))
     }
 
-    /// Goes on to the next record.
+    /// Goes on to the next record, or to the next thing that the search needs.
     pub fn step(&mut self) -> Step<'_> {
         if self.remaining == Some(0) || self.window.is_empty() {
             return Step::Done;
@@ -170,10 +170,10 @@ impl<B: AsRef<[u8]>> Search<B> {
         step
     }
 
-    /// Goes on by as many records as can be had in one go, as text: each a line, ended by a
-    /// line feed, appended to `out` until that has `full` bytes. It is [`Search::step`]
-    /// without the way there and back for each line; false where only `step` can go on, as
-    /// with a line that is longer than `longest`.
+    /// Appends as many records as possible to `out` as text: each is a line that ends with a line
+    /// feed. Stops when `out` has `full` bytes. This is faster than a [`Search::step`] for each
+    /// line. False if only `step` can go on, for example with a line that is longer than `longest`
+    /// bytes.
     pub fn take_lines(&mut self, out: &mut Vec<u8>, full: usize, longest: usize) -> bool {
         let Mode::Lines(lines) = &mut self.mode else { return false };
         let taken = lines.take_lines(out, full, longest, self.remaining.unwrap_or(u64::MAX));
@@ -182,7 +182,7 @@ impl<B: AsRef<[u8]>> Search<B> {
         taken > 0
     }
 
-    /// What has been done so far.
+    /// The counts of the search so far.
     pub fn summary(&self) -> Summary {
         let skipped_bytes = match &self.mode {
             Mode::Lines(lines) => lines.skipped(),

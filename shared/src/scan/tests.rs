@@ -1,4 +1,4 @@
-//! The search against a naive oracle, at block sizes of 1 to 17 bytes and at the real ones.
+//! Compares the search with a naive oracle, with blocks of 1 to 17 bytes and of the real sizes.
 
 use super::*;
 use crate::filter::Filter;
@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 /// A record as it is delivered: offset, bytes, lines, truncated lines.
 pub(crate) type Owned = (u64, Vec<u8>, u64, u64);
 
-/// The file without its runs of NUL bytes, and where in that file how many bytes are missing.
+/// The file without its NUL runs. For each run, its position in that file and its length.
 fn without_runs(file: &[u8], least: usize) -> (Vec<u8>, Vec<(usize, usize)>) {
     let (mut left, mut runs) = (Vec::new(), Vec::new());
     for line in file.split_inclusive(|b| *b == b'\n') {
@@ -23,12 +23,13 @@ fn without_runs(file: &[u8], least: usize) -> (Vec<u8>, Vec<(usize, usize)>) {
     (left, runs)
 }
 
-/// What is found in the file without the runs, where it stands in the file with them.
+/// The records that are found in the file without the runs, with their offsets in the file with
+/// them.
 fn oracle(file: &[u8], keywords: &[Vec<u8>], n: Option<u64>, limits: Limits) -> Vec<Owned> {
     let (left, runs) = without_runs(file, limits.nul_run);
     let mut records = plain_oracle(&left, &runs, keywords, n, limits);
     for record in &mut records {
-        // A window begins in a line, after the run. A line begins with it.
+        // An excerpt begins inside a line, after the run. A line begins with the run.
         let is_window = record.2 == 1 && record.3 == 1 && show_match(&left, keywords, limits.line, record);
         let is_before = |at: usize| (at as u64) < record.0 || is_window && at as u64 == record.0;
         let missing = runs.iter().take_while(|(at, _)| is_before(*at)).map(|(_, run)| *run as u64);
@@ -37,8 +38,8 @@ fn oracle(file: &[u8], keywords: &[Vec<u8>], n: Option<u64>, limits: Limits) -> 
     records
 }
 
-/// Reads the whole file at once and decides by definition. Before the lines at `runs` there was
-/// something, of which a record has only so many.
+/// Reads the whole file at once, and decides by the definition of a record. `runs`: positions of
+/// the NUL runs, of which a record has only so many.
 fn plain_oracle(
     file: &[u8],
     runs: &[(usize, usize)],
@@ -100,15 +101,15 @@ fn plain_oracle(
     records
 }
 
-/// A cut line without a match in its beginning is delivered from where its first match stands
-/// in the middle. Says whether it is one.
+/// If the record is a cut line without a match in its beginning, replaces its bytes by the excerpt:
+/// the bytes with its first match in their middle. Returns whether it did.
 fn show_match(file: &[u8], keywords: &[Vec<u8>], limit: usize, record: &mut Owned) -> bool {
     let start = usize::try_from(record.0).unwrap();
     let end = file[start..].iter().position(|b| *b == b'\n').map_or(file.len(), |at| start + at);
     let mut matches = Vec::new();
     for keyword in keywords {
         for at in start.saturating_sub(keyword.len())..=end {
-            // Of one that lies in several lines, what lies in this one's content.
+            // Of a match across several lines, only the part in this line's content counts.
             let (from, to) = (at.clamp(start, end), (at + keyword.len()).clamp(start, end));
             let in_line = keyword.contains(&b'\n') || at + keyword.len() <= end;
             if file[at..].starts_with(keyword) && at + keyword.len() > start && in_line {
@@ -129,9 +130,9 @@ fn show_match(file: &[u8], keywords: &[Vec<u8>], limit: usize, record: &mut Owne
 /// When a search has to give up what it holds.
 #[derive(Debug, Clone, Default)]
 struct Releases {
-    /// After every so many records, and before as many blocks; never where it is 0.
+    /// After this many records, and before as many blocks. Never if it is 0.
     every: usize,
-    /// Before these steps, whatever they are.
+    /// Before the steps with these numbers.
     steps: BTreeSet<usize>,
 }
 
@@ -139,7 +140,7 @@ fn releases() -> impl Strategy<Value = Releases> {
     let steps = prop_oneof![
         Just(BTreeSet::new()),
         prop::collection::btree_set(0usize..200, 0..20),
-        // Many in a row.
+        // Many steps in a row.
         (0usize..100, 1usize..20).prop_map(|(from, len)| (from..from + len).collect()),
     ];
     (0usize..5, steps).prop_map(|(every, steps)| Releases { every, steps })
@@ -149,7 +150,7 @@ fn filter(keywords: &[Vec<u8>]) -> Filter {
     Filter::new(keywords.to_vec()).unwrap()
 }
 
-/// Drives a search over bytes in memory. Holes are passed over where `has_holes`.
+/// Drives a search over bytes in memory. Skips holes if `has_holes`.
 fn drive(
     file: &[u8],
     keywords: &[Vec<u8>],
@@ -171,7 +172,7 @@ fn drive(
         steps += 1;
         let owned = match search.step() {
             Step::Record(r) => Some((r.offset, r.bytes.to_vec(), r.lines, r.truncated_lines)),
-            // Also in the middle of a line: it is given up and fed again.
+            // This may be in the middle of a line, which is then given up and fed again.
             Step::NeedBlock if releases.every > 0 && again < blocks / releases.every => {
                 again += 1;
                 search.release();
@@ -179,7 +180,7 @@ fn drive(
             }
             Step::Working => None,
             Step::NeedBlock if has_holes && std::mem::take(&mut last_was_nul) => {
-                // What is NUL before such a block is a hole.
+                // The NUL bytes before such a block count as a hole.
                 let end = usize::try_from(plan.next_end()).unwrap();
                 let start = usize::try_from(plan.window().start).unwrap();
                 let nuls = file[start..end].iter().rev().take_while(|b| **b == 0).count();
@@ -192,7 +193,7 @@ fn drive(
                 last_was_nul = is_all_nul(&block(span));
                 blocks += 1;
                 match search.block_matcher() {
-                    // Every second one is matched by somebody else, as on two threads.
+                    // A matcher matches every second block, as a helper thread would.
                     Some(matcher) if blocks % 2 == 0 => {
                         let block = block(span);
                         let matches = matcher.matches(span.offset, &block);
@@ -264,7 +265,7 @@ fn keyword_set() -> impl Strategy<Value = Vec<Vec<u8>>> {
     let across = prop::collection::vec(prop::sample::select(b"ab\n\n\0".to_vec()), 1..6);
     prop_oneof![
         2 => prop::collection::vec(plain.clone(), 0..3),
-        // So many that a block is looked through in pieces.
+        // So many keywords that a block is searched in pieces.
         1 => prop::collection::vec(plain, 5..8),
         3 => across.prop_map(|mut k| { if !k.contains(&b'\n') { k.push(b'\n'); } vec![k] }),
     ]
@@ -296,7 +297,7 @@ proptest! {
             check(&file, &keywords, n, limits, block_len, &releases, has_holes);
         }
         check(&file, &keywords, n, Limits::default(), 7, &releases, has_holes);
-        // Runs alone: lines and records are whole.
+        // With runs as the only limit, lines and records are complete.
         check(&file, &keywords, n, Limits { nul_run, ..Limits::default() }, 7, &releases, has_holes);
     }
 }
@@ -436,14 +437,14 @@ fn matches_that_share_a_line_are_one_record() {
     assert_eq!(lines_of(file, &[b"o\nb"]), [b"foo\nbar", b"foo\nbar"]);
     assert_eq!(lines_of(file, &[b"r\nf"]), [b"bar\nfoo", b"bar\nfoo"]);
     assert_eq!(lines_of(b"a\n\n\n\nb\n", &[b"\n\n"]), [b"a\n\n\n"]);
-    // A feed belongs to the line that it ends: nothing of the next line is touched.
+    // A line feed belongs to the line that it ends, so the match touches no byte of the next line.
     assert_eq!(lines_of(b"foo\nbar\n", &[b"foo\n"]), [b"foo"]);
     assert!(lines_of(b"foo", &[b"foo\n"]).is_empty());
 }
 
 #[test]
 fn a_long_line_is_matched_whole_cut_and_held_in_bounded_memory() {
-    // 64 MiB in one line, the keyword at its very end, past the limit.
+    // 64 MiB in one line. The keyword is at its very end, past the limit.
     const LEN: usize = 64 << 20;
     let mut search: Search<Vec<u8>> =
         Search::new(&filter(&[b"tail".to_vec()]), None, Window::whole(LEN as u64), Limits::default());
@@ -466,7 +467,7 @@ fn a_long_line_is_matched_whole_cut_and_held_in_bounded_memory() {
         }
     };
     assert_eq!(record, (1 << 20, 0, 1));
-    // It stands at the end of what is delivered.
+    // The keyword is at the end of the excerpt.
     assert_eq!(search.excerpt(), Some(Span { offset: (LEN - (1 << 20)) as u64, len: 1 << 20 }));
 }
 

@@ -1,7 +1,7 @@
-//! Parts of a file: the one that is searched, and pieces of it.
+//! Parts of a file: the window that is searched, and spans in it.
 
-/// The part of a file that is searched, from `start` up to `end`. It is searched as if it were a
-/// file of its own: a line begins at `start`, and at `end` if that is not the file's end.
+/// The part of a file that is searched, from `start` up to `end`. It is searched like a whole file:
+/// a line begins at `start`, and the last line ends at `end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
     /// Offset of its first byte.
@@ -11,7 +11,7 @@ pub struct Window {
 }
 
 impl Window {
-    /// A whole file of so many bytes.
+    /// A whole file of `size` bytes.
     pub fn whole(size: u64) -> Window {
         Window { start: 0, end: size }
     }
@@ -21,18 +21,18 @@ impl Window {
         self.end - self.start
     }
 
-    /// Whether there is no byte in it.
+    /// Whether the window has no bytes.
     pub fn is_empty(self) -> bool {
         self.end <= self.start
     }
 }
 
-/// A piece of the file: where it begins, and how many bytes it has.
+/// Some bytes of a file: where they begin, and how many they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
     /// Offset of the first byte in the file.
     pub offset: u64,
-    /// Bytes.
+    /// Number of bytes.
     pub len: usize,
 }
 

@@ -1,5 +1,5 @@
-//! The reads of one file: those that are kept under way ahead of the scan, and one that is done
-//! again. How many there are is the policy of [`Readahead`](super::Readahead).
+//! The queue of reads of one file: the reads ahead of the scan, and one read that is done again.
+//! [`Readahead`](super::Readahead) decides how many reads there are.
 
 use super::slot::{Slot, State};
 use crate::read::admission::{Pass, SLICE_TIME};
@@ -20,31 +20,32 @@ use tokio::time::timeout;
 pub(super) struct Queue<F: ReadAt, D> {
     pub(super) file: F,
     pub(super) pool: Arc<Pool>,
-    /// Newest first. The scan has had none of them.
+    /// Reads of blocks that the scan has not had yet, newest first.
     ahead: VecDeque<Slot<F::Read, D>>,
-    /// What the scan has had, and is read again before the others go on.
+    /// A block that the scan has had and needs again before it goes on.
     again: Option<Slot<F::Read, D>>,
     /// Whether the last read had to wait for the disk.
     is_cold: bool,
-    /// Whether a block has come that was not read at one go, since this was last asked.
+    /// Whether a block since the last `take_torn` took more than one read.
     is_torn: bool,
-    /// Whether something had to be waited for since this was last asked.
+    /// Whether this queue has waited for anything since the last `take_waited`.
     waited: bool,
-    /// How long the next block of memory is waited for.
+    /// How long to wait for a free block. Shorter before the first block than afterwards.
     block_wait: Duration,
 }
 
-/// A read that has come to its end.
+/// A read that is complete.
 #[derive(Debug)]
 pub(super) struct Finished<D> {
     pub(super) block: SourceBlock<D>,
     pub(super) cache: CacheUse,
-    /// Whether the disk was waited for.
+    /// Whether the read had to wait for the disk.
     pub(super) was_cold: bool,
 }
 
 impl<F: ReadAt, D> Queue<F, D> {
-    /// The reads of `file`, into blocks of `pool`, of which the first is waited for so long.
+    /// An empty queue for `file`, with blocks from `pool`. `block_wait` is the time to wait for the
+    /// first one.
     pub(super) fn new(file: F, pool: Arc<Pool>, block_wait: Duration) -> Queue<F, D> {
         Queue {
             file,
@@ -70,24 +71,24 @@ impl<F: ReadAt, D> Queue<F, D> {
         self.ahead.is_empty()
     }
 
-    /// What comes next ahead of the scan.
+    /// The next bytes that the scan has not had yet.
     pub(super) fn next_span(&self) -> Option<Span> {
         self.ahead.front().map(|slot| slot.span)
     }
 
-    /// Gives up all that is ahead of the scan.
+    /// Gives up all reads ahead of the scan.
     pub(super) fn clear(&mut self) {
         self.ahead.clear();
     }
 
-    /// The next block is this one again, unless it is on its way already.
+    /// Makes this block the next one again, unless its read is already under way.
     pub(super) fn repeat(&mut self, span: Span, cache: impl FnOnce() -> CacheUse) {
         if self.again.as_ref().is_none_or(|slot| slot.span != span) {
             self.again = Some(Slot::planned(span, cache()));
         }
     }
 
-    /// The next block is the next one ahead.
+    /// Makes the next block ahead of the scan the next one.
     pub(super) fn go_on(&mut self) {
         self.again = None;
     }
@@ -108,12 +109,12 @@ impl<F: ReadAt, D> Queue<F, D> {
         self.waited = true;
     }
 
-    /// Batches that other threads have.
+    /// Batches that other threads have now.
     pub(super) fn lent(&self) -> usize {
         self.ahead.iter().filter(|slot| matches!(slot.state, State::Lent(_))).count()
     }
 
-    /// The slots from `first` on are a batch that another thread has.
+    /// Hands the slots from `first` on to another thread, as one batch.
     pub(super) fn lend_from(&mut self, first: usize, replied: oneshot::Receiver<Vec<Helped<D>>>) {
         let mut state = State::Lent(replied);
         for slot in self.ahead.iter_mut().skip(first) {
@@ -121,14 +122,14 @@ impl<F: ReadAt, D> Queue<F, D> {
         }
     }
 
-    /// The first read ahead that has not been begun. They begin in their order: what is wanted
-    /// first is not to wait for what the later ones hold.
+    /// The first read ahead that has not begun. Reads begin in their order, so that the first one
+    /// that is needed does not wait for blocks that later ones hold.
     pub(super) fn first_planned(&self) -> Option<usize> {
         self.ahead.iter().position(Slot::is_planned)
     }
 
-    /// Begins a read ahead, if there is a block for it, and a permit where it has to wait for the
-    /// disk. False where there is none: out of blocks, or of memory, it goes on with less.
+    /// Begins a read ahead, if a block is free, and a cold permit if the disk has to be waited for.
+    /// False if not, or if memory is short: the scan then goes on with fewer reads.
     pub(super) fn begin_ahead(&mut self, at: usize) -> bool {
         let Some(Ok(block)) = self.pool.try_acquire() else { return false };
         let slot = &mut self.ahead[at];
@@ -141,8 +142,8 @@ impl<F: ReadAt, D> Queue<F, D> {
         true
     }
 
-    /// Begins the next read, where the disk has to be waited for: before what comes after it takes
-    /// the blocks.
+    /// Begins the next read if the disk has to be waited for, so that reads after it do not take
+    /// the blocks first.
     pub(super) async fn begin_next_if_cold(&mut self) -> Result<(), ReadFailure> {
         if self.is_cold && self.ahead.front().is_some_and(Slot::is_planned) {
             self.begin_front().await?;
@@ -150,8 +151,8 @@ impl<F: ReadAt, D> Queue<F, D> {
         Ok(())
     }
 
-    /// Drives the next read to its end, and takes it out. May be dropped and called again: the
-    /// slot stays until its block is whole.
+    /// Completes the next read and takes it out of the queue. May be dropped and called again: the
+    /// slot stays in the queue until its block is whole.
     pub(super) async fn finish_front(&mut self, pass: &mut Pass) -> Result<Finished<D>, ReadFailure> {
         loop {
             if self.front().is_planned() {
@@ -172,7 +173,7 @@ impl<F: ReadAt, D> Queue<F, D> {
                 }
                 State::Read(Ok((len, mut block))) => {
                     slot.done += len;
-                    // The file may change between two reads, and under one that waits.
+                    // The file may change between two reads, or while one waits.
                     self.is_torn |= slot.done != len || is_cold;
                     if slot.done >= span.len {
                         block.set_len(span.len);
@@ -182,19 +183,20 @@ impl<F: ReadAt, D> Queue<F, D> {
                         let block = SourceBlock { span, block, finding: None };
                         return Ok(Finished { block, cache, was_cold: is_cold });
                     }
-                    // It holds bytes, so it goes on whether there is a cold permit or not.
+                    // The block already holds bytes, so the read goes on even without a cold
+                    // permit.
                     if let Err(block) = slot.read_cached(&self.file, block) {
                         self.is_cold = true;
                         slot.read(&self.file, block);
                     }
                 }
                 State::Read(Err(error)) if is_transient(&error) && slot.retries < RETRIES => {
-                    // The failed read has given its block back, and with it what an earlier,
-                    // short read had brought: all of it is read again.
+                    // The failed read has given its block back, with the bytes that an earlier,
+                    // short read had brought. So all of it is read again.
                     *slot = Slot { retries: slot.retries + 1, ..Slot::planned(span, cache) };
                 }
                 State::Read(Err(source)) => return Err(ReadFailure::Io { offset: span.offset, source }),
-                // Its helper could not read it without waiting: it is read here.
+                // A helper could not read it without waiting, so it is read here.
                 State::Planned | State::Reading(_) | State::Lent(_) | State::LentToo => {}
             }
         }
@@ -204,7 +206,7 @@ impl<F: ReadAt, D> Queue<F, D> {
         front(&mut self.again, &mut self.ahead)
     }
 
-    /// Takes out what has been read to its end.
+    /// Takes the read that is complete out of the queue.
     fn take_front(&mut self) {
         if self.again.take().is_none() {
             self.ahead.pop_front();
@@ -221,8 +223,8 @@ impl<F: ReadAt, D> Queue<F, D> {
         block.map_err(|source| ReadFailure::Io { offset: 0, source })
     }
 
-    /// Begins to read what is wanted next, once there is a block for it, and a permit where it
-    /// has to wait for the disk.
+    /// Begins the next read. Waits for a block, and for a cold permit if the disk has to be waited
+    /// for.
     async fn begin_front(&mut self) -> Result<(), ReadFailure> {
         let block = self.wait_for_block().await?;
         let slot = front(&mut self.again, &mut self.ahead);
@@ -244,7 +246,7 @@ impl<F: ReadAt, D> Queue<F, D> {
         Ok(())
     }
 
-    /// Waits until the front slot is in this thread's hands again.
+    /// Waits until no other thread and no read holds the front slot.
     async fn wait_for_front(&mut self, pass: &mut Pass) -> Result<(), ReadFailure> {
         let slot = front(&mut self.again, &mut self.ahead);
         let offset = slot.span.offset;
@@ -263,7 +265,7 @@ impl<F: ReadAt, D> Queue<F, D> {
         let ready = if let Ok(ready) = timeout(SLICE_TIME, ready.as_mut()).await {
             ready
         } else {
-            // The disk may hang: others are not to wait for it as well.
+            // The disk may hang, so let other scans have the pass.
             pass.give_up();
             timeout(READ_TIME, ready).await.map_err(|_| ReadFailure::Hung { offset })?
         };
@@ -287,7 +289,7 @@ impl<F: ReadAt, D> Queue<F, D> {
     }
 }
 
-/// What is to come next.
+/// The slot that is needed next.
 fn front<'a, R, D>(
     again: &'a mut Option<Slot<R, D>>,
     ahead: &'a mut VecDeque<Slot<R, D>>,

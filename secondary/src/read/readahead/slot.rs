@@ -1,4 +1,4 @@
-//! One read of the queue: which bytes, and how far it is.
+//! One read of the queue: its bytes and its state.
 
 use crate::read::block::Block;
 use crate::read::crew::Helped;
@@ -11,22 +11,22 @@ pub(super) struct Slot<R, D> {
     pub(super) span: Span,
     pub(super) cache: CacheUse,
     pub(super) state: State<R, D>,
-    /// Bytes that earlier, short reads have brought.
+    /// Bytes that earlier, short reads brought.
     pub(super) done: usize,
     pub(super) retries: u32,
 }
 
 #[derive(Debug)]
 pub(super) enum State<R, D> {
-    /// Not begun, or to be begun again.
+    /// Not begun, or has to begin again.
     Planned,
     Reading(R),
     Read(ReadResult),
-    /// The first block of a batch that another thread has.
+    /// The first slot of a batch that another thread has.
     Lent(oneshot::Receiver<Vec<Helped<D>>>),
-    /// A later one.
+    /// A later slot of such a batch.
     LentToo,
-    /// Another thread has read it, and looked at it.
+    /// Another thread has read the block and looked at it.
     Helped(Block, D),
 }
 
@@ -39,7 +39,7 @@ impl<R, D> Slot<R, D> {
         matches!(self.state, State::Planned)
     }
 
-    /// Reads, or goes on, as far as it need not wait. Gives the block back where it must.
+    /// Begins or continues the read, without waiting. Returns the block if it would have to wait.
     pub(super) fn read_cached<F: ReadAt<Read = R>>(
         &mut self,
         file: &F,
@@ -54,7 +54,7 @@ impl<R, D> Slot<R, D> {
         }
     }
 
-    /// Begins to read, or to go on, however long it takes.
+    /// Begins or continues the read, and waits for the disk if necessary.
     pub(super) fn read<F: ReadAt<Read = R>>(&mut self, file: &F, block: Block) {
         self.state = State::Reading(file.read_at(block, self.span, self.done, self.cache));
     }

@@ -19,7 +19,8 @@ impl BlockTask for Count {
 fn helpers_that_have_left_do_not_make_the_queue_grow() {
     const SIZE: usize = 64 << 20;
     let mut file = tempfile::tempfile().unwrap();
-    // Written, and so in the page cache: what is cold is handed to nobody.
+    // The file is in the page cache because it was just written. Nothing is handed to helpers that
+    // has to come from the disk.
     std::io::Write::write_all(&mut file, &vec![b'x'; SIZE]).unwrap();
     let ended = Uring.block_on(async {
         let admissions: Vec<Arc<Admission>> = vec![Arc::default(), Arc::default()];

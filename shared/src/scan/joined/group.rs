@@ -1,25 +1,25 @@
-//! Lines that are joined, and the records that they become.
+//! Groups of joined lines, which become records.
 
 use crate::scan::limits::Limits;
 use crate::scan::open_line::FrontBuf;
 use crate::scan::window::Span;
 
-/// A line whose beginning is known.
+/// A line whose beginning has been read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Line {
     pub(super) start: u64,
     /// Offset after its line feed.
     pub(super) end: u64,
-    /// Bytes of it, held or not, without its line feed.
+    /// Bytes of the line, held or not, without its line feed.
     pub(super) len: u64,
-    /// Where it begins in the file.
+    /// Offset in the file at which it begins, with its run.
     pub(super) offset: u64,
-    /// Bytes of the run that it begins with there, and that is no part of it.
+    /// Bytes of the NUL run at its beginning, which is not part of the line.
     pub(super) run: u64,
 }
 
 impl Line {
-    /// Where its bytes begin in the file.
+    /// Offset in the file at which its bytes begin, after the run.
     pub(super) fn text(&self) -> u64 {
         self.offset + self.run
     }
@@ -33,13 +33,13 @@ pub(super) struct OwnedRecord {
     pub(super) bytes: Vec<u8>,
     pub(super) lines: u64,
     pub(super) truncated_lines: u64,
-    /// Where the bytes lie in the file, in their order.
+    /// Where the bytes lie in the file, oldest first.
     pub(super) spans: Vec<Span>,
     pub(super) excerpt: Option<Span>,
 }
 
 impl OwnedRecord {
-    /// The file's bytes in `span`, where they are some of this record's.
+    /// The file's bytes in `span`, if the record holds them.
     pub(super) fn at_hand(&self, span: Span) -> Option<&[u8]> {
         let mut at = 0;
         for known in &self.spans {
@@ -53,7 +53,7 @@ impl OwnedRecord {
     }
 }
 
-/// The joined lines so far, each with a line feed.
+/// The joined lines so far. Each has a line feed.
 #[derive(Debug, Default)]
 pub(super) struct Group {
     offset: u64,
@@ -61,11 +61,11 @@ pub(super) struct Group {
     bytes: FrontBuf,
     pub(super) lines: u64,
     truncated_lines: u64,
-    /// Where the bytes lie in the file, the newest first.
+    /// Where the bytes lie in the file, newest first.
     spans: Vec<Span>,
-    /// Runs before its lines.
+    /// Lines of the group that begin with a NUL run.
     runs: usize,
-    /// Of a line that is alone in it, as one is that was cut.
+    /// The excerpt of the line, if it is the only one. A line that was cut always is.
     excerpt: Option<Span>,
 }
 
@@ -74,13 +74,14 @@ impl Group {
         self.bytes.len()
     }
 
-    /// Whether a line of which `head` is delivered would make too much of it. A run before a line
-    /// of it would part that one from this.
+    /// Whether the group has no room for a line of which `head` is delivered. A NUL run in the
+    /// group would stand between that line and the rest of the record, and a record may have only
+    /// so many.
     pub(super) fn is_full_for(&self, head: &[u8], limits: Limits) -> bool {
         self.lines > 0 && (self.bytes.len() + head.len() + 1 > limits.record || self.runs > limits.runs)
     }
 
-    /// Puts a line in front, of which `head` is delivered, or of one that is alone `excerpt`.
+    /// Adds an older line, of which `head` is delivered; or `excerpt`, if the line stays alone.
     pub(super) fn prepend(&mut self, line: Line, head: &[u8], excerpt: Option<Span>, limits: Limits) {
         let is_first = self.lines == 0;
         if is_first {
@@ -109,7 +110,7 @@ impl Group {
         }
     }
 
-    /// The record that it is, if there are lines in it. The next line begins another one.
+    /// Ends the group, and returns its record if it has lines. The next line begins another group.
     pub(super) fn take(&mut self) -> Option<OwnedRecord> {
         let (_, bytes) = self.bytes.bytes().split_last()?;
         let mut spans = std::mem::take(&mut self.spans);

@@ -1,15 +1,15 @@
-//! Where the keyword stands, as far as lines that are not decided yet may be touched.
+//! The positions of the keyword, as far as they decide about lines that are not decided yet.
 
 use crate::filter::Keyword;
 use crate::scan::window::Span;
 
-/// The matches near the piece that was searched last.
+/// The matches in and near the last piece that was searched.
 #[derive(Debug)]
 pub(super) struct Matches {
     keyword: Keyword,
-    /// Where they begin, ascending.
+    /// Offsets at which the matches begin, ascending.
     starts: Vec<u64>,
-    /// The bytes after the last piece that a match which begins before it may reach.
+    /// The first bytes after the next piece, as far as a match that begins in that piece can reach.
     ahead: Vec<u8>,
 }
 
@@ -18,23 +18,23 @@ impl Matches {
         Matches { keyword: Keyword::new(keyword), starts: Vec::new(), ahead: Vec::new() }
     }
 
-    /// Bytes of the keyword.
+    /// Length of the keyword in bytes.
     pub(super) fn len(&self) -> usize {
         self.keyword.len()
     }
 
-    /// Whether there is none.
+    /// Whether there is no match.
     pub(super) fn is_empty(&self) -> bool {
         self.starts.is_empty()
     }
 
-    /// Forgets all of them: the search goes back.
+    /// Forgets all matches, because the search goes back.
     pub(super) fn clear(&mut self) {
         self.starts = Vec::new();
         self.ahead = Vec::new();
     }
 
-    /// Finds the matches that begin in this piece, which lies before the last one.
+    /// Finds the matches that begin in this piece, which is the next older one.
     pub(super) fn find_in(&mut self, offset: u64, piece: &[u8]) {
         let mut starts = Vec::new();
         self.keyword.each_in(piece, |at| starts.push(offset + at as u64));
@@ -54,8 +54,8 @@ impl Matches {
         self.starts = starts;
     }
 
-    /// Keeps the beginning of this piece for the next one, and forgets the matches that begin at
-    /// `end` or later: no line before that is touched by one.
+    /// Keeps the beginning of this piece for the next one. Forgets the matches that begin at `end`
+    /// or later: they touch no line before `end`.
     pub(super) fn keep_for_next(&mut self, piece: &[u8], end: u64) {
         self.starts.truncate(self.starts.partition_point(|s| *s < end));
         let reach = self.keyword.len() - 1;
@@ -69,13 +69,13 @@ impl Matches {
         self.first_start(start).is_some_and(|s| s < end)
     }
 
-    /// Whether a match has a byte on both sides of a line's end at `at`.
+    /// Whether one match has bytes on both sides of offset `at`, where a line ends.
     pub(super) fn join_at(&self, at: u64) -> bool {
         self.touch(at, at)
     }
 
-    /// The part of the first match that lies in a line's content. Nothing is left of one that
-    /// begins with the line's feed.
+    /// The part of the first match that lies in a line's content. Empty if the match begins with
+    /// the line's own feed.
     pub(super) fn first_in(&self, start: u64, end: u64) -> Option<Span> {
         let found = self.first_start(start)?;
         let from = found.clamp(start, end);

@@ -1,5 +1,5 @@
-//! From blocks to the pieces that are searched at once, between two turns. Runs of NUL bytes at the
-//! beginning of a line are in no piece.
+//! Cuts blocks into the pieces that are searched in one turn. Runs of NUL bytes at the beginning of
+//! a line are left out.
 
 use super::{Joined, OwnedRecord};
 use crate::nuls;
@@ -7,31 +7,32 @@ use crate::scan::limits::Limits;
 use crate::scan::record::Step;
 use crate::scan::window::{Span, Window};
 
-/// Bytes that are searched at once, between two turns.
+/// Bytes that are searched in one turn.
 const PIECE: usize = if cfg!(test) { 5 } else { 16 << 10 };
 
-/// The same, after a piece that was full of records. A block of line feeds yields a record a
-/// byte, each of which is copied.
+/// The same, after a piece with many records. A block of line feeds yields one record for each
+/// byte, and each record is copied.
 const DENSE_PIECE: usize = if cfg!(test) { 3 } else { 2 << 10 };
 
-/// Records from which on a piece was full of them.
+/// A piece with this many records or more counts as one with many.
 const DENSE: usize = if cfg!(test) { 2 } else { 32 };
 
-/// A block, consumed in pieces from its end.
+/// A search that goes through its blocks in pieces, each from its end.
 #[derive(Debug)]
 pub(in crate::scan) struct JoinedSearch<B> {
     joined: Joined,
     window: Window,
-    /// The block, unless it was given back.
+    /// The block, unless it has been given back.
     block: Option<B>,
     span: Span,
-    /// Bytes of the block that are still to be searched.
+    /// Bytes of the block that have not been searched.
     left: usize,
     is_dense: bool,
     nul_run: usize,
-    /// NUL bytes after what is left, of which it is not known yet whether a line begins with them.
+    /// NUL bytes after the rest of the block. It is not known yet whether a line begins with them.
     nuls: u64,
-    /// NUL bytes after what is left that are a part of their line, and still to be searched.
+    /// NUL bytes after the rest of the block that are part of their line, and have not been
+    /// searched.
     inside: u64,
 }
 
@@ -94,12 +95,12 @@ impl<B: AsRef<[u8]>> JoinedSearch<B> {
         excerpt.map_or_else(|| spans.clone(), |excerpt| vec![excerpt])
     }
 
-    /// Bytes of the record that was delivered last.
+    /// The bytes of the last record that was delivered, if `span` lies in it.
     pub(in crate::scan) fn at_hand(&self, span: Span) -> Option<&[u8]> {
         self.joined.delivered.at_hand(span)
     }
 
-    /// What has to be fed again first: the newest piece of it.
+    /// The bytes that have to be fed again next, if any: the newest piece of them.
     fn lost(&self) -> Option<Span> {
         self.joined.lost(self.piece())
     }
@@ -141,14 +142,14 @@ impl<B: AsRef<[u8]>> JoinedSearch<B> {
             }
             return Step::Working;
         }
-        // Taken out, so that its bytes can be lent while the rest changes.
+        // Taken out of `self`, so that its bytes can be borrowed while the rest of `self` changes.
         let Some(taken) = self.block.take() else { return Step::NeedAgain(self.span) };
         self.search_in(&taken.as_ref()[..self.left]);
         self.block = Some(taken);
         Step::Working
     }
 
-    /// Searches the newest piece of what is left of the block, or looks at the NUL bytes there.
+    /// Searches the newest piece of the rest of the block, or counts the NUL bytes at its end.
     fn search_in(&mut self, block: &[u8]) {
         let nuls = nuls::trailing(block);
         if self.nuls > 0 || nuls > 0 {
@@ -165,7 +166,7 @@ impl<B: AsRef<[u8]>> JoinedSearch<B> {
         self.left = from;
     }
 
-    /// It is known now whether a line begins with the NUL bytes that have been seen last.
+    /// Decides about the NUL bytes seen last. `is_at_start`: whether a line begins with them.
     fn decide_nuls(&mut self, is_at_start: bool) {
         let nuls = std::mem::take(&mut self.nuls);
         if is_at_start && nuls >= self.nul_run as u64 {
@@ -176,9 +177,9 @@ impl<B: AsRef<[u8]>> JoinedSearch<B> {
     }
 }
 
-/// Where the next piece begins of a block that ends with another byte than NUL: about `len` bytes
-/// before its end, and such that neither a long run of NUL bytes lies in it nor one that may be
-/// the end of a long one.
+/// Where the next piece of a block begins. The block must not end with NUL. The piece has about
+/// `len` bytes. It holds no run of `nul_run` or more NUL bytes, and does not begin with NUL bytes
+/// that may be the end of such a run.
 fn piece_start(block: &[u8], len: usize, nul_run: usize) -> usize {
     let from = block.len().saturating_sub(len);
     let mut at = block.len();

@@ -1,4 +1,5 @@
-//! The lines that lie in a block whole: matched forwards in one go, delivered backwards.
+//! The region: the lines that lie completely in a block. They are matched forwards in one go, and
+//! delivered backwards.
 
 use super::{LineSearch, Phase, record};
 use crate::filter::Match;
@@ -9,11 +10,12 @@ use crate::scan::record::Step;
 use crate::scan::window::Span;
 use memchr::{memchr, memrchr, memrchr_iter};
 
-/// Bytes of a block that are matched in one go where a whole block would take too long.
+/// Bytes of a block that are matched in one go if a whole block would take too long.
 const PIECE: usize = if cfg!(test) { 9 } else { 8 << 10 };
 
 impl<B: AsRef<[u8]>> LineSearch<B> {
-    /// Lines of the region, where every line is a record: how many were appended to `out`.
+    /// Appends lines of the region to `out`, if every line is a record. Returns how many lines that
+    /// were.
     pub(in crate::scan) fn take_lines(
         &mut self,
         out: &mut Vec<u8>,
@@ -50,7 +52,7 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         taken
     }
 
-    /// The lines whose content ends at `end` or before are next.
+    /// Begins with the lines whose content ends at `end` or before.
     pub(super) fn enter_region(&mut self, end: usize) {
         let block = self.block.as_ref().expect("in a block").as_ref();
         let left = if self.is_matched { None } else { Some(end) };
@@ -65,15 +67,15 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         };
     }
 
-    /// The bounds of the next newest record of the region, or nothing: then the phase is
-    /// the next one, or a part of the region has been looked through in vain.
+    /// The bounds of the next newest record of the region. `None` if the region is done, and the
+    /// phase is the next one, or if a part of the region holds no record.
     pub(super) fn next_in_region(&mut self, start: usize, end: Option<usize>) -> Option<(usize, usize)> {
         if let Some((from, to)) = self.matches.pop() {
             return Some((from as usize, to as usize));
         }
         let Some(end) = end else {
             self.phase = if self.is_at_start() {
-                // Nothing lies before the region.
+                // The window begins with the region.
                 self.block = None;
                 Phase::Finished
             } else {
@@ -93,7 +95,7 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         self.matches.pop().map(|(from, to)| (from as usize, to as usize))
     }
 
-    /// Where the text begins of a line of the region.
+    /// Where the text of a line of the region begins, after its NUL run.
     fn text_of(&self, line: usize, end: usize) -> usize {
         if !self.has_runs {
             return line;
@@ -120,8 +122,7 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
     }
 }
 
-/// Where the first line begins of those that are matched next, up to `end`: about a piece of
-/// the region.
+/// Where the lines begin that are matched next, up to `end`. They are about [`PIECE`] bytes.
 fn piece_start(block: &[u8], start: usize, end: usize) -> usize {
     let near = end.saturating_sub(PIECE);
     if near <= start {
