@@ -1,4 +1,4 @@
-//! Nothing outside the log directory is ever read.
+//! Tests that nothing outside the log directory is ever read.
 
 use crate::support::{Server, find, write};
 use backscroll_secondary::Io;

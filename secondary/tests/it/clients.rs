@@ -1,4 +1,4 @@
-//! Clients that go, stall, or come in numbers; and the end of the server.
+//! Clients that leave, that stall, and that come in large numbers; and the end of the server.
 
 use crate::support::{Response, Server, descriptors, endless, naive, sleep};
 use backscroll_secondary::Io;
@@ -26,7 +26,7 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
 #[test]
 fn clients_that_go_leak_no_descriptor_and_no_block() {
     for io in [Io::Uring, Io::Threads] {
-        // With as few blocks as these, a leak of one in a thousand would stop everything.
+        // With so few blocks, even one leak in a thousand requests would stop everything.
         let server = Server::with(|config| {
             config.io = io;
             config.blocks = 8;
@@ -43,7 +43,7 @@ fn clients_that_go_leak_no_descriptor_and_no_block() {
         }
         until("descriptors", || descriptors() < before + 100);
         assert_eq!(server.get("/logs?filename=big.log&n=1").body, naive(&big(), b"", 1));
-        // It ends cleanly only if every block is back.
+        // The server ends cleanly only if every block has been given back.
         server.stop().unwrap();
     }
 }
@@ -64,7 +64,7 @@ fn clients_that_do_not_read_hold_no_blocks() {
         })
         .collect();
     until("a request gets a block", || server.get("/logs?filename=big.log&n=1").status == 200);
-    // One that goes on gets the rest, read again, byte for byte.
+    // A stalled client that reads again gets the rest of its answer, every byte of it.
     let mut answer = Vec::new();
     let ended = stalled.remove(7).read_to_end(&mut answer).is_ok();
     let response = Response::parse(&answer, ended);
@@ -85,7 +85,7 @@ fn a_client_that_stalls_and_goes_on_gets_every_byte() {
         let request =
             format!("GET /logs?filename=big.log HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n");
         socket.write_all(request.as_bytes()).unwrap();
-        // Longer than it takes to have the blocks taken back.
+        // Longer than the server waits before it takes the blocks back.
         sleep(Duration::from_millis(3500));
         let mut answer = Vec::new();
         let ended = socket.read_to_end(&mut answer).is_ok();
@@ -115,7 +115,8 @@ fn an_answer_that_is_cut_at_the_end_of_the_drain_says_so_where_it_can() {
     let mut trailers = ask("te: trailers\r\n");
     let mut ndjson = ask("accept: application/x-ndjson\r\n");
     let mut text = ask("");
-    // Their headers are there after a second: they are being worked on.
+    // The server sends the head of each answer after at most a second. So all three are being
+    // searched.
     sleep(Duration::from_millis(1500));
     server.begin_to_stop();
     let end = |socket: &mut TcpStream| {
@@ -175,7 +176,7 @@ fn the_deadline_is_kept_also_where_the_first_thread_has_nothing_to_do() {
         config.drain_time = Duration::from_millis(300);
     });
     server.write("big.log", &big());
-    // One for each thread, and then the first thread's goes.
+    // One connection for each thread. Then the first thread's client leaves.
     let first = server.connect();
     let mut second = server.connect();
     second.write_all(DUMP).unwrap();

@@ -1,4 +1,4 @@
-//! Compressed files that are asked for by name.
+//! Requests for compressed files.
 
 use crate::support::Server;
 use backscroll_secondary::Io;
@@ -8,7 +8,7 @@ const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd\x04\x58\x19\x00\x00a";
 const BZIP2: &[u8] = b"BZh91AY&SY";
 const XZ: &[u8] = b"\xfd7zXZ\x00\x00\x04\xe6\xd6";
 
-/// A compressed file as long as the first block of the ramp, many blocks, or less than one.
+/// Compressed files: as long as the first block of the ramp, many blocks, or less than one block.
 fn files() -> Vec<(&'static str, Vec<u8>)> {
     let mut files = Vec::new();
     for (format, head) in [("gzip", GZIP), ("zstd", ZSTD), ("bzip2", BZIP2), ("xz", XZ)] {
@@ -60,7 +60,7 @@ fn compressed_files_that_are_not_in_the_page_cache_are_told_as_well() {
             evict(&server);
             assert_eq!(server.request("HEAD", "/logs?filename=app.log", "").status, 415);
         }
-        // And a plain one is whole.
+        // A plain file is delivered completely.
         let lines = "a line of a log\n".repeat(100_000);
         server.write("app.log", lines.as_bytes());
         evict(&server);
@@ -70,7 +70,7 @@ fn compressed_files_that_are_not_in_the_page_cache_are_told_as_well() {
     }
 }
 
-/// Takes the file out of the page cache, where it lies on a disk.
+/// Drops the file from the page cache, if it lies on a disk.
 #[expect(clippy::disallowed_methods, reason = "a test's own thread may block")]
 fn evict(server: &Server) {
     let file = std::fs::File::open(server.dir.path().join("app.log")).unwrap();

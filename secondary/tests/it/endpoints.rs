@@ -1,4 +1,4 @@
-//! What each endpoint answers, in each format.
+//! Tests the answer of each endpoint in each format.
 
 use crate::support::{Server, naive};
 use backscroll_secondary::Io;
@@ -66,7 +66,7 @@ fn the_verdict_is_in_the_trailers_for_those_who_read_them() {
         assert_eq!(response.trailer("log-truncated-lines"), Some("0"));
         assert_eq!(response.trailer("log-error"), None);
         assert!(server.get("/logs?filename=app.log").trailers.is_empty());
-        // hyper sends none to such a client; none may be promised.
+        // hyper sends no trailers to such a client, so the answer must not announce any.
         let weighed = server.request("GET", "/logs?filename=app.log", "te: trailers;q=0.5\r\n");
         assert!(weighed.header("trailer").is_none() && weighed.trailers.is_empty());
     });
@@ -89,7 +89,7 @@ fn ndjson_is_an_object_a_record_and_the_verdict_last() {
         assert!(objects[4]["line_base64"].is_string());
         assert_eq!(objects[5]["end"]["status"], "complete");
         assert_eq!(objects[5]["end"]["lines"], 5);
-        // The private header of a primary, who writes the last object itself.
+        // A primary sends this private header, because it writes the last NDJSON object itself.
         let relayed = server.request(
             "GET",
             "/logs?filename=app.log",
@@ -98,7 +98,7 @@ fn ndjson_is_an_object_a_record_and_the_verdict_last() {
         assert!(relayed.text().starts_with("{\"host\":\"web1\","), "{}", relayed.text());
         assert_eq!(relayed.text().lines().count(), 5);
         assert_eq!(relayed.trailer("log-lines"), Some("5"));
-        // A stranger who says that it is a primary, and reads no trailers, misses no verdict.
+        // A client that only claims to be a primary, and reads no trailers, still gets the verdict.
         let posing = server.request(
             "GET",
             "/logs?filename=app.log",

@@ -1,4 +1,4 @@
-//! Both engines, on real files, against a search that reads everything at once.
+//! Compares both engines, on real files, with a search that reads everything at once.
 
 use crate::support::{Server, descriptors, naive, write};
 use backscroll_secondary::Io;
@@ -20,7 +20,7 @@ fn open(path: &Path) -> OwnedFd {
     std::fs::File::open(path).unwrap().into()
 }
 
-/// Searches one file at several block sizes, on one runtime.
+/// Searches one file with several block sizes, on one runtime.
 fn searched<E: Engine>(engine: E, path: &Path, keyword: &[u8], block_lens: &[usize]) -> Vec<Vec<u8>> {
     let mut outputs = Vec::new();
     let ended = engine.block_on(async {
@@ -115,7 +115,7 @@ fn reads_that_are_dropped_leak_no_descriptor_and_no_block() {
                 let file = engine.adopt(open(path));
                 let block = pool.acquire().await.unwrap();
                 let mut read = file.read_at(block, Span { offset: 0, len: 4096 }, 0, CacheUse::Keep);
-                // Dropped before it was submitted, after, or once it was polled.
+                // The read is dropped before it is submitted, after that, or after it was polled.
                 match round % 3 {
                     0 => drop(read),
                     1 => drop((file, read)),
@@ -134,7 +134,7 @@ fn reads_that_are_dropped_leak_no_descriptor_and_no_block() {
             Ended::Clean
         });
         assert_eq!(ended.unwrap(), Ended::Clean);
-        // Other tests of this process open and close descriptors of their own.
+        // Other tests of this process also open and close descriptors.
         assert!(descriptors() < before + 200, "{before} before, {} after", descriptors());
     }
     let dir = tempfile::tempdir().unwrap();
@@ -146,7 +146,7 @@ fn reads_that_are_dropped_leak_no_descriptor_and_no_block() {
 
 #[test]
 fn a_read_that_hangs_is_leaked_with_its_memory_not_freed_under_the_kernel() {
-    // A read of a pipe without a writer's bytes hangs as one of a dead disk does.
+    // A read from a pipe without bytes hangs, like one from a dead disk.
     let (reader, writer) = std::io::pipe().unwrap();
     let pool = Pool::new(1);
     let ended = Uring.block_on(async {
@@ -160,7 +160,8 @@ fn a_read_that_hangs_is_leaked_with_its_memory_not_freed_under_the_kernel() {
         }
     });
     assert_eq!(ended.unwrap(), Ended::ReadsPending(1));
-    // The kernel now writes into the block: it is still there, and nobody has it.
+    // The kernel now writes into the block. The block must still exist, and nothing else may use
+    // it.
     std::io::Write::write_all(&mut { writer }, &[7; 4096]).unwrap();
     assert_eq!(pool.in_use(), 1);
     assert!(pool.try_acquire().is_none());
@@ -180,7 +181,8 @@ fn a_panic_with_a_read_under_way_frees_nothing_under_the_kernel() {
         })
     }));
     assert!(panicked.is_err());
-    // The kernel now writes into the block: it is still there, and nobody has it.
+    // The kernel now writes into the block. The block must still exist, and nothing else may use
+    // it.
     std::io::Write::write_all(&mut { writer }, &[7; 4096]).unwrap();
     assert_eq!(pool.in_use(), 1);
     assert!(pool.try_acquire().is_none());

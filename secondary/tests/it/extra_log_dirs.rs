@@ -1,4 +1,4 @@
-//! Directories that are served beside the log directory.
+//! Extra log directories, which are served beside the main one.
 
 use crate::process::Process;
 use crate::support::{Server, ask, find, write};

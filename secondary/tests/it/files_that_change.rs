@@ -1,4 +1,4 @@
-//! Files that grow, shrink and are sparse while they are read.
+//! Files that grow, shrink or become sparse while they are read.
 
 use crate::support::{Response, Server, naive};
 use backscroll_secondary::Io;
@@ -37,7 +37,7 @@ fn the_size_at_opening_is_the_end() {
         let response = server.request("GET", "/logs?filename=app.log", "te: trailers\r\n");
         assert_eq!(response.trailer("log-status"), Some("complete"));
         assert!(response.body.ends_with(b"old\n"));
-        // The end may lie within a line that is being written: what there was of it counts.
+        // The last line may have been read while it was written. The part that was there counts.
         let mut lines = response.text().lines();
         assert!(lines.next().is_some_and(|line| line == "old" || "new line".starts_with(line)));
         assert!(lines.all(|line| line == "new line" || line == "old"));
@@ -46,7 +46,7 @@ fn the_size_at_opening_is_the_end() {
     writer.join().unwrap();
 }
 
-/// Asks for a file of 64 MiB, shortens it once the answer has begun, and reads the rest.
+/// Asks for a file of 64 MiB, shortens it when the answer has begun, and reads the rest.
 fn shortened(headers: &str) -> Response {
     let server = Server::start(Io::Uring);
     server.write("app.log", "some line of a log\n".repeat(4 << 20).as_bytes());
@@ -117,7 +117,7 @@ fn a_line_of_a_gibibyte_is_cut_and_told() {
         let response = server.request("GET", &target, "te: trailers\r\n");
         let line = response.body.strip_prefix(b"after\n").unwrap_or(&response.body);
         assert_eq!(line.len(), (1 << 20) + 1);
-        // What matched is shown.
+        // The excerpt shows the match.
         assert!(if shown == "end" { line.ends_with(b"\0end\n") } else { line.starts_with(b"begin\0") });
         assert_eq!(response.trailer("log-truncated-lines"), Some("1"));
         assert_eq!(response.trailer("log-status"), Some("complete"));

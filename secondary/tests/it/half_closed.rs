@@ -1,4 +1,4 @@
-//! A client that ends its sending after its request, and one that is gone.
+//! A client that ends its sending after its request, and a client that has left.
 
 use crate::support::{Response, Server, endless, naive, sleep};
 use backscroll_secondary::Io;
@@ -38,7 +38,8 @@ fn who_ends_his_sending_after_the_request_gets_the_whole_answer() {
                 let mut socket = ask(&server, &format!("GET {target} HTTP/1.1\r\nhost: x\r\n{fields}\r\n"));
                 sleep(Duration::from_millis(wait));
                 socket.shutdown(Shutdown::Write).unwrap();
-                // It reads slowly, and the server closes once it has all.
+                // The client reads slowly. The server closes the connection when it has sent
+                // everything.
                 sleep(Duration::from_millis(1500));
                 let answer = rest(&mut socket);
                 assert!(answer.complete && answer.body == body, "{target} {fields:?} {wait}");
@@ -65,7 +66,7 @@ fn what_comes_behind_a_request_is_answered_after_it() {
     server.write("big.log", &file);
     let small = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
     let large = "GET /logs?filename=big.log HTTP/1.1\r\nhost: x\r\n\r\n";
-    // More than is read before the first one is answered.
+    // More requests than the server reads before it answers the first one.
     let many = small.repeat(2000);
     for (behind, answers) in [(small, 2), ("\r\n\r\n\n", 1), ("\r", 1), (&many, 2001), ("GET / HT", 2)] {
         for wait in [0, 300] {
@@ -84,13 +85,13 @@ fn what_comes_behind_a_request_is_answered_after_it() {
             socket.read_to_end(&mut bytes).unwrap();
             writer.join().unwrap();
             let text = String::from_utf8(bytes).unwrap();
-            // One that ends in its head is told so.
+            // A request that ends inside its head gets an error.
             let whole = answers - usize::from(behind == "GET / HT");
             assert_eq!(text.matches("HTTP/1.1 200 OK\r\n").count(), whole, "{wait}");
             assert_eq!(text.matches("HTTP/1.1 400 Bad Request\r\n").count(), answers - whole, "{wait}");
         }
     }
-    // Empty lines between requests are none, and the connection goes on.
+    // Empty lines between requests are ignored, and the connection goes on.
     let mut socket = ask(&server, &format!("\r\n{small}\r\n"));
     socket
         .write_all(format!("\n{}", small.replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n")).as_bytes())
@@ -111,7 +112,7 @@ fn an_answer_that_takes_long_is_waited_for() {
         ask(&server, &format!("GET {target} HTTP/1.1\r\nhost: x\r\naccept: application/x-ndjson\r\n\r\n"));
     socket.shutdown(Shutdown::Write).unwrap();
     socket.read_exact(&mut [0; 15]).unwrap();
-    // Longer than one that is gone is waited for.
+    // Longer than the server waits for a client that has left.
     sleep(Duration::from_secs(3));
     drop(server);
     let mut text = String::new();
@@ -121,7 +122,7 @@ fn an_answer_that_takes_long_is_waited_for() {
 
 #[test]
 fn the_work_for_a_client_that_is_gone_stops() {
-    // Each of them would search for ever, and there are two blocks.
+    // Each request would search for a very long time, and there are only two blocks.
     let server = Server::with(|config| {
         config.io = Io::Uring;
         config.blocks = 2;
@@ -130,7 +131,8 @@ fn the_work_for_a_client_that_is_gone_stops() {
     server.write("small.log", b"line\n");
     let request = &*format!("GET {target} HTTP/1.1\r\nhost: x\r\n\r\n");
     let begun = |socket: &mut TcpStream| socket.read_exact(&mut [0; 15]).unwrap();
-    // At once, and in the middle; in good order, and with something unread; and a primary.
+    // Clients that leave at once, in the middle of the answer, after shutting down properly, and
+    // with bytes left unread. And a primary that leaves.
     for _ in 0..4 {
         drop(ask(&server, request));
         let mut socket = ask(&server, request);
@@ -146,7 +148,7 @@ fn the_work_for_a_client_that_is_gone_stops() {
         drop(socket);
         let relayed = request.replace("\r\n\r\n", "\r\nbackscroll-relay: x\r\n\r\n");
         ask(&server, &relayed).shutdown(Shutdown::Write).unwrap();
-        // With something behind the request: of another one, or of nothing.
+        // With more bytes after the request: another request, its beginning, or only line ends.
         for behind in ["\r\n", "\r", "G", request] {
             drop(ask(&server, &format!("{request}{behind}")));
             let mut socket = ask(&server, request);

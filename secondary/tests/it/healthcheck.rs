@@ -24,7 +24,7 @@ fn check(listen: SocketAddr) -> (Option<i32>, String) {
     healthcheck(&["--listen", &listen.to_string()], &[])
 }
 
-/// Something that listens, says what it is told to, and then hangs.
+/// A server that answers every connection with `says`, and then hangs.
 fn liar(says: Vec<u8>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
@@ -32,7 +32,7 @@ fn liar(says: Vec<u8>) -> SocketAddr {
         let (mut socket, _) = listener.accept().unwrap();
         let mut head = [0; 1024];
         let _ = socket.read(&mut head);
-        // The one who asked may have had enough.
+        // The client may already have given up.
         let _ = socket.write_all(&says);
         sleep(Duration::from_mins(1));
     });
@@ -46,7 +46,7 @@ fn one_that_can_serve_is_exit_0_and_not_a_word() {
     assert_eq!(check(server.addr), (Some(0), String::new()));
     let listen = server.addr.to_string();
     let anywhere = format!("0.0.0.0:{}", server.addr.port());
-    // The server's own variables, some of which it would itself refuse.
+    // The server's own variables. The server itself would refuse some of them.
     let mut variables =
         vec![("BACKSCROLL_IO", "magic"), ("BACKSCROLL_THREADS", "x"), ("BACKSCROLL_LOG_DIR", "")];
     variables.push(("BACKSCROLL_LISTEN", &listen));
@@ -75,7 +75,7 @@ fn one_that_cannot_serve_is_exit_1_with_its_reason() {
 
 #[test]
 fn what_is_no_answer_is_exit_1_and_said_in_one_line() {
-    // Bound, so that nobody else takes it, and not listened on.
+    // Bound but not listening, so that nothing answers and no other program takes the port.
     let taken = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     taken.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
     let free = taken.local_addr().unwrap().as_socket().unwrap();
@@ -96,7 +96,7 @@ fn what_is_no_answer_is_exit_1_and_said_in_one_line() {
         assert_eq!(status, Some(1), "{told}");
         assert!(told.starts_with("backscroll-secondary: ") && told.contains(&words), "{words}: {told}");
         assert_eq!(told.lines().count(), 1, "{told}");
-        // Not how fast it is: that it ends before what it asks does.
+        // This does not check the speed, but that the check ends before the endless answer does.
         assert!(began.elapsed() < Duration::from_secs(40), "{told}");
     }
 }
@@ -107,7 +107,8 @@ fn bad_flags_of_a_health_check_are_exit_64() {
         let (status, told) = healthcheck(args, &[]);
         assert_eq!((status, told.lines().count()), (Some(64), 1), "{args:?}: {told}");
     }
-    // Only first is it a subcommand: nobody gets a server where a check was meant.
+    // It is a subcommand only as the first argument. Elsewhere it must not start a server by
+    // mistake.
     let output = Command::new(env!("CARGO_BIN_EXE_backscroll-secondary"))
         .args(["--listen", "127.0.0.1:0", "healthcheck"])
         .output()

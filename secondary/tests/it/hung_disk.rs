@@ -1,5 +1,5 @@
-//! A disk that hangs, or that is slower than its client or faster: who waits for it, what is
-//! held meanwhile, and how much is read.
+//! Disks that hang, and disks that are slower or faster than their client: which requests wait,
+//! what they hold meanwhile, and how much is read.
 
 use backscroll_secondary::answer::chunks::Chunks;
 use backscroll_secondary::answer::frame_writer::FrameWriter;
@@ -29,14 +29,15 @@ use tokio::time::timeout;
 
 const SIZE: u64 = 64 << 20;
 
-/// Longer than any of this takes, and shorter than a disk may take over a block.
+/// Longer than any step of these tests takes, and shorter than the time that a disk has for a
+/// block.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// A file that is all lines of one length, on a disk with nothing in the page cache.
+/// A file of lines of one length, on a disk, with no page in the page cache.
 #[derive(Clone)]
 struct Disk {
     line: usize,
-    /// What lies below never comes.
+    /// Reads below this offset never complete.
     hangs_below: u64,
     reads: Rc<RefCell<Vec<Span>>>,
 }
@@ -126,7 +127,7 @@ thread_local! {
     static PAUSES: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Counts the pauses of its thread.
+/// An engine that counts the pauses of its thread.
 #[derive(Clone, Copy)]
 struct Slow;
 
@@ -200,7 +201,7 @@ fn a_long_line_that_waits_for_its_place_holds_nothing_and_is_not_refused() {
                     assert_eq!(trailers["log-status"], "complete", "{trailers:?}");
                 }
                 bytes += frame.data_ref().map_or(0, bytes::Bytes::len);
-                // While its client is waited for the place is another's.
+                // While the answer waits for its client, another one can have the permit.
                 stream.park();
                 assert!((0..LARGE_AT_ONCE).all(|_| admission.try_large().is_some()));
                 let at_once: Vec<_> = (0..LARGE_AT_ONCE).map_while(|_| admission.try_large()).collect();
@@ -222,7 +223,8 @@ fn a_block_that_is_being_read_again_is_not_fed_a_second_time() {
             drop(block);
             assert_eq!(span.end(), end, "round {round}");
             end = span.offset;
-            // Given up before it has come: by the client, or with all that was under way.
+            // Given up before the block has come: by dropping the request for it, or with all reads
+            // under way.
             if round % 2 == 0 {
                 readahead.park();
             }
@@ -254,10 +256,10 @@ fn for_a_slow_client_nothing_is_read_that_it_does_not_take() {
                 again += 1;
             }
             let reads = disk.reads.borrow().len();
-            // What was read ahead at the start, before it was known to be slow, is given up once.
+            // The reads that were started before the client was known to be slow are given up once.
             assert!(reads <= blocks + again + 2, "{reads} reads for {blocks} blocks");
         }
-        // Once it keeps up, more is read ahead.
+        // As soon as the client keeps up, more is read ahead.
         let before = disk.reads.borrow().len();
         for _ in 0..6 {
             drop(readahead.next().await.unwrap().unwrap());
@@ -271,7 +273,7 @@ fn for_a_slow_client_nothing_is_read_that_it_does_not_take() {
 fn lines_that_are_looked_back_at_are_looked_at_in_turns() {
     run(async {
         let (pool, admission) = (Pool::new(64), Arc::default());
-        // Empty lines are the most work for a block.
+        // Empty lines are the most work for each block.
         let readahead = Disk::new(1).readahead(&pool, &admission);
         let mut stamps = Stamps::new(LineTimes::new(0), 0);
         let record = backscroll_shared::scan::Record {

@@ -1,4 +1,5 @@
-//! Connections up to the limit: who is idle makes room, and health checks have some of their own.
+//! Connections up to the limit. An idle connection makes room for a new one, and some connections
+//! are reserved for health checks.
 
 use crate::support::{Server, endless, sleep};
 use backscroll_secondary::Io;
@@ -20,7 +21,7 @@ fn server() -> Server {
     server
 }
 
-/// One that has been served, and is idle since.
+/// A connection that has been served, and is idle now.
 fn idle(server: &Server) -> TcpStream {
     let mut socket = server.connect();
     ask(&mut socket).unwrap();
@@ -39,7 +40,7 @@ fn ask(socket: &mut TcpStream) -> std::io::Result<()> {
     Ok(())
 }
 
-/// One whose answer never ends.
+/// A connection whose answer does not end during the test.
 fn busy(server: &Server, target: &str) -> TcpStream {
     let mut socket = server.connect();
     socket.write_all(format!("GET {target} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).unwrap();
@@ -61,7 +62,7 @@ fn the_connection_that_has_been_idle_the_longest_makes_room() {
         assert_eq!(server.get("/logs?filename=app.log").body, b"line\n");
     }
     assert!(is_closed(&mut old));
-    // Others are still there.
+    // Most of the others are still open.
     let served = idle.iter_mut().filter_map(|socket| ask(socket).ok()).count();
     assert!(served >= LIMIT - 4, "{served}");
 }
@@ -69,7 +70,7 @@ fn the_connection_that_has_been_idle_the_longest_makes_room() {
 #[test]
 fn a_newcomer_has_a_moment_to_ask_however_many_come_behind_it() {
     let server = server();
-    // Some of them are waited for in the middle of a head.
+    // The server waits for the rest of a head on each of these connections.
     let held: Vec<TcpStream> = (0..LIMIT)
         .map(|_| {
             let mut socket = server.connect();
@@ -78,7 +79,7 @@ fn a_newcomer_has_a_moment_to_ask_however_many_come_behind_it() {
         })
         .collect();
     sleep(Duration::from_millis(1500));
-    // Each takes the place of one of those, and not that of the one before it.
+    // Each new connection replaces one of those, and not the new one before it.
     let mut newcomers: Vec<TcpStream> = (0..LIMIT).map(|_| server.connect()).collect();
     let served = newcomers.iter_mut().filter_map(|socket| ask(socket).ok()).count();
     assert_eq!(served, LIMIT);
@@ -88,7 +89,7 @@ fn a_newcomer_has_a_moment_to_ask_however_many_come_behind_it() {
 #[test]
 fn connections_that_never_ask_keep_nobody_away() {
     let server = server();
-    // Some say nothing, some never end what they begin.
+    // Some connections send nothing, and some send only the beginning of a request.
     let held: Vec<TcpStream> = (0..20 * LIMIT)
         .map(|number| {
             let mut socket = server.connect();
@@ -125,7 +126,8 @@ fn places_for_health_checks_stay_for_health_checks() {
     let target = endless(server.dir.path());
     let mut held: Vec<TcpStream> = (0..LIMIT).map(|_| busy(&server, &target)).collect();
     for _ in 0..3 {
-        // They take all of these places, and have had their time when the others come.
+        // These connections fill the reserve, and their time to send a request is over when the
+        // others come.
         let idle: Vec<TcpStream> = (0..HEALTH_RESERVE).map(|_| server.connect()).collect();
         sleep(Duration::from_millis(1500));
         for _ in 0..HEALTH_RESERVE / 2 {
@@ -157,7 +159,7 @@ fn a_server_that_is_busy_still_says_how_it_is() {
         assert!(refused.header("retry-after").is_some());
         assert!(refused.header("backscroll-instance").is_some(), "a primary knows whose answer it is");
     }
-    // None of those that are busy was cut for it.
+    // None of the busy connections was cut to make room.
     for socket in &mut held {
         socket.set_nonblocking(true).unwrap();
         let mut buf = [0; 4096];
@@ -169,7 +171,7 @@ fn a_server_that_is_busy_still_says_how_it_is() {
         };
         assert!(last.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock));
     }
-    // Past those that are kept for health checks, whoever comes is told so too.
+    // Beyond the reserve for health checks, each new connection also gets an answer.
     let idle: Vec<TcpStream> = (0..HEALTH_RESERVE + 4).map(|_| server.connect()).collect();
     assert!([200, 503].contains(&server.get("/healthz").status));
     drop((idle, held));

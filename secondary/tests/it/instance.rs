@@ -1,4 +1,4 @@
-//! By what a primary knows a secondary, and one secondary from another.
+//! How a primary recognizes a secondary, and tells one secondary from another.
 
 use crate::support::Server;
 use backscroll_secondary::Io;

@@ -1,4 +1,4 @@
-//! `/files`: all that there is, however deep, and however slowly a client reads it.
+//! `/files` lists every file, at every depth, also for a client that reads slowly.
 
 use crate::support::{Response, Server, sleep};
 use backscroll_secondary::Io;
@@ -14,7 +14,7 @@ fn names(listing: &Response) -> Vec<&str> {
 }
 
 fn ask(server: &Server, headers: &str) -> TcpStream {
-    // A small window, so that a listing does not fit into the buffers in between.
+    // A small window, so that the listing does not fit the buffers between server and client.
     let mut socket = server.connect_with_window(32 << 10);
     let request = format!("GET /files HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n");
     socket.write_all(request.as_bytes()).unwrap();
@@ -22,7 +22,7 @@ fn ask(server: &Server, headers: &str) -> TcpStream {
     socket
 }
 
-/// The rest of an answer, of which the first byte has been read.
+/// The rest of an answer whose first byte has been read.
 fn rest(mut socket: TcpStream) -> Response {
     let mut bytes = b"H".to_vec();
     socket.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
@@ -30,7 +30,7 @@ fn rest(mut socket: TcpStream) -> Response {
     Response::parse(&bytes, ended)
 }
 
-/// More than all the buffers between a server and its client hold.
+/// Writes more files than all buffers between a server and its client can hold the names of.
 fn write_many(server: &Server) -> Vec<String> {
     let mut names: Vec<String> =
         (0..2000).map(|number| format!("{}/{number:0>230}.log", number % 7)).collect();
@@ -77,8 +77,8 @@ fn a_client_that_reads_slowly_gets_each_name_once_and_in_order() {
         let server = Server::start(io);
         let expected = write_many(&server);
         let (text, json) = (ask(&server, ""), ask(&server, "accept: application/json\r\n"));
-        // By then what is left of them has been dropped. One new file comes before what is sent
-        // next, and is not told; one comes last.
+        // By then the server has dropped the rest of its page. One new file comes before the names
+        // that are sent next, so it is not listed. The other one comes last.
         sleep(Duration::from_secs(1));
         server.write("0/0.log", b"");
         server.write("zzz.log", b"");
@@ -124,7 +124,7 @@ fn a_glob_that_is_too_costly_is_a_400_and_others_keep_nobody_waiting() {
     let refused = server.get(&branches(60));
     assert_eq!((refused.status, refused.code().as_str()), (400, "bad_parameter"));
     assert!(refused.text().contains("too costly"), "{refused:?}");
-    // It took seconds with regular expressions, in each of which nobody else had a turn.
+    // With regular expressions this took seconds, during which no other request had a turn.
     let costly = branches(38);
     std::thread::scope(|scope| {
         let listing = scope.spawn(|| server.get(&costly));

@@ -1,5 +1,5 @@
-//! Long lines that begin with runs of NUL bytes, for clients that read slowly: what is read again
-//! of such a line begins after its run.
+//! Long lines that begin with NUL runs, for clients that read slowly. When part of such a line is
+//! read again, reading begins after its run.
 
 use crate::support::{Response, Server, sleep};
 use backscroll_secondary::Io;
@@ -13,7 +13,7 @@ use std::time::Duration;
 const LIMIT: usize = 1 << 20;
 const RUN: usize = 4096;
 
-/// The bytes of lines, each with the length of the run before it.
+/// The bytes of the lines, each with the length of the run before it.
 fn lines() -> Vec<(usize, Vec<u8>)> {
     let line = |run, parts: &[&[u8]]| (run, [b"2026-11-25T10:00:00Z ", &parts.concat()[..], b"\n"].concat());
     vec![
@@ -21,7 +21,7 @@ fn lines() -> Vec<(usize, Vec<u8>)> {
         line(5000, &[&[b'x'; 200_000], b" needle"]),
         line(RUN, &[b"short needle"]),
         line(100_000, &["\u{e9}\u{20ac}".repeat(20_000).as_bytes()]),
-        // Of which a window is delivered.
+        // Only an excerpt of this line is delivered.
         line(70_000, &[&[b'y'; 2_000_000], b" needle ", &[b'y'; 500_000]]),
         line(2 * RUN, &[b"needle ", &[0xff; 300_000]]),
         line(RUN, &[b"NUL bytes within ", &[0; 90_000], b" needle"]),
@@ -31,7 +31,7 @@ fn lines() -> Vec<(usize, Vec<u8>)> {
     ]
 }
 
-/// Writes them, with their runs, as holes or not; and says what the file's bytes are.
+/// Writes the lines with their runs, as holes or as NUL bytes. Returns the bytes of the file.
 fn write_lines(server: &Server, name: &str, has_runs: bool, are_holes: bool) -> Vec<u8> {
     let mut file = Vec::new();
     let mut texts = Vec::new();
@@ -53,7 +53,7 @@ fn write_lines(server: &Server, name: &str, has_runs: bool, are_holes: bool) -> 
     file
 }
 
-/// Takes an answer in small parts, and lets the server wait now and then.
+/// Reads an answer in small parts, with pauses now and then.
 fn taken_slowly(mut socket: TcpStream, request: &str) -> Response {
     socket.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
     socket.write_all(request.as_bytes()).unwrap();
@@ -71,7 +71,7 @@ fn taken_slowly(mut socket: TcpStream, request: &str) -> Response {
     }
 }
 
-/// The records of an answer, with their offsets where it gives them.
+/// The records of an answer, with their offsets if the format has them.
 fn records(answer: &Response, accept: &str) -> Vec<(Option<u64>, Vec<u8>)> {
     match accept {
         "text/plain" => {
@@ -110,7 +110,7 @@ fn records(answer: &Response, accept: &str) -> Vec<(Option<u64>, Vec<u8>)> {
     }
 }
 
-/// Whether a record begins at an offset, or after the run there.
+/// Whether a record begins at `offset`, or after the run there.
 fn begins_at(file: &[u8], offset: u64, record: &[u8]) -> bool {
     let mut rest = &file[usize::try_from(offset).unwrap()..];
     let nuls = rest.iter().take_while(|b| **b == 0).count();

@@ -1,4 +1,5 @@
-//! Long lines and records: what arrives, in which pieces, and what slow clients of them cost.
+//! Long lines and records: which bytes arrive, in which pieces, and how much memory slow clients
+//! cost.
 
 use crate::process::Process;
 use crate::support::{Server, find, raw, sleep, write};
@@ -24,13 +25,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Bytes of a line that are delivered.
+/// Bytes that are delivered of a line at most.
 const LIMIT: usize = 1 << 20;
 
-/// Bytes of a frame for a client that has not taken much yet, with the longest record in it.
+/// Bytes of a chunk for a client that has not taken much yet, with the longest record in it.
 const FRAME: usize = 29 << 10;
 
-/// Bytes that a client has taken before its frames get larger.
+/// Bytes that a client has to take before its chunks become larger.
 const SMALL_UNTIL: usize = 8 << 20;
 
 /// What is delivered of each line that holds the keyword, newest first, with its offset.
@@ -53,7 +54,7 @@ fn oracle(file: &[u8], keyword: &[u8]) -> Vec<(u64, Vec<u8>)> {
     records
 }
 
-/// What came of an answer.
+/// What arrived of an answer.
 struct Outcome {
     records: Vec<(u64, Vec<u8>)>,
     verdict: Option<Verdict>,
@@ -62,13 +63,13 @@ struct Outcome {
     scanned: u64,
 }
 
-/// How a client takes its answer.
+/// How a client reads its answer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Client {
     Fast,
-    /// All is given up after each frame.
+    /// The client is slow, so the server gives everything up after each chunk.
     Slow,
-    /// Slow, and the server stops after so many frames.
+    /// The client is slow, and the server stops after this many chunks.
     CutAfter(usize),
 }
 
@@ -83,7 +84,7 @@ fn answer(content: &[u8], keyword: &[u8], format: Format, client: Client) -> Out
         let search =
             Search::new(&Filter::new(keywords).unwrap(), None, Window::whole(opened.size), Limits::default());
         let plan = ReadPlan::new(Window::whole(opened.size));
-        // So few that nothing may be held needlessly.
+        // So few blocks that an answer must not hold any that it does not need.
         let readahead = Readahead::new(Uring.adopt(file), plan, Pool::new(2), Arc::default());
         let encoding = match format {
             Format::Frames => Encoding::Framed(Box::new(FrameWriter::new(0))),
@@ -121,7 +122,7 @@ fn answer(content: &[u8], keyword: &[u8], format: Format, client: Client) -> Out
         }
         outcome = Some(match format {
             Format::Text => Outcome {
-                // It says nothing of offsets.
+                // Plain text has no offsets.
                 records: body.split_inclusive(|b| *b == b'\n').map(|line| (0, unended(line))).collect(),
                 verdict: trailers.and_then(|trailers| Verdict::from_trailers(&trailers)),
                 is_cut,
@@ -176,7 +177,7 @@ fn of_frames(body: Vec<u8>, is_cut: bool, longest: usize) -> Outcome {
     outcome
 }
 
-/// One line: what it is made of, how long it is, and where the keyword stands in it.
+/// One line: its bytes, its length, and where the keyword is in it.
 fn line() -> impl Strategy<Value = Vec<u8>> {
     let fill = prop::sample::select(vec![&b"x"[..], "\u{e9}\u{20ac}".as_bytes(), b"\x01", b"\xff", b"\"\\"]);
     let len = prop_oneof![
@@ -201,7 +202,7 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn content(lines: &[Vec<u8>]) -> Vec<u8> {
-    // Times, so that the lines of a merge are not read twice to look for one.
+    // Each line has a time, so that a merge does not read the lines a second time to look for one.
     lines.iter().flat_map(|line| [b"2026-11-25T10:00:00Z ", &line[..]].concat()).collect()
 }
 
@@ -276,7 +277,7 @@ proptest! {
     }
 }
 
-/// A client that takes the head of its answer, and then next to nothing.
+/// A client that reads the head of its answer, and then almost nothing.
 fn slow(addr: SocketAddr, target: &str, accept: &str) -> TcpStream {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
@@ -316,7 +317,7 @@ fn clients_that_read_long_lines_slowly_refuse_them_to_nobody() {
             }
         }
     }
-    // And each of them gets on.
+    // Each of these clients still gets more of its answer.
     take(&mut held, 300_000);
 }
 
@@ -324,8 +325,8 @@ fn clients_that_read_long_lines_slowly_refuse_them_to_nobody() {
 fn what_is_held_for_a_slow_client_does_not_depend_on_its_lines() {
     const CLIENTS: usize = 300;
     let dir = tempfile::tempdir().unwrap();
-    // The worst of each: control characters, which JSON makes six times as long; lines that
-    // begin in an older block; a short line after each, so that a frame leaves in between.
+    // The worst case for each format: control characters, which JSON makes six times as long; lines
+    // that begin in an older block; and a short line after each, so that a chunk leaves in between.
     let line = [&b"\x01".repeat(LIMIT - 200)[..], b"\n2026-11-25T10:00:00Z short\n"].concat();
     write(&dir.path().join("control.log"), &line.repeat(12));
     let line = [&b"x".repeat(LIMIT / 2 + 7)[..], b"\n2026-11-25T10:00:00Z short\n"].concat();
@@ -340,7 +341,7 @@ fn what_is_held_for_a_slow_client_does_not_depend_on_its_lines() {
         let process = Process::start(command.arg("--log-dir").arg(dir.path()).args(["--threads", "2"]));
         let (addr, _) = process.serving();
         let mut held: Vec<TcpStream> = (0..CLIENTS).map(|i| slow(addr, target, FORMATS[i % 2])).collect();
-        // Past the short line that comes first.
+        // Read past the short line, which comes first.
         take(&mut held, 20_000);
         take(&mut held, 1);
         let began = Instant::now();
@@ -350,7 +351,7 @@ fn what_is_held_for_a_slow_client_does_not_depend_on_its_lines() {
             peak = process.resident();
             sleep(Duration::from_millis(200));
         }
-        // A small part of a megabyte each, beside what the threads need for their work.
+        // A small part of a megabyte for each client, and what the threads need for their work.
         assert!(peak < 64 << 20, "{target}: {} MiB", peak >> 20);
         let request = format!("GET {target}&n=1 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
         assert_eq!(raw(addr, request.as_bytes()).status, 200);

@@ -1,5 +1,5 @@
-//! Records without a time, for a merge: the lines before each are looked back at, by many answers at
-//! once.
+//! Records without a time, for a merge. Many answers at once read the lines before their records to
+//! find a time.
 
 use crate::support::{Server, sleep};
 use backscroll_secondary::Io;
@@ -13,8 +13,8 @@ fn answers_that_look_back_far_do_not_wait_for_each_other_for_ever() {
             config.io = io;
             config.threads = 1;
         });
-        // No line carries a time, and the record lies deep: the search needs a pass by then, and so
-        // does each look back.
+        // No line has a time, and the record is deep in the file. So the search needs a pass by
+        // then, and so does each look back.
         let line = b"a line that carries no time at all, and that is like all the others\n";
         let mut file = line.repeat((24 << 20) / line.len());
         file.extend_from_slice(b"the needle\n");

@@ -1,4 +1,4 @@
-//! The secondary, from outside: over real sockets, on real files, under both engines.
+//! Tests of the secondary from outside: over real sockets, on real files, with both engines.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! Runs of NUL bytes at the beginning of a line, and holes: passed over, and counted.
+//! NUL runs at the beginning of a line, and holes: they are skipped and counted.
 
 use crate::support::{Response, Server, naive};
 use backscroll_secondary::Io;
@@ -8,7 +8,7 @@ const BOTH: [Io; 2] = [Io::Uring, Io::Threads];
 const TEXT: &[u8] = b"2024-11-05 10:11:12 ERROR after rotation\n2024-11-05 10:11:13 INFO next\n";
 const HOLE: u64 = 1 << 30;
 
-/// A file whose text begins after a hole.
+/// Writes a file whose text begins after a hole.
 fn write_after_hole(server: &Server, name: &str, hole: u64, text: &[u8]) {
     let file = std::fs::File::create(server.dir.path().join(name)).unwrap();
     file.set_len(hole).unwrap();
@@ -39,7 +39,7 @@ fn a_line_comes_without_the_run_that_it_begins_with_in_every_format() {
             assert_eq!(skipped(&error), if is_run { len as u64 } else { 0 });
             let across = server.request("GET", "/logs?filename=app.log&keyword=first%0A2024", trailers);
             assert_eq!(across.body.len(), if is_run { 6 + 41 } else { 0 });
-            // A match in the run alone is none.
+            // A match that lies only in the run does not count.
             let nul = server.request("GET", "/logs?filename=app.log&keyword=%00", trailers);
             assert_eq!(nul.body.is_empty(), is_run);
             let json =
@@ -73,7 +73,7 @@ fn holes_are_not_read() {
         }
         let empty = server.request("GET", "/logs?filename=lastlog&n=1", "te: trailers\r\n");
         assert_eq!((empty.body.len(), skipped(&empty)), (0, HOLE));
-        // For a primary that merges: the record's time is that of the line after the hole.
+        // In frames for a primary, the record has the time of the line after the hole.
         let frames = server.request(
             "GET",
             "/logs?filename=app.log&n=2",

@@ -1,4 +1,4 @@
-//! The program's own log: whoever reads it, or does not, and whatever becomes of its disk.
+//! The program's own log: with and without a reader, and on a full disk.
 
 use crate::process::{PATIENCE, address};
 use crate::support::{ask, endless, raw, sleep, write};
@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// Two directories of logs, and a link that leads to one of them.
+/// Two log directories, and a link that leads to one of them.
 struct Logs {
     dir: TempDir,
 }
@@ -26,7 +26,7 @@ impl Logs {
         logs
     }
 
-    /// Lets the link lead to the other one. The next request says so in the log.
+    /// Changes where the link leads. The next request writes a log line about it.
     fn turn(&self, number: usize) {
         let next = self.dir.path().join("next");
         symlink((number % 2).to_string(), &next).unwrap();
@@ -38,7 +38,7 @@ impl Logs {
     }
 }
 
-/// A running secondary; killed, by its id, when dropped.
+/// A running secondary. Killed, by its id, when dropped.
 struct Running(Child);
 
 impl Running {
@@ -51,7 +51,7 @@ impl Running {
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     }
 
-    /// Waits until it ends, which it has to by itself.
+    /// Waits until the program ends by itself.
     fn code(&mut self) -> Option<i32> {
         let began = Instant::now();
         loop {
@@ -77,7 +77,7 @@ fn command(logs: &Logs) -> Command {
     command
 }
 
-/// Where it serves, once the log has said so; and the rest of the log, of which no more is read.
+/// The address that the program serves, once its log has said so, and the rest of the log, unread.
 fn serving(running: &mut Running) -> (SocketAddr, impl std::io::Read + use<>) {
     let mut log = BufReader::with_capacity(1, running.0.stderr.take().unwrap());
     let mut line = String::new();
@@ -93,12 +93,12 @@ fn a_log_that_nobody_reads_holds_up_no_answer_and_no_end() {
     let logs = Logs::new();
     let mut running = Running::start(command(&logs).args(["--threads", "1"]));
     let (addr, mut log) = serving(&mut running);
-    // Several times what a pipe takes.
+    // Several times as much as a pipe holds.
     for number in 0..3000 {
         logs.turn(number + 1);
         assert_eq!(ask(addr, "/logs?filename=app.log").body, b"line\n");
     }
-    // Whoever reads again hears of what was lost with the next line.
+    // A reader that starts again is told with the next line how much was lost.
     let mut some = vec![0; 100_000];
     log.read_exact(&mut some).unwrap();
     logs.turn(0);
@@ -177,7 +177,7 @@ fn a_disk_that_is_full_is_told_on_standard_error() {
     let logs = Logs::new();
     let own = logs.dir.path().join("own");
     std::fs::create_dir(&own).unwrap();
-    // Whatever the day is.
+    // Yesterday, today and tomorrow, because the day may change during the test.
     for days in -1..=1 {
         let day = jiff::Timestamp::now().checked_add(jiff::SignedDuration::from_hours(24 * days)).unwrap();
         let name = format!("backscroll-secondary.{}.log", day.strftime("%Y-%m-%d"));
@@ -215,7 +215,7 @@ fn what_is_written_wrongly_is_answered_with_what_to_write() {
     ] {
         let output = command(&logs).args(flags).output();
         let output = match flags[0] {
-            // Given once only.
+            // This flag may be given only once, so it must not be given a second time here.
             "--listen" => Command::new(env!("CARGO_BIN_EXE_backscroll-secondary")).args(flags).output(),
             _ => output,
         };

@@ -1,4 +1,5 @@
-//! What a search leaves in the page cache: the newest megabytes, and whatever was there before.
+//! What a search leaves in the page cache: the newest megabytes, and the pages that were there
+//! before.
 
 use crate::support::{Server, naive, raw, write};
 use backscroll_secondary::Io;
@@ -24,7 +25,7 @@ const SIZE: usize = 48 * MIB;
 const KEPT: usize = 8 * MIB;
 const _: () = assert!(KEPT as u64 == CACHED_BYTES);
 
-/// Beside what stays by design: a read or two across an edge.
+/// Allowed beside what stays by design: a read or two across an edge.
 const SLACK: usize = MIB;
 
 #[expect(clippy::disallowed_methods, reason = "a test's own thread may block")]
@@ -32,8 +33,8 @@ fn open(path: &Path) -> File {
     File::open(path).unwrap()
 }
 
-/// A folder on a disk whose file system can leave the page cache as it was. The one for
-/// temporary files may be memory, or a container's.
+/// A directory on a disk whose file system can leave the page cache as it was. The directory for
+/// temporary files may be in memory, or on the file system of a container.
 fn disk() -> Option<TempDir> {
     for parent in [std::env::temp_dir(), env!("CARGO_TARGET_TMPDIR").into()] {
         let dir = tempfile::tempdir_in(&parent).unwrap();
@@ -53,7 +54,7 @@ fn disk() -> Option<TempDir> {
     None
 }
 
-/// Drops the file's pages. False where some stay.
+/// Drops the pages of the file. False if some of them stay.
 fn evict(path: &Path) -> bool {
     let file = open(path);
     fsync(&file).unwrap();
@@ -61,7 +62,7 @@ fn evict(path: &Path) -> bool {
     cached(path, 0..usize::MAX) == 0
 }
 
-/// Bytes of a part of the file that are in the page cache, in whole pages.
+/// Bytes of a part of the file that are in the page cache. Counts whole pages.
 fn cached(path: &Path, part: Range<usize>) -> usize {
     let file = open(path);
     // SAFETY: only this test has the file, and it does not become shorter.
@@ -74,7 +75,7 @@ fn cached(path: &Path, part: Range<usize>) -> usize {
     pages.iter().filter(|page| **page & 1 == 1).count() * PAGE
 }
 
-/// Brings a part of the file, and no page beside it, into the page cache.
+/// Brings a part of the file into the page cache, and no page beside it.
 fn warm(path: &Path, part: &Range<usize>) {
     let file = open(path);
     // SAFETY: only this test has the file, and it does not become shorter.
@@ -84,23 +85,23 @@ fn warm(path: &Path, part: &Range<usize>) {
     assert_eq!(cached(path, part.clone()), part.len());
 }
 
-/// Of 2 MiB that were cached before. Linux 6.18 on a busy machine drops single pages of them
-/// now and then where reads with `RWF_DONTCACHE` go by (14 of 455,000 in a test without any code
-/// of ours), and none where reads have no flag.
+/// Bytes that may be lost of 2 MiB that were cached before. Linux 6.18 on a busy machine sometimes
+/// drops single pages near reads with `RWF_DONTCACHE` (14 of 455,000 in a test without any code of
+/// ours), and none near reads without the flag.
 const LOST: usize = 16 * PAGE;
 
-/// Lines of 64 bytes, none of which has a time.
+/// Lines of 64 bytes without a time.
 fn lines(size: usize) -> Vec<u8> {
     let text = |line: usize| format!("{:<63}\n", format!("line {line:x} of no time at all"));
     (0..size / 64).flat_map(|line| text(line).into_bytes()).collect()
 }
 
-/// A server over one cold file that is read with `io`.
+/// A server with one cold file, which it reads with the engine `io`.
 fn server(dir: &TempDir, io: Io) -> Server {
     Server::with(|config| {
         dir.path().clone_into(&mut config.log_dir);
         config.io = io;
-        // Threads that help each other.
+        // Two threads, so that they help each other.
         config.threads = 2;
     })
 }
@@ -138,7 +139,8 @@ fn a_deep_search_that_ends_early_leaves_nothing_of_what_it_has_read_ahead() {
         assert!(evict(&path));
         let response = server.get("/logs?filename=cold.log&keyword=line%2060000%20&n=1");
         assert!(response.complete && response.text().lines().count() == 1);
-        // Reads that were under way go on without it. It ends once they are all back.
+        // The reads that were under way go on without the client. The server ends when all are
+        // complete.
         server.stop().unwrap();
         assert_left_as_found(&path, &format!("{io:?}"));
     }
@@ -149,8 +151,8 @@ fn what_was_cached_before_a_deep_search_is_cached_after_it_and_nothing_else() {
     let Some(dir) = disk() else { return };
     let path = dir.path().join("mixed.log");
     write(&path, &lines(SIZE));
-    // Parts that are cached and parts that are not, cut at other places than the reads are: the
-    // scan goes to and fro between its helpers and the disk.
+    // Cached and uncached parts, cut at other offsets than the reads. So the scan goes back and
+    // forth between its helpers and the disk.
     let parts: Vec<Range<usize>> =
         (0..13).map(|i| i * 3 * MIB + 37 * PAGE..(i * 3 + 2) * MIB + 5 * PAGE).collect();
     for io in [Io::Uring, Io::Threads] {
@@ -179,7 +181,7 @@ fn looking_back_for_a_time_leaves_no_page_either() {
     for io in [Io::Uring, Io::Threads] {
         let server = server(&dir, io);
         assert!(evict(&path));
-        // A match in every few KiB, for whose time the lines before it are read.
+        // There is a match in every few KiB. For its time, the lines before it are read.
         let request = "GET /logs?filename=untimed.log&keyword=77%20 HTTP/1.1\r\nhost: x\r\n\
             connection: close\r\nte: trailers\r\nbackscroll-relay: here\r\n\
             accept: application/vnd.backscroll.frames.v2\r\n\r\n";
@@ -189,8 +191,8 @@ fn looking_back_for_a_time_leaves_no_page_either() {
     }
 }
 
-/// Reads a cold file as an answer does whose client takes its time: each block is given back,
-/// read again, and followed by a look at what lies before it.
+/// Reads a cold file like an answer to a slow client: gives each block back, reads it again, and
+/// then looks at the bytes before it.
 fn read_again_and_again<E: Engine>(engine: E, path: &Path) {
     let (mut blocks, mut kept) = (0, 0);
     let ended = engine.block_on(async {
@@ -223,7 +225,8 @@ fn read_again_and_again<E: Engine>(engine: E, path: &Path) {
     });
     assert_eq!(ended.unwrap(), Ended::Clean);
     assert!(blocks > 80, "{blocks}");
-    // A block that a read which was given up had just brought in was not cold, and is not kept.
+    // If a read that was given up has already brought a block in, the block counts as cached and is
+    // not kept.
     assert!(kept > blocks / 4, "{kept} of {blocks} were not read from the disk each time");
     assert_left_as_found(path, E::NAME);
 }
@@ -246,7 +249,7 @@ fn a_refused_flag_is_remembered_by_both_engines_and_the_bytes_come() {
     fn read_twice<E: Engine>(engine: E) {
         let ended = engine.block_on(async {
             let pool = Pool::new(1);
-            // It has no pages.
+            // `/dev/zero` has no pages.
             let file = engine.adopt(open(Path::new("/dev/zero")).into());
             for _ in 0..2 {
                 let mut block = pool.acquire().await.unwrap();

@@ -1,4 +1,4 @@
-//! Bad input: a clear problem each, and never a 5xx.
+//! Bad input: each gets a clear problem, and never a 5xx status.
 
 use crate::support::Server;
 use backscroll_secondary::Io;

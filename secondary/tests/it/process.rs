@@ -1,4 +1,4 @@
-//! The real program, as a process of its own.
+//! The real program, running as a process of its own.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -6,17 +6,17 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-/// How long a test waits for what has to come.
+/// How long a test waits for something that must happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Killed, by its id, when dropped.
+/// A running secondary. Killed, by its id, when dropped.
 pub(crate) struct Process {
     child: Child,
     log: Receiver<String>,
 }
 
 impl Process {
-    /// A command that starts it on a free port of loopback.
+    /// A command that starts the program on a free port of the loopback address.
     pub(crate) fn command() -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_backscroll-secondary"));
         command.args(["--listen", "127.0.0.1:0"]);
@@ -27,7 +27,7 @@ impl Process {
         let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = child.stderr.take().unwrap();
         let (tell, log) = channel();
-        // To the end, so that it never waits for its log to be read.
+        // Reads the log to its end, so that the program never has to wait for its reader.
         std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 let _ = tell.send(line);
@@ -36,7 +36,7 @@ impl Process {
         Process { child, log }
     }
 
-    /// The lines of its log up to the next one with `words`, which is the last of them.
+    /// The lines of the log up to and including the next one that holds `words`.
     pub(crate) fn until(&self, words: &str) -> Vec<String> {
         let mut lines = Vec::new();
         while !lines.last().is_some_and(|line: &String| line.contains(words)) {
@@ -48,13 +48,13 @@ impl Process {
         lines
     }
 
-    /// Waits until it serves. Returns where, and what it has said until then.
+    /// Waits until the program serves. Returns its address, and the log lines until then.
     pub(crate) fn serving(&self) -> (SocketAddr, Vec<String>) {
         let lines = self.until(" serving ");
         (address(lines.last().unwrap(), "listen="), lines)
     }
 
-    /// Bytes of memory that it holds.
+    /// Bytes of memory that the program uses.
     #[expect(clippy::disallowed_methods, reason = "a test's own thread may block")]
     pub(crate) fn resident(&self) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
@@ -79,7 +79,7 @@ impl Drop for Process {
     }
 }
 
-/// The address that stands after `before`.
+/// The address that follows `before` in a text.
 pub(crate) fn address(text: &str, before: &str) -> SocketAddr {
     let rest = text.split(before).nth(1).unwrap_or_else(|| panic!("no {before:?} in {text:?}"));
     rest.split([' ', '\n']).next().unwrap().parse().unwrap()

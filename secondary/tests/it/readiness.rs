@@ -1,5 +1,5 @@
-//! Log directories that cannot be served as they stand: told, and served without a restart
-//! once they can.
+//! Log directories that cannot be served at first: the program says why, and serves them without a
+//! restart as soon as it can.
 
 use crate::process::Process;
 use crate::support::{Response, Server, ask, raw, write};
@@ -13,14 +13,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-/// Nobody's user and group: for root there are no permissions.
+/// A user and a group without rights. For root, permissions do not count.
 const NOBODY: u32 = 65534;
 
 fn allow(path: &Path, mode: u32) {
     set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// Log directories for a program that has no more rights than their modes give it.
+/// Log directories, and a program whose rights depend only on their modes.
 struct Place {
     dir: TempDir,
 }
@@ -42,15 +42,17 @@ impl Place {
         self.dir.path().join("more")
     }
 
-    /// A command that starts it as somebody for whom permissions count: as nobody where this
-    /// is root, who may not be able to come to where the program lies.
+    /// A command that starts the program as a user for whom permissions count. If this is root,
+    /// that is nobody. The program is copied first, because nobody may not be able to reach its
+    /// directory.
     fn command(&self) -> Command {
         let program = PathBuf::from(env!("CARGO_BIN_EXE_backscroll-secondary"));
         let mut command = if rustix::process::geteuid().is_root() {
             let copy = self.dir.path().join("program");
             if !copy.exists() {
-                // By a process of its own: a test beside this one may start a program while
-                // the copy is written, which would inherit it open and keep it from being run.
+                // Copied by another process. If this process had the copy open for writing, a
+                // program that another test starts meanwhile could inherit the descriptor, and the
+                // copy could not be run.
                 let copied = Command::new("cp").arg(program).arg(&copy).status().unwrap();
                 assert!(copied.success());
                 allow(&copy, 0o755);
@@ -74,14 +76,14 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        // What may not be read cannot be taken away.
+        // A directory that cannot be read cannot be removed either.
         for path in [self.logs(), self.more()] {
             let _ = set_permissions(path, Permissions::from_mode(0o755));
         }
     }
 }
 
-/// What `/readyz` says: its status and its reason.
+/// The status and the reason in the answer of `/readyz`.
 fn ready(addr: SocketAddr) -> (u16, String) {
     let response = ask(addr, "/readyz");
     let state: serde_json::Value = serde_json::from_slice(&response.body).unwrap();
@@ -98,7 +100,7 @@ const FORBIDDEN: &str = "the log directory may not be read by the secondary's ow
 #[test]
 fn a_directory_that_may_not_be_read_is_told_and_served_as_soon_as_it_may_be() {
     let place = Place::new();
-    // Neither, read alone, search alone.
+    // No permission at all, only to read, and only to search.
     for mode in [0o000, 0o444, 0o111] {
         allow(&place.logs(), mode);
         let process = Process::start(&mut place.command());
@@ -206,7 +208,7 @@ fn an_empty_directory_is_told_and_ready_once_something_is_in_it() {
     let listing: Response = ask(addr, "/files");
     assert_eq!((listing.status, listing.body.len()), (200, 0));
     assert_eq!(ask(addr, "/logs?filename=app.log").status, 404);
-    // By it a primary would take an answer of the whole fleet for complete.
+    // Otherwise a primary would take an answer of the whole fleet for complete.
     for target in ["/logs?filename=app.log", "/logs?filename=more/app.log", "/files"] {
         let request = format!(
             "GET {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nbackscroll-relay: web1\r\n\r\n"
@@ -217,7 +219,7 @@ fn an_empty_directory_is_told_and_ready_once_something_is_in_it() {
     }
     write(&place.logs().join("app.log"), b"line\n");
     assert_eq!(ready(addr), (503, reasons[1].to_owned()));
-    // Something that is not served is something all the same.
+    // A hidden file is not served, but the directory is not empty.
     write(&place.more().join(".hidden"), b"x");
     assert_eq!(ready(addr), (200, String::new()));
     assert_eq!(ask(addr, "/logs?filename=app.log").body, b"line\n");

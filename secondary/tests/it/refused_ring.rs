@@ -1,4 +1,4 @@
-//! io_uring refused: the message says which cause it is, or the fallback is seen.
+//! io_uring is refused: the error names the cause, or the program falls back to threads.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
@@ -9,7 +9,8 @@ fn refused_with(errno: &str, io: &str) -> Command {
     refused_from(1, errno, io)
 }
 
-/// All rings but the first ones are refused.
+/// A command that runs the program. In each thread, every ring from number `first` on is refused with
+/// `errno`.
 fn refused_from(first: usize, errno: &str, io: &str) -> Command {
     let mut command = Command::new("strace");
     command.args([
@@ -55,11 +56,11 @@ fn openat2_refused_is_exit_64_and_said() {
     if !strace_works() {
         return;
     }
-    // EACCES is also what a directory that may not be read says.
+    // EACCES also comes from a directory that may not be read.
     for errno in ["ENOSYS", "EPERM", "EACCES"] {
         let output = Command::new("strace")
             .args(["-f", "-o", "/dev/null", "-e", &format!("inject=openat2:error={errno}")])
-            // One that starts all the same is a failure, and not waited for.
+            // If the program starts in spite of that, `timeout` ends it, and the test fails.
             .args(["timeout", "20", PROGRAM, "--listen", "127.0.0.1:0", "--log-dir", "/"])
             .output()
             .unwrap();
@@ -87,8 +88,8 @@ fn a_ring_that_is_refused_after_others_were_made_is_no_other_matter() {
     if !strace_works() {
         return;
     }
-    // strace counts the calls of each thread: the first thread makes the probe's ring and its own,
-    // the others one each.
+    // strace counts the calls of each thread. The first thread makes two rings, one of them for the
+    // probe; each of the others makes one.
     for (first, errno, words) in [(2, "ENOMEM", "memlock limit"), (2, "EPERM", "seccomp profile refuses")] {
         let output = refused_from(first, errno, "uring").output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
@@ -108,7 +109,7 @@ fn a_ring_that_is_refused_after_others_were_made_is_no_other_matter() {
     }
 }
 
-/// Ends the program that strace traces, and with it strace.
+/// Ends the program that strace traces. strace then ends too.
 #[expect(clippy::disallowed_methods, reason = "a test's own thread may block")]
 pub(crate) fn stop_traced(strace: &mut std::process::Child) {
     let pid = strace.id();

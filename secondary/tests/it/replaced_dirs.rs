@@ -1,5 +1,5 @@
-//! Log directories that others take the place of: a link that a deployment moves, a mount, a
-//! rename. What the path leads to is served from then on, without a restart.
+//! Log directories that are replaced: a deployment moves a link, a mount comes, a directory is
+//! renamed. From then on the program serves what the path leads to, without a restart.
 
 use crate::process::Process;
 use crate::support::{Response, ask, raw, write};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
-/// A directory for releases, each with a log, and a link to the one that is in use.
+/// A directory of releases, each with a log, and a link to the current one.
 struct Releases {
     dir: TempDir,
 }
@@ -30,14 +30,15 @@ impl Releases {
         self.dir.path().join(name)
     }
 
-    /// Moves the link, as `ln -sfn` does.
+    /// Moves the link to another release, as `ln -sfn` does.
     fn deploy(&self, name: &str) {
         let link = self.path("new");
         symlink(self.path(name), &link).unwrap();
         std::fs::rename(link, self.path("current")).unwrap();
     }
 
-    /// Which release's log directory is the one that is served, and below which name.
+    /// Starts a program that serves the log directory behind the link. Returns the prefix of file
+    /// names in it.
     fn start(&self, is_extra: bool) -> (Process, SocketAddr, &'static str) {
         let log = self.path("current/log");
         let mut command = Process::command();
@@ -55,14 +56,14 @@ impl Releases {
     }
 }
 
-/// As a primary asks, which takes "not here" for knowledge.
+/// A request as a primary sends it. To a primary, "not found" means that there is no such file.
 fn relayed(addr: SocketAddr, target: &str) -> Response {
     let head =
         format!("GET {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nbackscroll-relay: web1\r\n\r\n");
     raw(addr, head.as_bytes())
 }
 
-/// How often it was said until it stopped that a directory was replaced.
+/// Stops the program, and counts the log lines that say that a directory was replaced.
 fn told(process: &Process) -> usize {
     process.terminate();
     let said = process.until(" stopped");
@@ -163,7 +164,7 @@ fn an_answer_under_way_keeps_the_file_that_it_opened() {
     assert_eq!((answer.text(), answer.trailer("log-status")), (lines.as_str(), Some("complete")));
 }
 
-/// Runs a script in a mount namespace of its own. False where that may not be done here.
+/// Runs a script in its own mount namespace. False if that is not allowed here.
 fn in_a_namespace(script: &str, dir: &Path) -> bool {
     let mut command = Command::new("unshare");
     command
@@ -186,7 +187,7 @@ fn in_a_namespace(script: &str, dir: &Path) -> bool {
     true
 }
 
-/// What scripts begin with: a secondary on `$1/logs`, and ways to ask it.
+/// The beginning of each script: starts a secondary on `$1/logs`, and defines ways to ask it.
 const BEGIN: &str = r#"
 "$2" --listen 127.0.0.1:0 --hostname h --log-dir "$1/logs" 2>"$1/said" & pid=$!
 trap 'kill $pid; wait $pid || :' EXIT
@@ -218,7 +219,7 @@ fn what_is_mounted_over_a_directory_is_served_and_what_was_under_it_once_it_is_g
     in_a_namespace(&script, dir.path());
 }
 
-/// A FUSE mount whose server has gone: a descriptor of `/dev/fuse` that nobody has any more.
+/// A FUSE mount without a server: nobody has its descriptor of `/dev/fuse` any more.
 const DEAD_MOUNT: &str = r#"
 dead() {
     exec 3<>/dev/fuse

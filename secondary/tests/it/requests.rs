@@ -1,4 +1,4 @@
-//! Requests that are no sound HTTP, or only almost: none is answered without a word.
+//! Requests that are not valid HTTP, or only almost: each gets an answer.
 
 use crate::support::{Response, Server, find, sleep};
 use backscroll_secondary::Io;
@@ -32,7 +32,7 @@ fn exchange(server: &Server, pieces: &[&[u8]]) -> Vec<Response> {
     let mut socket = server.connect();
     socket.set_nodelay(true).unwrap();
     for piece in pieces {
-        // It may have been refused already.
+        // The server may have refused the request already.
         let _ = socket.write_all(piece);
     }
     let mut bytes = Vec::new();
@@ -53,7 +53,7 @@ fn get(keyword: &[u8]) -> Vec<u8> {
 fn a_raw_byte_is_what_its_percent_encoding_is_or_is_refused_with_a_reason() {
     let server = server();
     for byte in 0..=255u8 {
-        // It ends the request line, and what follows is none.
+        // A line feed ends the request line, and what follows it is not valid.
         if byte == b'\n' {
             continue;
         }
@@ -81,7 +81,7 @@ fn a_request_is_the_same_however_it_comes() {
     let request = get(b"\"msg\"");
     let bytes: Vec<&[u8]> = request.chunks(1).collect();
     assert_eq!(exchange(&server, &bytes)[0].body, b"{\"level\":\"error\",\"msg\":\"x\"}\n");
-    // Several, one of which is plain, and the last of which is no sound HTTP.
+    // Several requests. One of them is plain, and the last one is not valid HTTP.
     let several = [
         b"GET /logs?filename=app.json&keyword=<error> HTTP/1.1\r\nhost: x\r\n\r\n".to_vec(),
         b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n".to_vec(),
@@ -173,7 +173,7 @@ fn a_request_that_ends_before_its_head_does_is_told() {
         assert_eq!((answer.status, answer.code().as_str()), (400, "bad_request"), "{request:?}");
         assert!(answer.text().contains("empty line"), "{answer:?}");
     }
-    // One that says nothing is told nothing.
+    // A client that sends nothing gets no answer.
     let mut socket = server.connect();
     socket.shutdown(std::net::Shutdown::Write).unwrap();
     assert_eq!(socket.read_to_end(&mut Vec::new()).unwrap(), 0);
@@ -213,7 +213,7 @@ fn what_a_log_holds_is_not_taken_for_a_refusal() {
     for file in ["fake.log", "big.log"] {
         let size = line.len() * if file == "fake.log" { 100 } else { 200_000 };
         let mut socket = server.connect_with_window(4096);
-        // The answer to the first is still on its way when the second is refused.
+        // The server refuses the second request while it still sends the answer to the first one.
         let requests =
             format!("GET /logs?filename={file} HTTP/1.1\r\nhost: x\r\n\r\nGET /a b HTTP/1.1\r\n\r\n");
         socket.write_all(requests.as_bytes()).unwrap();

@@ -1,5 +1,5 @@
-//! Files that are truncated while they are read, and are as long again or longer before the
-//! end is reached: a model of the file, under all engines, in every format.
+//! Files that are truncated while they are read, and have grown again before the search reaches
+//! their start. A model of the file, with all engines and formats.
 
 use backscroll_secondary::answer::chunks::Chunks;
 use backscroll_secondary::answer::frame_writer::FrameWriter;
@@ -23,20 +23,20 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// What happens to the file, or to the answer, between two frames.
+/// What happens to the file, or to the answer, between two chunks of the body.
 #[derive(Debug, Clone)]
 enum Event {
-    /// Its writer goes on: no harm is done.
+    /// The writer appends lines. This does no harm.
     Append(usize),
-    /// It is cut to so many hundredths of its length.
+    /// The file is cut to this percentage of its length.
     Truncate(u64),
-    /// It is cut to so many hundredths, and grows past its old length.
+    /// The file is cut to this percentage, and then grows past its old length.
     Regrow(u64),
-    /// It is cut to nothing, and its writer, who does not append, goes on where it was.
+    /// The file is emptied. Its writer does not append, so it goes on at its old offset.
     Hole,
-    /// The client takes so many frames.
+    /// The client takes this many chunks.
     Take(usize),
-    /// The client takes its time, so that the blocks are taken back.
+    /// The client is slow, so the blocks are taken back.
     Park,
 }
 
@@ -57,7 +57,7 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// A log whose lines are all different, some of them without a time.
+/// A log of different lines. Some of them have no time.
 struct Log {
     file: File,
     next: u64,
@@ -118,14 +118,14 @@ impl Log {
     }
 }
 
-/// How an answer ended, and its lines.
+/// How an answer ended, and which lines it had.
 #[derive(Debug)]
 enum Outcome {
     Refused(Code, String),
     Ended { lines: Vec<Vec<u8>>, is_complete: bool, code: Option<Code> },
 }
 
-/// A stream of an answer about `log`, as a client of `format` gets it.
+/// An answer about `log`, for a client that asks for `format`.
 fn stream<E: Engine>(
     engine: E,
     log: &Log,
@@ -258,7 +258,7 @@ fn check<E: Engine>(
         }
         Outcome::Ended { is_complete: false, code, lines } => {
             assert_eq!(*code, Some(Code::FileShrunk));
-            // A primary may have all that it wants before the end comes.
+            // A primary may have all that it wants before the answer ends.
             assert!(format != Format::Frames || wanted.starts_with(lines), "{} lines", lines.len());
             assert!(events.iter().any(Event::is_harm), "an append does no harm");
         }
@@ -289,7 +289,7 @@ proptest! {
     }
 }
 
-/// What is found out in each format, of a file of a megabyte of which a part has been taken.
+/// Checks that each format detects a change to a file of a megabyte, after a part was taken.
 fn found_out<E: Engine>(engine: E) {
     for format in [Format::Text, Format::Ndjson, Format::Frames] {
         for harm in [Event::Hole, Event::Regrow(0), Event::Regrow(50), Event::Truncate(0)] {
@@ -303,8 +303,8 @@ fn found_out<E: Engine>(engine: E) {
                     match answer(engine, &mut log, format, "", n, &events) {
                         Outcome::Ended { is_complete: false, code: Some(code), lines } => {
                             assert_eq!(code, Code::FileShrunk);
-                            // What was left alone is looked at before it is gone on with, so no
-                            // line is made of two files.
+                            // After a pause the file is checked before the search goes on, so that
+                            // no line is joined from two files.
                             let old = all.iter().rev().zip(&lines).take_while(|(old, line)| old == line);
                             let is_looked_at = park || format == Format::Frames;
                             assert!(!is_looked_at || old.count() == lines.len(), "{format:?} {harm:?}");
@@ -327,12 +327,12 @@ fn a_file_that_has_grown_again_is_found_out_in_each_format_and_by_each_engine() 
 #[test]
 fn what_is_found_out_before_the_first_byte_is_a_status() {
     for harm in [Event::Hole, Event::Regrow(0)] {
-        // The first line of all, and none.
+        // A keyword that only the first line holds, and one that no line holds.
         for keyword in [" 1 ", "absent"] {
             let ended = RingAlone.block_on(async {
                 let (mut log, _) = Log::new(20_000);
                 let mut stream = stream(RingAlone, &log, Format::Text, keyword, None);
-                // A read is begun; it comes to its end, and the next one is begun.
+                // A read begins and completes, and the next one begins.
                 assert!(poll_immediate(Box::pin(stream.prime())).await.is_none());
                 RingAlone.pause().await;
                 assert!(poll_immediate(Box::pin(stream.prime())).await.is_none());

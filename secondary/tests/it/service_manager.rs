@@ -1,4 +1,4 @@
-//! What a service manager is told: `Type=notify`, with a socket as systemd's.
+//! The messages to a service manager: `Type=notify`, with a socket like systemd's.
 
 use crate::process::{Process, address};
 use crate::support::{ask, write};

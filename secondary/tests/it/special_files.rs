@@ -1,5 +1,5 @@
-//! FIFOs, sockets and devices: nobody who asks for one opens it. Opening alone does something: a
-//! writer that waits at a FIFO is let go, and killed at its write.
+//! FIFOs, sockets and devices. A request for one must not open it, because opening alone has an
+//! effect: it releases a writer that waits at a FIFO, whose write then kills it.
 
 use crate::support::{Server, sleep};
 use backscroll_secondary::Io;
@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 const BOTH: [Io; 2] = [Io::Uring, Io::Threads];
 
-/// Sees each opening of a file, whatever name it has by then. Descriptors that only lead to it
-/// are none.
+/// Sees each time that a file is opened, even if it was renamed. Opening it with `O_PATH` does not
+/// count.
 struct Openings(OwnedFd);
 
 impl Openings {
@@ -36,7 +36,7 @@ impl Openings {
     }
 }
 
-/// Makes one of each kind below `dir`. Says which there are: not everybody may make devices.
+/// Makes one of each kind below `dir`. Returns which ones it made: making devices needs rights.
 fn make_special(dir: &Path) -> Vec<&'static str> {
     let mut made = vec!["socket"];
     drop(UnixListener::bind(dir.join("socket")).unwrap());
@@ -70,7 +70,7 @@ fn no_fifo_socket_or_device_is_opened_whoever_asks() {
             assert_eq!(server.get("/readyz").status, 200);
             assert!(!openings.is_any(), "{name} was opened");
         }
-        // The watch sees what is opened.
+        // First check that the watch sees a file that is opened.
         let openings = Openings::of(&server.dir.path().join("app.log"));
         assert_eq!(server.get("/logs?filename=app.log").body, b"line\n");
         assert!(openings.is_any());
@@ -87,7 +87,7 @@ fn a_writer_that_waits_at_a_fifo_goes_on_waiting() {
         mknodat(CWD, &fifo, FileType::Fifo, 0o644.into(), 0).unwrap();
         let path = fifo.clone();
         let writer = std::thread::spawn(move || {
-            // It waits for a reader.
+            // Opening waits for a reader.
             std::fs::OpenOptions::new().write(true).open(path).unwrap()
         });
         for _ in 0..100 {

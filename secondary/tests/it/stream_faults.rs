@@ -18,7 +18,7 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Reads succeed, a little at a time, until they reach below `bad`.
+/// A file whose reads succeed, a few bytes at a time, until one lies below offset `bad`.
 #[derive(Clone, Copy)]
 struct Faulty {
     bad: u64,
@@ -42,7 +42,7 @@ impl ReadAt for FaultyFile {
         if span.offset < self.0.bad {
             return ready(Err(io::Error::from_raw_os_error(self.0.errno)));
         }
-        // Short reads on purpose: a third of what was asked for, at least a byte.
+        // Short reads on purpose: a third of what was asked for, but at least one byte.
         let len = ((span.len - done) / 3).max(1);
         for (i, byte) in block.memory()[done..done + len].iter_mut().enumerate() {
             *byte = LINE[usize::try_from(span.offset + (done + i) as u64).unwrap() % LINE.len()];
@@ -78,7 +78,7 @@ impl Engine for Faulty {
     }
 }
 
-/// Of a file of [`SIZE`] bytes.
+/// The state of a file of [`SIZE`] bytes.
 fn stamp() -> InodeState {
     let file = tempfile::tempfile().unwrap();
     file.set_len(SIZE).unwrap();
@@ -199,7 +199,7 @@ fn a_failure_after_it_is_told_in_each_format() {
 
 #[test]
 fn a_read_that_is_tried_again_survives_being_given_up_while_it_waits_for_a_block() {
-    /// Waits, then fails with EINTR; from the second read on it reads at once.
+    /// The first read waits, and then fails with EINTR. Later reads complete at once.
     #[derive(Clone)]
     struct Interrupted(std::cell::Cell<bool>);
 
@@ -254,7 +254,7 @@ fn a_read_that_is_tried_again_survives_being_given_up_while_it_waits_for_a_block
             pool.clone(),
             Arc::default(),
         );
-        // Where the failed read gives its block back, somebody else takes it first.
+        // When the failed read gives its block back, another answer takes the block first.
         let mut next = Box::pin(readahead.next());
         let mut other = Box::pin(pool.acquire());
         assert!(poll_immediate(&mut next).await.is_none(), "it reads");

@@ -1,4 +1,4 @@
-//! A secondary in this process, and a client that sees what curl would not show.
+//! A secondary in this process, and a client that sees what curl does not show.
 
 use backscroll_secondary::run::RunError;
 use backscroll_secondary::{Config, Io, run};
@@ -10,7 +10,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
-/// A running secondary; stopped when dropped.
+/// A running secondary. Stopped when dropped.
 pub(crate) struct Server {
     pub(crate) addr: SocketAddr,
     pub(crate) dir: TempDir,
@@ -60,7 +60,7 @@ impl Server {
         connect(self.addr)
     }
 
-    /// A client that lets the kernel take little for it.
+    /// A client with a small receive buffer.
     pub(crate) fn connect_with_window(&self, bytes: usize) -> TcpStream {
         let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
         socket.set_recv_buffer_size(bytes).unwrap();
@@ -68,7 +68,7 @@ impl Server {
         socket.into()
     }
 
-    /// Stops it, and says how it ended.
+    /// Stops the server, and returns how it ended.
     pub(crate) fn stop(mut self) -> Result<(), RunError> {
         self.stop.take();
         self.thread.take().unwrap().join().unwrap()
@@ -99,14 +99,14 @@ fn connect(addr: SocketAddr) -> TcpStream {
 
 pub(crate) fn raw(addr: SocketAddr, request: &[u8]) -> Response {
     let mut socket = connect(addr);
-    // The server may refuse and close before it has read all.
+    // The server may refuse the request and close the connection before it has read everything.
     let _ = socket.write_all(request);
     let mut bytes = Vec::new();
     let ended = socket.read_to_end(&mut bytes).is_ok();
     Response::parse(&bytes, ended)
 }
 
-/// Asks a server that is a process of its own.
+/// Asks a server that runs as a process of its own.
 pub(crate) fn ask(addr: SocketAddr, target: &str) -> Response {
     raw(addr, format!("GET {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes())
 }
@@ -117,9 +117,9 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) {
     std::fs::write(path, bytes).unwrap();
 }
 
-/// Makes a log file `endless.log` in a directory, and says what to ask for, so that an answer is
-/// searched for much longer than a test takes. A hole would be over at once. There are so many
-/// keywords that each line is searched for all of them but the one that none has.
+/// Makes a log file `endless.log` in `dir`, and returns a request whose search takes much longer
+/// than a test. The file is not a hole, because a hole is skipped at once. Each line holds all of
+/// the many keywords except one that no line holds, so each line is searched for all of them.
 pub(crate) fn endless(dir: &Path) -> String {
     const BYTES: usize = 256 << 20;
     let line = "abcdefghijklmn\n";
@@ -129,7 +129,7 @@ pub(crate) fn endless(dir: &Path) -> String {
     format!("/logs?filename=endless.log&keyword={}&keyword=0", keywords.join("&keyword="))
 }
 
-/// Descriptors of this process.
+/// Open descriptors of this process.
 #[expect(clippy::disallowed_methods, reason = "a test's own thread may block")]
 pub(crate) fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
@@ -153,7 +153,7 @@ pub(crate) struct Response {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
     pub(crate) trailers: Vec<(String, String)>,
-    /// Whether the body ended as HTTP says it must.
+    /// Whether the body ended as HTTP requires.
     pub(crate) complete: bool,
 }
 
@@ -204,7 +204,7 @@ impl Response {
         std::str::from_utf8(&self.body).unwrap()
     }
 
-    /// The stable word of a problem, which must be well-formed.
+    /// The code of a problem, which must be well-formed.
     pub(crate) fn code(&self) -> String {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
         let problem: serde_json::Value = serde_json::from_slice(&self.body).unwrap();
@@ -225,7 +225,8 @@ pub(crate) fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
     bytes.windows(what.len()).position(|window| window == what)
 }
 
-/// The lines of a file that hold a keyword, newest first: by definition, not by our code.
+/// The lines of a file that hold a keyword, newest first. Follows the definition, and uses none of
+/// our code.
 pub(crate) fn naive(file: &[u8], keyword: &[u8], n: usize) -> Vec<u8> {
     let mut out = Vec::new();
     let lines: Vec<&[u8]> = file.split_inclusive(|b| *b == b'\n').collect();

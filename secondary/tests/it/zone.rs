@@ -1,10 +1,11 @@
-//! A host whose zone is not known.
+//! A host whose time zone is not known.
 
 use crate::process::{Process, address};
 use crate::refused_ring::{stop_traced, strace_works};
 use crate::support::{ask, raw, write};
 
-/// What `/readyz` warns of, the start-up log, and the time of a line without a zone.
+/// The warnings in `/readyz`, the warnings in the log at the start, and the time of a line without
+/// a zone.
 fn told(tz: &str, tzdir: Option<&str>) -> (Vec<String>, Vec<String>, String) {
     let dir = tempfile::tempdir().unwrap();
     write(&dir.path().join("app.log"), b"2026-11-05 10:11:12 x\n");
