@@ -1,5 +1,5 @@
-//! One answer of `/logs` as an HTTP body. The client pulls it: nothing is read that it does not
-//! take.
+//! One answer of `/logs` as an HTTP body. The client pulls it: when the client stops reading, so
+//! does the answer.
 //!
 //! ```text
 //! source ──► search ──► encoding ──► chunk ──► body ──► socket

@@ -46,7 +46,7 @@ fn main() -> ExitCode {
 async fn stop_signal() {
     let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
-        return tracing::error!("signals cannot be waited for");
+        return tracing::error!("this program cannot wait for signals");
     };
     let mut next = async move || tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} };
     next().await;

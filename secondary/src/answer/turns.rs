@@ -14,7 +14,7 @@ pub enum Halt {
     #[error(transparent)]
     Failed(#[from] ReadFailure),
     /// The server stops, and the time to drain is over.
-    #[error("this secondary stops")]
+    #[error("this secondary is stopping")]
     Draining,
     /// The time limit that the primary set for this request has passed.
     #[error("the time for this request is over")]

@@ -2,8 +2,8 @@
 //! core, which copies and matches. Threads without a deep scan of their own take batches of its
 //! blocks.
 //!
-//! A helper never waits for a disk: it reads with `RWF_NOWAIT`, and returns blocks that are not in
-//! the cache unread. The scan's [`BlockTask`] says what else a helper does with a block. The scan
+//! A helper never waits for a disk: it reads with `RWF_NOWAIT`, and leaves bytes that are not in the
+//! cache to the scan. The scan's [`BlockTask`] says what else a helper does with a block. The scan
 //! lends the blocks that a helper fills, so they count for the scan's own thread.
 
 use super::admission::Admission;

@@ -66,7 +66,7 @@ impl OpenFile {
         if !self.is_advised.swap(true, Relaxed)
             && let Err(error) = fadvise(&self.fd, 0, None, Advice::Random)
         {
-            tracing::warn!(%error, "the kernel may read ahead, and leave that in the page cache");
+            tracing::warn!(%error, "the kernel may read ahead, and those pages stay in the page cache");
         }
     }
 
@@ -135,7 +135,7 @@ impl OpenFile {
     pub fn forget(&self, span: Span) {
         let len = NonZeroU64::new(span.len as u64);
         if let Err(error) = fadvise(&self.fd, span.offset, len, Advice::DontNeed) {
-            tracing::debug!(%error, "what was read again stays in the page cache");
+            tracing::debug!(%error, "pages that were read again stay in the page cache");
         }
     }
 

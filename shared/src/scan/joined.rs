@@ -2,10 +2,10 @@
 //! lines that a match touches. A line feed belongs to the line that it ends.
 //!
 //! Two facts decide what a record is. A line is *touched* if a match has a byte in it. Two lines
-//! are *joined* if one match has a byte in both. Both facts depend only on the bytes near a line,
-//! as far as the keyword is long. A record is a run of joined lines, cut at the record limit. Every
-//! position of the keyword is a match, also positions that overlap. So the outcome does not depend
-//! on the direction of the search.
+//! are *joined* if one match has a byte in both. Both facts depend only on bytes that are no further
+//! from the line than the keyword is long. A record is a sequence of joined lines, cut at the record
+//! limit. Every position of the keyword is a match, also positions that overlap. So the outcome does
+//! not depend on the direction of the search.
 
 mod group;
 mod matches;
@@ -186,9 +186,9 @@ impl Joined {
         self.end_group();
     }
 
-    /// Skips lines that no match touches. Called only if no match begins in this block or waits:
-    /// then only the lines that an older match can reach must stay. Returns the new end of the part
-    /// to search.
+    /// Skips lines that no match touches. Called only if no match is near and no line waits: then
+    /// only the lines that an older match can reach must stay. Returns the new end of the part to
+    /// search.
     fn skip_untouched(&mut self, block: &[u8], end: usize) -> usize {
         let reach = self.matches.len().saturating_sub(2);
         let Some(feed) = block[..end].get(reach..).and_then(|rest| memchr(b'\n', rest)) else {
