@@ -14,15 +14,18 @@
 
 mod errors;
 mod log_dir;
+mod open_error;
 mod regular;
 
 use crate::config::ExtraLogDir;
 use crate::read::InodeState;
-use backscroll_shared::query::{FileName, quoted};
+use backscroll_shared::query::FileName;
 use backscroll_shared::wire::problem::{Code, Problem};
 pub(crate) use errors::{Meaning, meaning};
 pub(crate) use log_dir::Held;
 use log_dir::{LogDir, Trouble};
+pub use open_error::OpenError;
+pub(crate) use open_error::Unservable;
 use regular::{Refused, Regular};
 use rustix::io::Errno;
 use rustix::process::{getegid, geteuid, getgroups};
@@ -51,26 +54,17 @@ pub struct LogFile {
 }
 
 impl Catalog {
-    /// Opens the directories. The error is for the operator.
-    pub fn open(dir: &Path, extra: &[ExtraLogDir]) -> Result<Catalog, String> {
-        let main = LogDir::open(None, dir).map_err(|errno| {
-            format!("the log directory {} cannot be opened: {errno}; name one with --log-dir", dir.display())
-        })?;
-        let regular = Regular::new().map_err(|errno| {
-            format!("/proc/self/fd cannot be opened: {errno}; log files are opened through it: mount /proc")
-        })?;
+    /// Opens the directories.
+    pub fn open(dir: &Path, extra: &[ExtraLogDir]) -> Result<Catalog, OpenError> {
+        let main =
+            LogDir::open(None, dir).map_err(|errno| OpenError::LogDir { dir: dir.to_owned(), errno })?;
+        let regular = Regular::new().map_err(OpenError::NoProc)?;
         let mut catalog = Catalog { main, extra: Vec::new(), regular };
-        catalog.main.held().can_resolve().map_err(|errno| {
-            format!("openat2 is refused ({errno}): Linux 5.6 or later is needed, and neither a container's profile nor RestrictSUIDSGID= of a systemd unit, which DynamicUser= brings, may refuse it")
-        })?;
+        catalog.main.held().can_resolve().map_err(OpenError::NoOpenat2)?;
         warn(&catalog.main, dir);
         for given in extra {
             let dir = LogDir::open(Some(given.name()), given.dir()).map_err(|errno| {
-                format!(
-                    "--extra-log-dir {}: the directory {} cannot be opened: {errno}",
-                    quoted(given.name()),
-                    given.dir().display()
-                )
+                OpenError::ExtraLogDir { name: given.name().to_owned(), dir: given.dir().to_owned(), errno }
             })?;
             warn(&dir, given.dir());
             match catalog.main.held().has(given.name()) {
@@ -164,10 +158,10 @@ impl Catalog {
 
     /// Whether each directory can be served and has something to serve. The error names all
     /// that cannot.
-    pub(crate) fn ready(&self) -> Result<(), String> {
-        let of = |dir: &LogDir| dir.look().err().map(|trouble| dir.told(trouble));
+    pub(crate) fn ready(&self) -> Result<(), Unservable> {
+        let of = |dir: &LogDir| dir.look().err().map(|trouble| dir.describe(trouble));
         let reasons: Vec<String> = self.dirs().filter_map(of).collect();
-        if reasons.is_empty() { Ok(()) } else { Err(reasons.join("; ")) }
+        if reasons.is_empty() { Ok(()) } else { Err(Unservable(reasons)) }
     }
 
     fn dirs(&self) -> impl Iterator<Item = &LogDir> {
@@ -205,7 +199,7 @@ fn warn(dir: &LogDir, path: &Path) {
             log_dir = %path,
             "{dir} is empty, and the program not ready until something is in it: is the volume mounted?"
         ),
-        Err(trouble) => tracing::warn!(log_dir = %path, "{}", dir.told(trouble)),
+        Err(trouble) => tracing::warn!(log_dir = %path, "{}", dir.describe(trouble)),
     }
 }
 

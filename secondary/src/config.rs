@@ -1,7 +1,9 @@
 //! What the operator chose: raw arguments become a [`Config`] that is valid, once.
 
+mod error;
 mod extra_log_dir;
 
+pub use error::Error;
 pub use extra_log_dir::ExtraLogDir;
 
 use crate::read::block;
@@ -86,9 +88,9 @@ pub struct Config {
 const CONNECTIONS: usize = 1024;
 
 impl TryFrom<&Args> for Config {
-    type Error = String;
+    type Error = Error;
 
-    fn try_from(args: &Args) -> Result<Config, String> {
+    fn try_from(args: &Args) -> Result<Config, Error> {
         let hostname = match &args.hostname {
             Some(name) => name.clone(),
             None => rustix::system::uname().nodename().to_string_lossy().into_owned(),
@@ -96,15 +98,13 @@ impl TryFrom<&Args> for Config {
         if hostname.is_empty()
             || hostname.chars().any(|c| c.is_control() || c.is_whitespace() || "*?,=".contains(c))
         {
-            return Err(format!(
-                "--hostname {hostname:?}: a name has at least one character, and no space, control character, *, ?, = or comma"
-            ));
+            return Err(Error::Hostname(hostname));
         }
         let threads = args.threads.unwrap_or_else(|| {
             std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(DEFAULT_THREADS)
         });
         if !(1..=MAX_THREADS).contains(&threads) {
-            return Err(format!("--threads {threads}: give a number from 1 to {MAX_THREADS}"));
+            return Err(Error::Threads(threads));
         }
         let extra_log_dirs = ExtraLogDir::list(&args.extra_log_dir)?;
         let config = Config::new(args.log_dir.clone(), hostname);

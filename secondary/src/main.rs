@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     };
     let mut config = match Config::try_from(&args) {
         Ok(config) => config,
-        Err(why) => return leave(EXIT_USAGE, &why),
+        Err(error) => return leave(EXIT_USAGE, &error.to_string()),
     };
     let log_guard = match logs::init(&args.log, PROGRAM) {
         Ok(guard) => guard,

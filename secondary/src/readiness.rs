@@ -1,6 +1,6 @@
 //! Checks whether the log directories can be served.
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Unservable};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
@@ -13,9 +13,9 @@ const LOOK_TIME: Duration = Duration::from_secs(1);
 /// Why the log directories cannot be served.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum NotReady {
-    /// The problem that the catalog found.
-    #[error("{0}")]
-    Directories(String),
+    /// Some of them cannot be served.
+    #[error(transparent)]
+    Directories(#[from] Unservable),
     /// No thread could be started for the check.
     #[error("the log directory cannot be looked at: {0}")]
     NoThread(String),
@@ -46,7 +46,7 @@ impl Readiness {
         if !self.is_under_way.swap(true, SeqCst) {
             let (this, catalog) = (Arc::clone(self), Arc::clone(catalog));
             let looking = std::thread::Builder::new().name("backscroll-look".to_owned()).spawn(move || {
-                let found = catalog.ready().map_err(NotReady::Directories);
+                let found = catalog.ready().map_err(NotReady::from);
                 // Cleared before the outcome is sent, so that a caller that finds a check under way
                 // still gets its outcome.
                 this.is_under_way.store(false, SeqCst);

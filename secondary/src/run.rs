@@ -35,7 +35,7 @@ pub fn run(
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + 'static,
 ) -> Result<(), RunError> {
-    let catalog = Catalog::open(&config.log_dir, &config.extra_log_dirs).map_err(RunError::Config)?;
+    let catalog = Catalog::open(&config.log_dir, &config.extra_log_dirs)?;
     let zone_warning = zone_warning();
     if let Some(warning) = zone_warning {
         tracing::warn!("{warning}");

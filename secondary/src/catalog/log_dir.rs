@@ -191,7 +191,7 @@ impl LogDir {
     }
 
     /// As a client may read it: without its path.
-    pub(super) fn told(&self, trouble: Trouble) -> String {
+    pub(super) fn describe(&self, trouble: Trouble) -> String {
         match trouble {
             Trouble::Gone => format!(
                 "{self} has been removed or renamed: it is served again as soon as there is a directory at its path"
@@ -223,13 +223,13 @@ impl LogDir {
             }
             _ => Code::IoError,
         };
-        Problem::new(code, self.told(trouble))
+        Problem::new(code, self.describe(trouble))
     }
 
     /// The same for a listing: that it may not be listed is no answer to who asks for a file.
     pub(crate) fn unlisted(&self, errno: Errno) -> Problem {
         match Trouble::from(errno) {
-            Trouble::Forbidden => Problem::new(Code::IoError, self.told(Trouble::Forbidden)),
+            Trouble::Forbidden => Problem::new(Code::IoError, self.describe(Trouble::Forbidden)),
             trouble => self.problem(trouble),
         }
     }

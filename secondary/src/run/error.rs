@@ -1,5 +1,6 @@
 //! Why the server could not start, or not end well.
 
+use crate::catalog::OpenError;
 use crate::read::probe::Refusal;
 use std::io;
 
@@ -7,8 +8,8 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The configuration can never work here.
-    #[error("{0}")]
-    Config(String),
+    #[error(transparent)]
+    Config(#[from] OpenError),
     /// io_uring was asked for by name.
     #[error("--io uring: io_uring is not available: {0}")]
     NoRing(#[from] Refusal),

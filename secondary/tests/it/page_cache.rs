@@ -25,7 +25,7 @@ const SIZE: usize = 48 * MIB;
 const KEPT: usize = 8 * MIB;
 const _: () = assert!(KEPT as u64 == CACHED_BYTES);
 
-/// Allowed beside what stays by design: a read or two across an edge.
+/// Bytes that may stay beyond those that stay by design: a read or two may cross an edge.
 const SLACK: usize = MIB;
 
 #[expect(clippy::disallowed_methods, reason = "a test's own thread may block")]

@@ -42,9 +42,9 @@ impl Place {
         self.dir.path().join("more")
     }
 
-    /// A command that starts the program as a user for whom permissions count. If this is root,
-    /// that is nobody. The program is copied first, because nobody may not be able to reach its
-    /// directory.
+    /// A command that starts the program as a user for whom permissions count. If the test runs as
+    /// root, that is [`NOBODY`]. The program is then copied, because that user may have no access to
+    /// its directory.
     fn command(&self) -> Command {
         let program = PathBuf::from(env!("CARGO_BIN_EXE_backscroll-secondary"));
         let mut command = if rustix::process::geteuid().is_root() {

@@ -219,7 +219,7 @@ fn what_is_mounted_over_a_directory_is_served_and_what_was_under_it_once_it_is_g
     in_a_namespace(&script, dir.path());
 }
 
-/// A FUSE mount without a server: nobody has its descriptor of `/dev/fuse` any more.
+/// A FUSE mount without a server: no process has its descriptor of `/dev/fuse` any more.
 const DEAD_MOUNT: &str = r#"
 dead() {
     exec 3<>/dev/fuse
