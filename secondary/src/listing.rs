@@ -1,4 +1,5 @@
-//! The answer of `GET /files`: lists the files of the log directory and of the extra ones below it.
+//! The answer of `GET /files`: lists the files of the log directory, and of the extra ones as if
+//! they were below it.
 //!
 //! A listing is made page by page. Each page takes a walk through all directories, and is sent
 //! chunk by chunk. The first page is made before the answer begins, so that an error still has an

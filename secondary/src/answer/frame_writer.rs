@@ -96,7 +96,7 @@ impl FrameWriter {
         self.pending.as_ref().map(|pending| &pending.part)
     }
 
-    /// What is told the lines before the record.
+    /// The stamps. A look back gives them the lines before the record that waits.
     pub fn stamps(&mut self) -> &mut Stamps {
         &mut self.stamps
     }

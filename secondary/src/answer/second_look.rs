@@ -80,7 +80,7 @@ impl SecondLook {
     }
 
     /// Notes a read whose bytes [`SecondLook::take`] does not get, such as that of the lines before
-    /// a record, or a first block that took more than one read.
+    /// a record. Also notes a first block during whose reading the file may have changed.
     pub fn has_read_more(&mut self) {
         self.later_reads += 1;
         self.is_unproven = true;

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Bytes that every request may read without a pass. The second stage of the ramp ends here: a
+/// Bytes that every request may read without a pass. The third stage of the ramp ends here: a
 /// request that reads more is a search, not a look at the tail.
 pub const DEEP_FROM: u64 = 1 << 20;
 
@@ -31,8 +31,8 @@ pub const LARGE_BYTES: usize = 64 << 10;
 /// they wait for a client.
 pub const LARGE_AT_ONCE: usize = 4;
 
-/// Directory walks of one thread at once. Each makes a page of a listing, from up to 1 MiB of
-/// names.
+/// Directory walks of one thread at once. Each collects up to 1 MiB of names for a page of a
+/// listing.
 pub const WALKS_AT_ONCE: usize = 4;
 
 /// Pages of listings that one thread keeps at once while their clients read.

@@ -61,8 +61,8 @@ pub trait BlockSource {
     /// Whether enough blocks are free for a second one of the same answer.
     fn has_room(&self) -> bool;
 
-    /// Whether a block since the last call took more than one read. The file may have changed
-    /// between those reads.
+    /// Whether a block since the last call took more than one read, or a read that waited for the
+    /// disk. The file may have changed meanwhile.
     fn take_torn(&mut self) -> bool;
 
     /// Whether the source has waited for something since the last call. Other tasks had a turn

@@ -144,8 +144,8 @@ impl ReadAt for UringFile {
 
     fn read_at(&self, block: Block, span: Span, done: usize, cache: CacheUse) -> UringRead {
         // With `O_NONBLOCK`, io_uring answers EAGAIN, and does not wait, if the file system does
-        // not support reads without waiting. The flag is cleared only here, because reads from the
-        // page cache work with it.
+        // not support reads without waiting. The flag is cleared only here, so that answers from
+        // the page cache do not pay for the call.
         if self.is_nonblocking.replace(false)
             && let Err(error) = fcntl_setfl(self.file.fd(), OFlags::empty())
         {

@@ -26,7 +26,7 @@ pub(super) struct Queue<F: ReadAt, D> {
     again: Option<Slot<F::Read, D>>,
     /// Whether the last read had to wait for the disk.
     is_cold: bool,
-    /// Whether a block since the last `take_torn` took more than one read.
+    /// Whether a block since the last `take_torn` took more than one read, or a read that waited.
     is_torn: bool,
     /// Whether this queue has waited for anything since the last `take_waited`.
     waited: bool,
