@@ -33,9 +33,9 @@ pub(super) const ENDPOINTS: [Row; 5] = [
         "?filename=F[&keyword=K][&n=N]",
         "records, newest first; Accept: application/x-ndjson for JSON",
     ),
-    row("/files", Endpoint::Files, "[?glob=G]", "the files that can be named"),
-    row("/healthz", Endpoint::Healthz, "", "the process lives"),
-    row("/readyz", Endpoint::Readyz, "", "it can serve; version and engine"),
+    row("/files", Endpoint::Files, "[?glob=G]", "this host's log files"),
+    row("/healthz", Endpoint::Healthz, "", "whether the process runs"),
+    row("/readyz", Endpoint::Readyz, "", "whether it can serve; version and engine"),
 ];
 
 /// The endpoint at a path.

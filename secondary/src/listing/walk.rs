@@ -164,7 +164,7 @@ fn unlisted(errno: Errno) -> Problem {
         _ => Problem::new(
             Code::IoError,
             format!(
-                "the files cannot be listed: {errno}: look whether the disk works, and whether the servers of mounts are there"
+                "the files cannot be listed: {errno}: check that the disk works, and that the servers of mounts answer"
             ),
         ),
     }

@@ -23,7 +23,10 @@ pub struct Search<B> {
 }
 
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "the large one is the usual one, and needs no allocation so")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large variant is the usual one, and a box would cost it an allocation"
+)]
 enum Mode<B> {
     Lines(LineSearch<B>),
     Joined(Box<JoinedSearch<B>>),
