@@ -31,8 +31,8 @@ pub mod stop;
 pub mod throttle;
 
 use crate::load;
-use crate::program;
 use anyhow::{Context as _, Result, bail};
+use backscroll_e2e::program;
 use bench::Bench;
 use clap::{Parser, Subcommand, ValueEnum as _};
 use machine::Machine;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use backscroll_benches::load::{self, Options};
-use backscroll_benches::program;
+use backscroll_e2e::program;
 use clap::Parser;
 use std::process::ExitCode;
 

@@ -4,8 +4,8 @@
 use super::process::run_for_output;
 use super::rows::memory::mebibytes;
 use crate::load::slow::Report;
-use crate::program::Program;
 use anyhow::{Context as _, Result};
+use backscroll_e2e::program::Program;
 use std::process::Command;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;

@@ -8,8 +8,8 @@ use crate::compare::process::run_for_output;
 use crate::compare::report::{Results, Row};
 use crate::compare::simulated::Simulated;
 use crate::compare::stats::{Samples, Spread, Target};
-use crate::program::Program;
 use anyhow::{Context as _, Result, ensure};
+use backscroll_e2e::program::Program;
 use serde_json::json;
 use std::process::Command;
 

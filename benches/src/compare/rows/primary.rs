@@ -5,8 +5,8 @@ use crate::compare::bench::{Bench, LARGE_LOG, Server, URING};
 use crate::compare::cold;
 use crate::compare::report::{Results, Row};
 use crate::compare::stats::{Samples, Target};
-use crate::program::Program;
 use anyhow::{Result, ensure};
+use backscroll_e2e::program::Program;
 
 const CONNECTIONS: &str = "16";
 const HOST: &str = "hostname=one";

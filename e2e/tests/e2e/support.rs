@@ -1,6 +1,6 @@
 //! `curl` and the tools that it is compared with.
 
-use backscroll_benches::fleet::{Fleet, Member};
+use backscroll_e2e::fleet::{Fleet, Member};
 use jiff::civil::datetime;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,7 +1,7 @@
 //! Several hosts in one answer, against an oracle that reads every file whole.
 
 use crate::support::{curl, tac_grep_head};
-use backscroll_benches::fleet::{Fleet, Member};
+use backscroll_e2e::fleet::{Fleet, Member};
 use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::fmt::Write as _;

@@ -1,7 +1,7 @@
 //! Hosts with a network of their own, of which one is cut off: packets that are dropped, and
 //! connections that are reset. Needs to be root; says so where it is not, and does nothing.
 
-use backscroll_benches::program::Program;
+use backscroll_e2e::program::Program;
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::path::Path;

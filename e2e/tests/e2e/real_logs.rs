@@ -1,8 +1,8 @@
 //! The last resort: this machine's own logs, against the tools that people use.
 
 use crate::support::{body, curl, tac_grep_head};
-use backscroll_benches::fleet::{Fleet, Member};
-use backscroll_benches::tour::escaped;
+use backscroll_e2e::fleet::{Fleet, Member};
+use backscroll_e2e::tour::escaped;
 use backscroll_shared::limits::LINE_BYTES;
 use std::path::Path;
 

@@ -4,8 +4,8 @@
 //! The `curl` lines go to standard output, everything else to standard error.
 
 use anyhow::{Context as _, Result, ensure};
-use backscroll_benches::fleet::{Fleet, Member};
-use backscroll_benches::tour::{Line, own_tour, sample_tour};
+use backscroll_e2e::fleet::{Fleet, Member};
+use backscroll_e2e::tour::{Line, own_tour, sample_tour};
 use backscroll_shared::telemetry::logs::{self, LogArgs, LogFormat};
 use clap::Parser;
 use std::io::{ErrorKind, Write as _};

@@ -1,7 +1,7 @@
 //! The real programs: killed, told to stop, and looked at under load.
 
 use crate::support::curl;
-use backscroll_benches::program::Program;
+use backscroll_e2e::program::Program;
 use rustix::process::Signal;
 use std::io::Read as _;
 use std::net::SocketAddr;
