@@ -2,7 +2,7 @@
 //! meanwhile.
 
 use super::process::run_for_output;
-use super::rows::memory::mebibytes;
+use super::stats::mebibytes;
 use crate::load::slow::Report;
 use anyhow::{Context as _, Result};
 use backscroll_e2e::program::Program;

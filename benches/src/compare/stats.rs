@@ -139,6 +139,12 @@ fn pairwise(over: &[f64], under: &[f64]) -> Option<Spread> {
     Spread::of(&ratios)
 }
 
+/// Bytes as MiB, for a table.
+#[expect(clippy::cast_precision_loss, reason = "for people's eyes")]
+pub fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

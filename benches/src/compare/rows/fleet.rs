@@ -1,13 +1,12 @@
 //! What a primary costs with 1 to 1,000 hosts.
 
-use super::memory::mebibytes;
 use super::requests::newest;
 use crate::compare::bench::{Bench, LARGE_LOG, Server, secondary};
 use crate::compare::cold;
 use crate::compare::process::run_for_output;
 use crate::compare::report::{Results, Row};
 use crate::compare::simulated::Simulated;
-use crate::compare::stats::{Samples, Spread, Target};
+use crate::compare::stats::{Samples, Spread, Target, mebibytes};
 use anyhow::{Context as _, Result, ensure};
 use backscroll_e2e::program::Program;
 use serde_json::json;

@@ -4,7 +4,7 @@ use crate::compare::bench::{Bench, LARGE_LOG, Server, URING, secondary};
 use crate::compare::cold;
 use crate::compare::report::{Results, Row};
 use crate::compare::slow_clients::{CLIENTS, Served, SlowClients};
-use crate::compare::stats::{Samples, Spread, Target};
+use crate::compare::stats::{Samples, Spread, Target, mebibytes};
 use crate::compare::stop;
 use crate::load::slow::Report;
 use anyhow::{Context as _, Result};
@@ -75,11 +75,6 @@ pub(super) fn memory(bench: &Bench, results: &mut Results) -> Result<()> {
     );
     results.rows.push(row.with(&samples));
     Ok(())
-}
-
-#[expect(clippy::cast_precision_loss, reason = "for people's eyes")]
-pub(crate) fn mebibytes(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
 }
 
 /// Children that are ended, by their ids, when dropped.

@@ -1,13 +1,12 @@
 //! What clients that hardly read cost a secondary, and a primary that passes one host's
 //! answer on or merges two.
 
-use super::memory::mebibytes;
 use crate::compare::bench::{Bench, LARGE_LOG, Server};
 use crate::compare::cold;
 use crate::compare::process::run;
 use crate::compare::report::{Results, Row};
 use crate::compare::slow_clients::{CLIENTS, Served, SlowClients};
-use crate::compare::stats::{Spread, Target};
+use crate::compare::stats::{Spread, Target, mebibytes};
 use crate::compare::stop;
 use crate::load::slow::Report;
 use anyhow::{Context as _, Result};
