@@ -13,32 +13,32 @@ use tracing_subscriber::fmt::MakeWriter;
 /// The flags of a program's own log.
 #[derive(Debug, Clone, Args)]
 pub struct LogArgs {
-    /// What is logged: off, error, warn, info, debug, trace, or a filter by module as in
+    /// Which messages are logged: off, error, warn, info, debug, trace, or a filter by module as in
     /// `warn,hyper=debug`
     #[arg(long, env = "BACKSCROLL_LOG_LEVEL", default_value = "info", value_name = "LEVEL")]
     pub log_level: String,
-    /// How it is written
+    /// Format of the log
     #[arg(long, env = "BACKSCROLL_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
     pub log_format: LogFormat,
-    /// Write it to files in DIR, a new one each day, the last 7 kept, instead of to
-    /// standard error
+    /// Write the log to files in DIR instead of to standard error: a new file each day, the last 7
+    /// are kept
     #[arg(long, env = "BACKSCROLL_LOG_FILE", value_name = "DIR")]
     pub log_file: Option<PathBuf>,
 }
 
-/// How the log is written.
+/// The format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Text,
-    /// An object a line.
+    /// One JSON object a line.
     Json,
 }
 
 /// Days of rolling files that are kept.
 const FILES_KEPT: usize = 7;
 
-/// Writes out what is queued when it is dropped: hold it to the end of `main`.
+/// Writes the queued lines when it is dropped. Keep it until the end of `main`.
 #[derive(Debug)]
 #[must_use]
 pub struct Guard(());
@@ -49,7 +49,7 @@ impl Drop for Guard {
     }
 }
 
-/// Writes out what is queued, for a program that ends without coming to the end of `main`.
+/// Writes the queued lines, for a program that exits before the end of `main`.
 pub fn finish() {
     writer::finish();
 }
@@ -78,7 +78,8 @@ fn files(dir: &Path, program: &str) -> Result<RollingFileAppender, String> {
     if dir.exists() && !dir.is_dir() {
         return Err(refuse(&"it is a file, and a new one is begun each day"));
     }
-    // Before the appender, which complains on standard error about one that is not there yet.
+    // Created here, because the appender writes to standard error about a directory that does not
+    // exist yet.
     std::fs::create_dir_all(dir).map_err(|e| refuse(&e))?;
     RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
@@ -89,7 +90,7 @@ fn files(dir: &Path, program: &str) -> Result<RollingFileAppender, String> {
         .map_err(|e| refuse(&e))
 }
 
-/// A panic is told in the log: standard error would make the thread wait for its reader.
+/// Logs a panic. Writing to standard error could block the thread until somebody reads.
 fn panicked(panic: &PanicHookInfo<'_>) {
     let backtrace = Backtrace::capture();
     let backtrace =
@@ -98,12 +99,12 @@ fn panicked(panic: &PanicHookInfo<'_>) {
     tracing::error!(backtrace, "{what}");
 }
 
-/// Libraries of which only errors are logged, unless the flag says otherwise. What watches the
-/// folder of the fleet's file complains of its own doings when the folder is removed.
+/// Only errors of these libraries are logged, unless the flag says otherwise. `notify` watches the
+/// folder of the fleet file, and warns about its own cleanup when the folder is removed.
 const QUIET: &str = "notify=error";
 
-/// A bare word is a level. To the filter it may also be the name of a module, of which
-/// everything is logged, and of all others nothing: a slip of the pen would silence the program.
+/// A word without `=` has to be a level. `EnvFilter` also takes it as the name of a module, and
+/// then logs only that module: a misspelt level would silence the program.
 fn filter(text: &str) -> Result<EnvFilter, String> {
     let mut words = text.split(',').map(str::trim).filter(|word| !word.contains(['=', '[']));
     if let Some(word) = words.find(|word| word.parse::<LevelFilter>().is_err()) {
@@ -117,7 +118,7 @@ where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(false);
-    // A second start in one process, as in tests, keeps the first.
+    // A second start in one process, as in tests, keeps the first subscriber.
     let _ = match format {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().try_init(),
