@@ -8,23 +8,23 @@ use std::path::PathBuf;
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
-/// One secondary that is to be started.
+/// A secondary to start.
 #[derive(Debug, Clone)]
 pub struct Member {
-    /// Its name in the fleet.
+    /// The host's name in the fleet.
     pub name: String,
-    /// The directory whose files it serves.
+    /// The log directory that it serves.
     pub log_dir: PathBuf,
-    /// The port to take, if it is free; otherwise, or for 0, any.
+    /// The port to listen on. If it is taken, or 0, any free port is used.
     pub port: u16,
 }
 
-/// A running fleet. It is stopped when dropped; [`Fleet::stop`] says how it ended.
+/// A running fleet. Dropping it stops it; [`Fleet::stop`] also reports how it ended.
 #[derive(Debug)]
 pub struct Fleet {
-    /// Where the primary listens.
+    /// The address of the primary.
     pub primary: SocketAddr,
-    /// Where each secondary listens, in the order given.
+    /// The name and the address of each secondary, in the given order.
     pub secondaries: Vec<(String, SocketAddr)>,
     servers: Vec<Server>,
 }
@@ -36,8 +36,8 @@ struct Server {
 }
 
 impl Fleet {
-    /// Starts the secondaries, then the primary at `listen`. Every port is taken when this
-    /// returns: who connects is served, if not at once.
+    /// Starts the secondaries, then the primary at `listen`. When this returns, every port is
+    /// listened on, so a client can connect at once.
     pub fn start(listen: SocketAddr, members: &[Member]) -> Result<Fleet> {
         let front = TcpListener::bind(listen).with_context(|| format!("{listen} cannot be listened on"))?;
         let primary = front.local_addr()?;
@@ -76,13 +76,13 @@ impl Fleet {
         Ok(Fleet { primary, secondaries, servers })
     }
 
-    /// Stops every server, and waits until each has ended.
+    /// Stops all servers, and waits until each has ended.
     pub fn stop(mut self) -> Result<()> {
         self.halt()
     }
 
     fn halt(&mut self) -> Result<()> {
-        // The primary first: nobody is to see its secondaries leave.
+        // The primary stops first, so that no client sees its secondaries leave.
         let mut outcome = Ok(());
         while let Some(mut server) = self.servers.pop() {
             outcome = outcome.and(server.stop());
@@ -94,7 +94,7 @@ impl Fleet {
 impl Drop for Fleet {
     fn drop(&mut self) {
         if let Err(error) = self.halt() {
-            eprintln!("the fleet did not end well: {error:#}");
+            eprintln!("the fleet could not be stopped: {error:#}");
         }
     }
 }
@@ -105,7 +105,7 @@ impl Server {
         serve: impl FnOnce(oneshot::Receiver<()>) -> Result<()> + Send + 'static,
     ) -> Result<Server> {
         let (stop, stopped) = oneshot::channel();
-        // The kernel takes 15 bytes of a thread's name.
+        // The kernel keeps 15 bytes of a thread's name.
         let thread = std::thread::Builder::new()
             .name(name.chars().take(15).collect())
             .spawn(move || serve(stopped))?;

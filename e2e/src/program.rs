@@ -1,5 +1,5 @@
-//! The real programs as processes of their own: what a kill does, what memory and which
-//! threads they have.
+//! The real programs as separate processes, for what cannot be seen in one process: the effect of a
+//! kill, memory, threads.
 
 use anyhow::{Context as _, Result, bail};
 use std::ffi::{OsStr, OsString};
@@ -10,15 +10,15 @@ use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// How long a program may take until it listens: a loaded machine with two cores, and no
-/// test that hangs for good.
+/// How long a program may take until it listens. A loaded machine with two cores is slow, but no
+/// test may hang for ever.
 const START_TIME: Duration = Duration::from_secs(30);
 
-/// A program that was started. It is killed, by its id, when dropped.
+/// A program that was started. Dropping it kills it, by its id.
 #[derive(Debug)]
 pub struct Program {
     child: Child,
-    /// Where it listens, as its log says.
+    /// The address it listens on, as its log says.
     pub listen: SocketAddr,
 }
 
@@ -28,14 +28,14 @@ impl Program {
         Program::run(Command::new(path(name)?), name, "127.0.0.1:0", args)
     }
 
-    /// Starts it in a network namespace of this name, on an address that is there.
+    /// Starts it in the network namespace of this name, on an address that exists there.
     pub fn start_within<S: AsRef<OsStr>>(
         namespace: &str,
         name: &str,
         listen: &str,
         args: &[S],
     ) -> Result<Program> {
-        // It becomes the program, so that its id is the program's.
+        // `ip` is replaced by the program, so the process id is that of the program.
         let mut command = Command::new("ip");
         command.args(["netns", "exec", namespace]).arg(path(name)?);
         Program::run(command, name, listen, args)
@@ -49,7 +49,7 @@ impl Program {
             .stderr(Stdio::piped())
             .spawn()
             .with_context(|| format!("{name} cannot be started"))?;
-        // Its guard from here on: whatever fails below, the process is stopped.
+        // From here on the process is stopped if something below fails.
         let mut program = Program { child, listen: SocketAddr::from(([127, 0, 0, 1], 0)) };
         let log = program.child.stderr.take().context("stderr was piped")?;
         let (tell, told) = mpsc::channel();
@@ -76,7 +76,7 @@ impl Program {
         Ok(self.child.wait()?)
     }
 
-    /// The names of its threads.
+    /// The names of all its threads.
     #[expect(clippy::disallowed_methods, reason = "no ring thread comes here")]
     pub fn threads(&self) -> Result<Vec<String>> {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid()))?;
@@ -89,12 +89,12 @@ impl Program {
         Ok(std::fs::read_dir(format!("/proc/{}/fd", self.pid()))?.count())
     }
 
-    /// The most memory that it has had resident, in bytes.
+    /// The most memory that it has had resident so far, in bytes.
     pub fn peak_memory_bytes(&self) -> Result<u64> {
         self.memory_bytes("VmHWM:")
     }
 
-    /// The memory that it has resident now, in bytes.
+    /// The memory that is resident now, in bytes.
     pub fn memory_now_bytes(&self) -> Result<u64> {
         self.memory_bytes("VmRSS:")
     }
@@ -109,13 +109,13 @@ impl Program {
     }
 }
 
-/// Tells where the program listens, then reads on, so that it never waits for its log to be
-/// read. What comes before, and warnings after, are shown: they say why a test failed.
+/// Reports where the program listens, then reads on, so that the program never blocks on its log.
+/// Lines before that, and errors after it, are shown: they say why a test failed.
 fn read_log(log: ChildStderr, tell: &mpsc::Sender<SocketAddr>) {
     let mut listens = false;
     for line in BufReader::new(log).lines().map_while(Result::ok) {
         if let Some(listen) = (!listens).then(|| listen_address(&line)).flatten() {
-            // The one who asked may have given up.
+            // The receiver may have given up.
             let _ = tell.send(listen);
             listens = true;
         } else if !listens || line.contains("\"level\":\"ERROR\"") {
@@ -124,8 +124,8 @@ fn read_log(log: ChildStderr, tell: &mpsc::Sender<SocketAddr>) {
     }
 }
 
-/// The address in a program's first log line: the secondary's field is `listen`, the
-/// primary's `address`.
+/// The address in a line of a program's log: the secondary's field is `listen`, the primary's is
+/// `address`.
 fn listen_address(line: &str) -> Option<SocketAddr> {
     ["\"listen\":\"", "\"address\":\""]
         .iter()
@@ -139,8 +139,8 @@ impl Drop for Program {
     }
 }
 
-/// The arguments of a program that a cargo alias ending in `--` starts. Whoever writes a `--`
-/// of their own, as cargo's users are used to, means the same.
+/// The arguments of a program that is started by a cargo alias ending in `--`. Users of cargo may
+/// write one more `--`, which is removed.
 pub fn arguments() -> Vec<OsString> {
     let mut given: Vec<_> = std::env::args_os().collect();
     if given.get(1).is_some_and(|first| first == "--") {
@@ -149,31 +149,31 @@ pub fn arguments() -> Vec<OsString> {
     given
 }
 
-/// Lets this process, and those that it starts, have as many files open as the system allows:
-/// a thousand clients need more than the usual 1,024.
+/// Raises the limit on open files, for this process and those that it starts, as far as the system
+/// allows: a thousand clients need more than the usual 1,024.
 pub fn raise_file_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    // What cannot be raised stays as it is: most rows need few.
+    // If it cannot be raised, it stays: most rows of the comparison need few files.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
 const SERVERS: [&str; 2] = ["backscroll-secondary", "backscroll-primary"];
 
-/// Builds a program of this workspace beside the one that runs, so that no older one is
-/// measured. Does nothing where cargo finds it fresh.
+/// Builds a program of this workspace in the folder of the running one, so that no older build is
+/// measured. Does nothing if it is up to date.
 pub fn build(name: &str) -> Result<()> {
     let profile_dir = profile_dir()?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["build", "--quiet"]).env("CARGO_TARGET_DIR", profile_dir.with_file_name(""));
-    // Both servers at once, as the packages are built: alone, each would have dependencies with
-    // other features, and all of them would be compiled once more.
+    // Both servers are built together, as for the packages. Built alone, each would need its
+    // dependencies with other features, and all would be compiled again.
     let together: &[&str] = if SERVERS.contains(&name) { &SERVERS } else { &[name] };
     for package in together {
         command.args(["-p", package]);
     }
-    // The folder of the profile `dev` is called otherwise.
+    // The folder of the profile `dev` has another name.
     if profile_dir.file_name() == Some(OsStr::new("release")) {
         command.arg("--release");
     }
@@ -184,7 +184,7 @@ pub fn build(name: &str) -> Result<()> {
     }
 }
 
-/// The program beside the one that runs, built if it is not there.
+/// The program in the folder of the running one. It is built if it is not there.
 fn path(name: &str) -> Result<PathBuf> {
     let path = profile_dir()?.join(name);
     if !path.exists() {

@@ -1,16 +1,16 @@
-//! The `curl` lines that the demo prints: each works as it stands, and shows one thing.
+//! The `curl` lines that the demo prints. Each can be run as it is, and shows one feature.
 
 use crate::fleet::Member;
 use anyhow::{Context as _, Result};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-/// One line to try.
+/// A line to try.
 #[derive(Debug, Clone)]
 pub struct Line {
     /// What it shows.
     pub shows: &'static str,
-    /// The line.
+    /// The command.
     pub curl: String,
 }
 
@@ -65,7 +65,7 @@ pub fn sample_tour(base: &str) -> Vec<Line> {
     ]
 }
 
-/// The lines over a folder of one's own, with a file that was found there.
+/// The lines for a folder of the user's, with a file that was found there.
 pub fn own_tour(base: &str, member: &Member) -> Result<Vec<Line>> {
     let name = &member.name;
     let mut tour = Vec::new();
@@ -94,11 +94,11 @@ pub fn own_tour(base: &str, member: &Member) -> Result<Vec<Line>> {
     Ok(tour)
 }
 
-/// Endings of compressed files, which cannot be searched.
+/// Endings of compressed files, which are not searched.
 const COMPRESSED: [&str; 4] = ["gz", "zst", "bz2", "xz"];
 
-/// The largest file of the folder itself that can be read, searched and named: the likeliest to
-/// have something to show.
+/// The largest file directly in the folder that can be read and searched: it most likely has
+/// something to show.
 #[expect(clippy::disallowed_methods, reason = "no ring thread comes here")]
 fn some_file(dir: &Path) -> Result<Option<PathBuf>> {
     let mut largest = None;
@@ -107,7 +107,8 @@ fn some_file(dir: &Path) -> Result<Option<PathBuf>> {
         let hidden = name.as_os_str().as_encoded_bytes().starts_with(b".");
         let is_compressed =
             name.extension().and_then(|end| end.to_str()).is_some_and(|end| COMPRESSED.contains(&end));
-        // The entry's own metadata: a symlink is not followed, and so is no file.
+        // The metadata of the entry itself: a symlink is not followed, so it does not count as a
+        // file.
         let Ok(metadata) = entry.metadata() else { continue };
         let readable =
             metadata.is_file() && !hidden && !is_compressed && std::fs::File::open(entry.path()).is_ok();
@@ -118,7 +119,7 @@ fn some_file(dir: &Path) -> Result<Option<PathBuf>> {
     Ok(largest.map(|(_, name)| name))
 }
 
-/// A word of the file's beginning; `error` where there is none.
+/// A word from the beginning of the file; `error` if there is none.
 #[expect(clippy::disallowed_methods, reason = "no ring thread comes here")]
 fn some_word(path: &Path) -> Result<String> {
     use std::io::Read as _;
@@ -129,7 +130,7 @@ fn some_word(path: &Path) -> Result<String> {
     Ok(word.map_or_else(|| "error".to_owned(), |word| String::from_utf8_lossy(word).into_owned()))
 }
 
-/// A file name as it stands in a query string, and between single quotes in a shell.
+/// A file name, escaped for a query string inside single quotes of a shell.
 pub fn escaped(name: &Path) -> String {
     let mut out = String::new();
     for byte in name.as_os_str().as_encoded_bytes() {

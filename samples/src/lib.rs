@@ -1,8 +1,8 @@
-//! Sample logs, the same at every run but for their times: a host's own `alternatives.log`,
-//! `dpkg.log` and `app.log`, and one large file for figures.
+//! Sample logs that differ between runs only in their times: `alternatives.log`, `dpkg.log` and
+//! `app.log` for each host, and one large file for measurements.
 //!
-//! The program `backscroll-samples` writes them into directories and lets `app.log` grow, for
-//! the fleet of `docker-compose.yml`.
+//! The program `backscroll-samples` writes them to directories and lets `app.log` grow, for the
+//! fleet of `docker-compose.yml`.
 
 #![forbid(unsafe_code)]
 
@@ -13,7 +13,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::Duration;
 
-/// Lines of each host's logs: about 4 MiB together.
+/// The number of lines in each host's logs, together about 4 MiB.
 const ALTERNATIVES_LINES: u64 = 6_000;
 const DPKG_LINES: u64 = 20_000;
 const APP_LINES: u64 = 20_000;
@@ -23,12 +23,12 @@ const PACKAGES: &[&str] =
     &["man-db", "libc-bin", "curl", "openssl", "vim-common", "nginx", "tzdata", "rsync", "git", "zlib1g"];
 const ROUTES: &[&str] = &["/", "/login", "/api/v1/items", "/api/v1/orders", "/health", "/static/app.js"];
 
-/// Numbers that look like chance and are the same at every run (Marsaglia's xorshift, 2003).
+/// Pseudo-random numbers that are the same in each run (Marsaglia's xorshift, 2003).
 #[derive(Debug)]
 struct Numbers(u64);
 
 impl Numbers {
-    /// For the large file. The figures of the scan were measured with these.
+    /// The numbers for the large file. The speed of the scan was measured with these.
     fn of_file(name: &str) -> Numbers {
         Numbers(Numbers::hash(name) | 1)
     }
@@ -37,8 +37,8 @@ impl Numbers {
         name.bytes().fold(0x9e37_79b9_7f4a_7c15, |n, b| n.rotate_left(7) ^ u64::from(b))
     }
 
-    /// For a host's lines from this one on. Neighbours have nothing in common (the finalizer of
-    /// `SplitMix64`, Steele and others 2014).
+    /// The numbers for a host's lines from this line on. Those of neighbouring lines are unrelated
+    /// (the finalizer of `SplitMix64`, Steele and others 2014).
     fn of_line(host: &str, count: u64) -> Numbers {
         let mut n = Numbers::hash(host).wrapping_add(count.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -59,18 +59,18 @@ impl Numbers {
     }
 }
 
-/// Days that sample logs reach over, give or take some hours.
+/// The days that sample logs cover, give or take some hours.
 pub const DAYS: i64 = 14;
 
-/// How often each `app.log` grows by a line where somebody looks on.
+/// How often each `app.log` grows by one line in the demo and in containers.
 pub const GROWTH: Duration = Duration::from_millis(250);
 
-/// The time from which sample logs reach about to the present.
+/// The time at which sample logs have to start so that they end about now.
 pub fn recent_start() -> DateTime {
     Zoned::now().datetime() - SignedDuration::from_hours(24 * (DAYS + 1))
 }
 
-/// Writes a host's sample logs into `dir`: about [`DAYS`] days of them, from `start` on.
+/// Writes a host's sample logs to `dir`: about [`DAYS`] days, from `start` on.
 pub fn write_logs(dir: &Path, host: &str, start: DateTime) -> io::Result<()> {
     let mut numbers = Numbers::of_line(host, 0);
     write_lines(
@@ -94,7 +94,7 @@ pub fn write_logs(dir: &Path, host: &str, start: DateTime) -> io::Result<()> {
 pub fn write_large(path: &Path, bytes: u64) -> io::Result<()> {
     let mut numbers = Numbers::of_file("large");
     let mut at = datetime(2026, 11, 1, 0, 0, 0, 0);
-    // One mebibyte made, the rest the same again: it is the search that is measured.
+    // Only one mebibyte is made, and repeated, since only the search is measured.
     let mut chunk = Vec::new();
     while chunk.len() < 1 << 20 {
         at += SignedDuration::from_millis(250);
@@ -109,10 +109,10 @@ pub fn write_large(path: &Path, bytes: u64) -> io::Result<()> {
     file.flush()
 }
 
-/// A keyword that no sample log holds.
+/// A keyword that is in no sample log.
 pub const ABSENT: &str = "no-line-holds-this";
 
-/// Makes `app.log` in `dir` grow by one line, whose time is now. `count` goes on from the lines
+/// Appends one line with the current time to `app.log` in `dir`. `count` goes on from the lines
 /// before.
 #[expect(clippy::disallowed_methods, reason = "no ring thread comes here")]
 pub fn append_now(dir: &Path, host: &str, count: u64) -> io::Result<()> {
@@ -122,10 +122,10 @@ pub fn append_now(dir: &Path, host: &str, count: u64) -> io::Result<()> {
     OpenOptions::new().append(true).create(true).open(dir.join("app.log"))?.write_all(line.as_bytes())
 }
 
-/// Bytes of an `app.log` past which [`rotate`] begins a new one: about two days of growth.
+/// The size of an `app.log` above which [`rotate`] begins a new one: about two days of growth.
 const ROTATE_BYTES: u64 = 64 << 20;
 
-/// Begins a new `app.log` in `dir` where the old one is large, and keeps that as `app.log.1`.
+/// Begins a new `app.log` in `dir` if the old one is large, and keeps that as `app.log.1`.
 pub fn rotate(dir: &Path) -> io::Result<()> {
     rotate_past(dir, ROTATE_BYTES)
 }
@@ -200,8 +200,8 @@ fn app_line(host: &str, at: DateTime, numbers: &mut Numbers) -> String {
     )
 }
 
-/// A line with the number of its request, so that no two of a host look alike: what comes twice
-/// would look like a fault of whoever merges them.
+/// A line with the number of its request, so that no two lines of a host are the same. A repeated
+/// line would look like a mistake of the merge.
 fn counted(line: &str, request: u64) -> String {
     format!("{} request={request}\n", line.trim_end())
 }
@@ -247,7 +247,7 @@ mod tests {
         let requests: Vec<u64> =
             lines.iter().map(|line| line.rsplit_once("request=").unwrap().1.parse().unwrap()).collect();
         assert!(requests.is_sorted_by(|a, b| a < b));
-        // What stands between the time and the number is as different as in the old lines.
+        // The text between the time and the number is as varied as in the old lines.
         let messages = |lines: &[&str]| {
             let texts = lines.iter().map(|line| line[24..].rsplit_once(" request=").unwrap().0);
             texts.collect::<std::collections::HashSet<_>>().len()

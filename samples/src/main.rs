@@ -1,5 +1,5 @@
-//! `backscroll-samples`: hosts' sample logs, each in a directory of its own, which grow until
-//! the program is stopped.
+//! `backscroll-samples`: writes the sample logs of hosts, each to its own directory, and lets them
+//! grow until it is stopped.
 
 use anyhow::{Context as _, Result};
 use backscroll_samples::{GROWTH, append_now, recent_start, rotate, write_logs};
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Never ends but by an error or a signal.
+/// Ends only by an error or a signal.
 fn run(args: &Args) -> Result<()> {
     let first = first_count();
     for host in &args.hosts {
@@ -55,16 +55,16 @@ fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// So large that the numbers of this run come after those of every earlier one.
+/// Large enough that the numbers of this run come after those of all earlier runs.
 fn first_count() -> u64 {
     let seconds = Timestamp::now().as_second();
     u64::try_from(seconds).unwrap_or(0) * LINES_A_SECOND
 }
 
-/// More than are written.
+/// More than are ever written.
 const LINES_A_SECOND: u64 = 10;
 
-/// What an earlier run has left goes on.
+/// The logs of an earlier run are continued.
 fn begin(Host { name, dir }: &Host, count: u64) -> Result<()> {
     if is_begun(dir) {
         append_now(dir, name, count)?;
@@ -74,7 +74,7 @@ fn begin(Host { name, dir }: &Host, count: u64) -> Result<()> {
     Ok(())
 }
 
-/// `app.log` is the last one that is written.
+/// `app.log` is written last.
 fn is_begun(dir: &Path) -> bool {
     dir.join("app.log").exists()
 }

@@ -1,10 +1,11 @@
-//! `cargo demo`: a primary and three secondaries in one process, over sample logs that
-//! grow while it runs, or one secondary over a folder of one's own.
+//! `cargo demo`: a primary and three secondaries in one process. They serve sample logs that grow
+//! while the demo runs. Or one secondary serves a folder of the user.
 //!
 //! The `curl` lines go to standard output, everything else to standard error.
 
 use anyhow::{Context as _, Result, ensure};
 use backscroll_e2e::fleet::{Fleet, Member};
+use backscroll_e2e::program;
 use backscroll_e2e::tour::{Line, own_tour, sample_tour};
 use backscroll_shared::telemetry::logs::{self, LogArgs, LogFormat};
 use clap::Parser;
@@ -17,24 +18,24 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// A Backscroll fleet in one process, over sample logs, until Ctrl-C
+/// A Backscroll fleet in one process that serves sample logs until Ctrl-C
 #[derive(Debug, Parser)]
 #[command(name = "cargo demo --")]
 struct Args {
     /// Address of the primary
     #[arg(long, default_value = "127.0.0.1:8000", value_name = "ADDR")]
     listen: SocketAddr,
-    /// Serve the files of this folder, as one secondary with this machine's name, instead
-    /// of sample logs
+    /// Serve the files of this folder instead of sample logs, by one secondary with the name of
+    /// this machine
     #[arg(long, value_name = "DIR")]
     log_dir: Option<PathBuf>,
 }
 
-/// How long answers in flight may take to end after Ctrl-C: somebody waits at a terminal.
+/// How long answers in flight may take to end after Ctrl-C. A person waits at the terminal.
 const STOP_TIME: Duration = Duration::from_millis(700);
 
 fn main() -> ExitCode {
-    match demo(&arguments()) {
+    match demo(&Args::parse_from(program::arguments())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("demo: {error:#}");
@@ -43,21 +44,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// The alias ends in `--`, so that `cargo demo --listen ADDR` works; whoever writes a `--`
-/// of their own, as cargo's users are used to, means the same.
-fn arguments() -> Args {
-    let mut given: Vec<_> = std::env::args_os().collect();
-    if given.get(1).is_some_and(|first| first == "--") {
-        given.remove(1);
-    }
-    Args::parse_from(given)
-}
-
 fn demo(args: &Args) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    // Taken before anything else: a Ctrl-C while it starts stops it too.
+    // Signals are caught first, so that a Ctrl-C during the start stops the demo too.
     let stop = runtime.block_on(async { stop_signal() })?;
-    // Warnings only; one of them says that io_uring is refused here.
+    // Only warnings; one of them says that io_uring is refused here.
     let log = LogArgs { log_level: "warn".to_owned(), log_format: LogFormat::Text, log_file: None };
     let _log_guard = logs::init(&log, "demo").map_err(anyhow::Error::msg)?;
     let (members, sample) = if let Some(dir) = &args.log_dir {
@@ -85,7 +76,7 @@ fn demo(args: &Args) -> Result<()> {
     stop_soon(fleet)
 }
 
-/// Ready at Ctrl-C or SIGTERM.
+/// Becomes ready at Ctrl-C or SIGTERM.
 fn stop_signal() -> Result<impl Future<Output = ()>> {
     let (mut int, mut term) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     Ok(async move {
@@ -93,7 +84,7 @@ fn stop_signal() -> Result<impl Future<Output = ()>> {
     })
 }
 
-/// Stops the fleet. An answer that does not end in time ends with the process.
+/// Stops the fleet. An answer that does not end in time is cut by the end of the process.
 fn stop_soon(fleet: Fleet) -> Result<()> {
     let (tell, told) = mpsc::channel();
     std::thread::spawn(move || tell.send(fleet.stop()));
@@ -106,7 +97,7 @@ fn stop_soon(fleet: Fleet) -> Result<()> {
 fn sample_members() -> Result<(Vec<Member>, TempDir)> {
     eprintln!("making sample logs for three hosts");
     let dir = tempfile::Builder::new().prefix("backscroll-demo-").tempdir()?;
-    // They end about now, and `app.log` goes on from there.
+    // The sample logs end about now, and `app.log` continues from there.
     let start = backscroll_samples::recent_start();
     let mut members = Vec::new();
     for number in 1..=3u16 {
@@ -133,7 +124,7 @@ fn introduce(base: &str, fleet: &Fleet, members: &[Member]) {
     eprintln!("\nTry, in another terminal:\n");
 }
 
-/// A reader that wants no more of it, as `head`, does not stop the demo.
+/// A reader that closes the pipe early, such as `head`, does not stop the demo.
 fn print_tour(tour: &[Line]) -> Result<()> {
     let text: Vec<String> =
         tour.iter().map(|Line { shows, curl }| format!("# {shows}\n{curl}\n\n")).collect();

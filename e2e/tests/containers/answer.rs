@@ -1,4 +1,4 @@
-//! What `curl` has got, and what it says of itself.
+//! An answer that `curl` received, and its verdict.
 
 use serde_json::Value;
 use std::process::Command;
@@ -9,7 +9,7 @@ pub(crate) struct Answer {
     pub(crate) code: Option<i32>,
     /// The records: host and line.
     pub(crate) records: Vec<(String, String)>,
-    /// The verdict; null where there is none.
+    /// The verdict; null if there is none.
     pub(crate) end: Value,
     text: String,
 }
@@ -36,7 +36,7 @@ impl Answer {
         Answer { code, records, end, text }
     }
 
-    /// `complete`, `partial` or `failed`; the error's code where there was a problem instead.
+    /// `complete`, `partial` or `failed`; or the code of the problem that came instead.
     pub(crate) fn status(&self) -> &str {
         self.end["status"].as_str().unwrap_or_default()
     }
@@ -46,14 +46,14 @@ impl Answer {
         self.records.iter().filter(|(of, _)| of == host).map(|(_, line)| line.as_str()).collect()
     }
 
-    /// What to show where a test fails.
+    /// The text to show if a test fails.
     pub(crate) fn shown(&self) -> String {
         let from = self.text.len().saturating_sub(1500);
         format!("exit status {:?}: …{}", self.code, self.text.get(from..).unwrap_or(&self.text))
     }
 }
 
-/// Body and exit status of `curl -sS ARGS`.
+/// The body and the exit status of `curl -sS ARGS`.
 pub(crate) fn curl(args: &[&str]) -> (Option<i32>, String) {
     let output = Command::new("curl").args(["-sS", "--max-time", "60"]).args(args).output().unwrap();
     (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())

@@ -1,4 +1,4 @@
-//! `docker-compose.yml` as it is shipped: up, every endpoint, down.
+//! `docker-compose.yml` as it is shipped: started, each endpoint asked, removed.
 
 use crate::answer::{Answer, curl};
 use crate::engine::{comes_true, command, root, run_id, told};
@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::time::Duration;
 
-/// The line of the README.
+/// The command in the README.
 const README_LINE: &str = "/logs?hostname=secondary-2&filename=alternatives.log&keyword=updated&n=20";
 
 #[test]
@@ -47,7 +47,7 @@ fn answers_one_several_and_all(fleet: &Fleet) {
         assert_eq!(hosts(&answer), expected);
         assert!(expected.iter().all(|host| answer.lines_of(host).len() > 100), "{}", answer.shown());
     }
-    // The log that grows: the same question has another answer.
+    // This log grows, so the same request gets another answer.
     let newest = || curl(&["--fail", &fleet.url("/logs?filename=app.log&n=1")]).1;
     let first = newest();
     assert!(first.starts_with("secondary-"), "{first}");
@@ -88,7 +88,7 @@ fn answers_at_every_endpoint(fleet: &Fleet) {
     assert_eq!(status("/nothing"), "404");
 }
 
-/// What the engine was told about each container, as it understood it.
+/// The settings of each container, as the engine reports them.
 fn assert_contained(fleet: &Fleet) {
     for service in ["primary", "secondary-1", "samples"] {
         let host = |field: &str| fleet.inspect(service, &format!("{{{{json .HostConfig.{field}}}}}"));
@@ -99,7 +99,7 @@ fn assert_contained(fleet: &Fleet) {
         assert_ne!(host("Memory"), "0", "{service}");
         assert!(host("SecurityOpt").contains("no-new-privileges"), "{service}");
         assert_eq!(host("SecurityOpt").contains("SCMP_ACT_ERRNO"), service == "secondary-1", "{service}");
-        // Not root, whatever the engine was told.
+        // Not root, whatever the settings say.
         let status =
             std::fs::read_to_string(format!("/proc/{}/status", fleet.inspect(service, "{{.State.Pid}}")));
         let status = status.unwrap();
@@ -111,7 +111,7 @@ fn assert_contained(fleet: &Fleet) {
         assert!(field("NoNewPrivs:").ends_with('1'), "{service}: {status}");
         assert!(field("Seccomp:").ends_with('2'), "{service}: {status}");
     }
-    // A secondary's network leads nowhere.
+    // A secondary cannot reach the outside through its network.
     let routes = fleet.inspect("secondary-1", "{{json .NetworkSettings.Networks}}");
     let networks: Value = serde_json::from_str(&routes).unwrap();
     assert_eq!(networks.as_object().unwrap().len(), 1, "{routes}");
@@ -122,7 +122,7 @@ fn assert_contained(fleet: &Fleet) {
 #[ignore = "needs a container engine: .ci/containers"]
 fn a_profile_that_is_missing_is_found_out_at_up() {
     for compose in Compose::installed() {
-        // The same file, in a folder that holds nothing else; nothing is to be built there.
+        // The same file in a folder without anything else, where nothing can be built.
         let dir = tempfile::Builder::new().prefix("backscroll-test-").tempdir().unwrap();
         let file = dir.path().join("docker-compose.yml");
         let images = compose_file().replace("build: {", "x-not-built: {");

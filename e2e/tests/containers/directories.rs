@@ -1,4 +1,4 @@
-//! Log directories that are not as they should be.
+//! Log directories with faults.
 
 use crate::engine::{Container, comes_true, command, docker};
 use crate::faults::readable_dir;

@@ -1,5 +1,5 @@
-//! Hosts and networks that fail: the answer says so, what the others have is whole, and all
-//! is well again without anything else being started anew.
+//! Hosts and networks that fail: the answer says so, the lines of the other hosts are complete, and
+//! afterwards everything works again without a restart of anything else.
 
 use crate::answer::{Answer, curl};
 use crate::engine::{comes_true, docker, run};
@@ -13,19 +13,19 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// Lines of each host's `app.log`.
+/// The number of lines in each host's `app.log`.
 const LINES: usize = 2000;
 
-/// Bytes of `large.log`: far more than all the buffers between a disk and a client.
+/// The size of `large.log`: much more than all buffers between a disk and a client.
 const LARGE: u64 = 256 << 20;
 
-/// Who is broken.
+/// The host that is broken.
 const BROKEN: &str = "secondary-2";
 
-/// How long a fleet may take until it finds that all is well again: two probes and a start.
+/// How long a fleet may take until it is found to be well again: two probes and a start.
 const RECOVERY_TIME: Duration = Duration::from_secs(20);
 
-/// Hosts with logs of which every line is known.
+/// A fleet of hosts whose log lines are all known.
 struct Known {
     fleet: Fleet,
     dirs: [TempDir; 3],
@@ -72,7 +72,7 @@ impl Known {
         answer.lines_of(host) == (0..LINES).rev().map(|number| line(host, number)).collect::<Vec<_>>()
     }
 
-    /// The broken one is named, with one of `codes`; what the others have is whole.
+    /// The answer names the broken host, with one of `codes`, and has all lines of the others.
     fn assert_partial(&self, codes: &[&str]) {
         let answer = self.ask();
         assert_eq!(answer.status(), "partial", "{}", answer.shown());
@@ -83,16 +83,16 @@ impl Known {
             assert!(Known::has_lines_of(&answer, host), "{host}: {}", answer.shown());
             assert_eq!(answer.end["hosts"][host]["status"], "complete");
         }
-        // Without a verdict to read, curl itself must fail.
+        // If there is no verdict to read, curl itself must fail.
         let (code, _) = curl(&["-o", "/dev/null", &self.fleet.url("/logs?filename=app.log")]);
         assert_eq!(code, Some(18));
-        // By its name alone: a status of its own.
+        // A request for the broken host alone gets an error status.
         let by_name = self.fleet.url(&format!("/logs?hostname={BROKEN}&filename=app.log&n=1"));
         let (_, status) = curl(&["-o", "/dev/null", "-w", "%{http_code}", &by_name]);
         assert!(["502", "504"].contains(&status.as_str()), "{status}");
     }
 
-    /// At the latest once a probe has found the host again, the answer is whole.
+    /// The answer is complete, at the latest after a probe has found the host again.
     fn assert_complete(&self) {
         let mut answer = self.ask();
         let whole = comes_true(RECOVERY_TIME, || {
@@ -106,7 +106,7 @@ impl Known {
         assert_eq!(answer.records.len(), SERVICES.len() * LINES);
     }
 
-    /// Breaks the fleet, looks, mends it, looks.
+    /// Breaks the fleet and checks its answers, then repairs it and checks again.
     fn broken(&self, codes: &[&str], break_it: impl FnOnce(&Fleet), mend_it: impl FnOnce(&Fleet)) {
         let started = self.fleet.started(BROKEN);
         break_it(&self.fleet);
@@ -118,7 +118,7 @@ impl Known {
 }
 
 const UNREACHABLE: &[&str] = &["upstream_unreachable"];
-/// The second time it may be known already that the host is down.
+/// The second time the host may already be known to be down.
 const SILENT: &[&str] = &["upstream_timeout", "upstream_unreachable"];
 
 #[test]
@@ -132,11 +132,11 @@ fn a_secondary_that_is_killed_paused_or_cut_off_is_named_and_found_again() {
             docker(&[args, &[&id]].concat());
         }
     };
-    // Its name stops resolving as well.
+    // Its name is not resolved any more either.
     known.broken(UNREACHABLE, docker_does(&["kill"]), docker_does(&["start"]));
-    // Connections are accepted, and then there is silence.
+    // Connections are accepted, but not answered.
     known.broken(SILENT, docker_does(&["pause"]), docker_does(&["unpause"]));
-    // The same address, and silence.
+    // The address stays the same, but does not answer.
     let drop_all = ["-A", "INPUT", "-p", "tcp", "-j", "DROP"];
     known.broken(SILENT, |fleet| fleet.filter(BROKEN, &drop_all), |fleet| fleet.filter(BROKEN, &["-F"]));
     let reset_all = ["-A", "INPUT", "-p", "tcp", "-j", "REJECT", "--reject-with", "tcp-reset"];
@@ -145,7 +145,7 @@ fn a_secondary_that_is_killed_paused_or_cut_off_is_named_and_found_again() {
         |fleet| fleet.filter(BROKEN, &reset_all),
         |fleet| fleet.filter(BROKEN, &["-F"]),
     );
-    // Out of its network, and back with whatever address there is.
+    // It leaves its network, and comes back with any address.
     let network = known.fleet.network();
     known.broken(
         SILENT,
@@ -196,7 +196,7 @@ fn a_primary_that_is_started_again_serves_at_once_and_the_secondaries_do_not_not
     assert_eq!(known.fleet.started("primary"), started);
 }
 
-/// A `curl` of which the first part has been read, so that it is in the middle of its answer.
+/// A `curl` of whose output a first part has been read, so that it is in the middle of its answer.
 fn in_the_middle(known: &Known, target: &str) -> (std::process::Child, Vec<u8>) {
     let mut child = Command::new("curl")
         .args(["-sS", "--max-time", "60", "-H", "Accept: application/x-ndjson", &known.fleet.url(target)])
@@ -227,7 +227,7 @@ fn a_secondary_killed_in_the_middle_of_its_answer_never_looks_complete() {
         let (child, seen) = in_the_middle(&known, &target);
         docker(&["kill", &id]);
         let answer = rest(child, seen);
-        // Nobody else has that file, so of the whole fleet nothing at all is whole.
+        // No other host has that file, so no part of the fleet's answer is complete.
         assert!(["failed", status].contains(&answer.status()), "{}", answer.shown());
         assert_ne!(answer.end["hosts"][BROKEN]["status"], "complete", "{}", answer.shown());
         assert_ne!(answer.code, Some(0), "{}", answer.shown());
@@ -251,7 +251,7 @@ fn a_secondary_that_is_stopped_lets_a_short_answer_end_and_leaves_with_0() {
     out.read_exact(&mut body).unwrap();
     let log = id.clone();
     let stop = std::thread::spawn(move || docker(&["stop", "--time", "10", &id]));
-    // Not before it has been told to stop, and the answer is still under way.
+    // Waits until the container has been told to stop while the answer is still being sent.
     assert!(comes_true(Duration::from_secs(5), || run(&["docker", "logs", &log]).1.contains("draining")));
     let read = out.read_to_end(&mut body).unwrap();
     assert!(read > 0);

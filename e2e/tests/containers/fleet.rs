@@ -1,4 +1,4 @@
-//! A fleet of `docker-compose.yml`: a project of its own, on a port of its own.
+//! A fleet of `docker-compose.yml`, with its own project name and port.
 
 use crate::engine::{comes_true, command, docker, root, run, run_id, told, turn};
 use std::net::TcpListener;
@@ -8,17 +8,17 @@ use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// One of the two programs that take a compose file.
+/// One of the two programs that run a compose file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Compose {
     /// `docker compose`, version 2.
     Plugin,
-    /// `docker-compose`, of which 1.29 was the last in Python.
+    /// `docker-compose`, version 1.29: the last one in Python.
     Standalone,
 }
 
 impl Compose {
-    /// Those that are here, the newer one first.
+    /// Those that are installed, the newer one first.
     pub(crate) fn installed() -> Vec<Compose> {
         let all = [Compose::Plugin, Compose::Standalone];
         let installed: Vec<Compose> =
@@ -37,11 +37,10 @@ impl Compose {
 
 pub(crate) const SERVICES: [&str; 3] = ["secondary-1", "secondary-2", "secondary-3"];
 
-/// How long a fleet may take to be healthy before a test gives up. How long it does take is
-/// printed.
+/// How long a fleet may take to become healthy. The time that it takes is printed.
 const UP_TIME: Duration = Duration::from_mins(1);
 
-/// A fleet that is up. It goes, with its volumes and networks, when it is dropped.
+/// A running fleet. Dropping it removes it, with its volumes and networks.
 pub(crate) struct Fleet {
     compose: Compose,
     pub(crate) project: String,
@@ -51,13 +50,13 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
-    /// Over the sample logs.
+    /// A fleet with the sample logs.
     pub(crate) fn sample(compose: Compose) -> Fleet {
-        // Not this machine's zone: what is written and what is read must agree.
+        // Not the zone of this machine: the writer and the reader of the logs must use the same.
         Fleet::up(compose, vec![("TZ".to_owned(), "Asia/Tokyo".to_owned())])
     }
 
-    /// Over directories of this host, by the newest Compose that there is.
+    /// A fleet with directories of this host, started by the newest Compose that is installed.
     pub(crate) fn over(dirs: [&Path; 3]) -> Fleet {
         let variables = (1..).zip(dirs);
         let variables = variables.map(|(number, dir)| {
@@ -71,7 +70,7 @@ impl Fleet {
         let turn = turn();
         let project = format!("backscroll-test-{}-{}", run_id(), NUMBER.fetch_add(1, Relaxed));
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        // Its guard from here on: whatever fails below, what is there is taken down.
+        // From here on everything is removed if something below fails.
         let fleet = Fleet { compose, project, port, variables, _turn: turn };
         let began = Instant::now();
         let (well, text) = told(&fleet.compose(&["up", "--detach"]).output().unwrap());
@@ -85,7 +84,7 @@ impl Fleet {
         fleet
     }
 
-    /// `docker compose ARGS` for this project.
+    /// Runs `docker compose ARGS` for this project.
     pub(crate) fn compose(&self, args: &[&str]) -> Command {
         let mut command = command(self.compose.line());
         command.args(["--project-name", &self.project]).args(args);
@@ -98,7 +97,7 @@ impl Fleet {
         format!("http://127.0.0.1:{}{target}", self.port)
     }
 
-    /// The id of a service's container. Its name depends on the Compose.
+    /// The id of a service's container. Its name depends on the version of Compose.
     pub(crate) fn container(&self, service: &str) -> String {
         let project = format!("label=com.docker.compose.project={}", self.project);
         let service_label = format!("label=com.docker.compose.service={service}");
@@ -116,7 +115,7 @@ impl Fleet {
         format!("{}_fleet", self.project)
     }
 
-    /// What becomes of packets that come into a service's container.
+    /// Sets what happens to packets that come into a service's container.
     pub(crate) fn filter(&self, service: &str, args: &[&str]) {
         let pid = self.inspect(service, "{{.State.Pid}}");
         let enter = ["nsenter", "--target", &pid, "--net", "iptables", "-w", "5"];
@@ -124,7 +123,7 @@ impl Fleet {
         assert!(well, "{text}");
     }
 
-    /// When each container was started, to tell whether one was started again.
+    /// When each container was started, to see whether one was restarted.
     pub(crate) fn started(&self, except: &str) -> Vec<String> {
         let services = ["primary", "secondary-1", "secondary-2", "secondary-3"];
         let of = |service| self.inspect(service, "{{.Name}} {{.State.StartedAt}} {{.RestartCount}}");
@@ -136,7 +135,7 @@ impl Fleet {
         format!("{}\n{}", self.inspect(service, "{{json .State}}"), run(&["docker", "logs", &id]).1)
     }
 
-    /// What there is of this project in the engine.
+    /// Everything of this project that the engine still has.
     pub(crate) fn left(project: &str) -> String {
         let label = format!("label=com.docker.compose.project={project}");
         let list = |line: &[&str]| docker(&[line, &["--quiet", "--filter", &label]].concat());
@@ -157,7 +156,7 @@ impl Drop for Fleet {
     }
 }
 
-/// The compose file's folder, for a test that takes a part of it away.
+/// A copy of the compose file's folder, for a test that removes a part of it.
 pub(crate) fn compose_file() -> String {
     std::fs::read_to_string(root().join("docker-compose.yml")).unwrap()
 }

@@ -1,10 +1,10 @@
-//! The images: how large, as whom, and that they need nothing but themselves.
+//! The images: their size, their user, and that they need nothing else.
 
 use crate::engine::{Container, docker, run};
 use crate::faults::readable_dir;
 use serde_json::Value;
 
-/// Most that an image of ours may add to its base, in bytes.
+/// The most bytes that an image may add to its base.
 const MOST_ADDED: u64 = 20_000_000;
 
 fn inspect(image: &str, format: &str) -> String {
@@ -51,7 +51,7 @@ fn the_health_check_tells_what_is_wrong() {
     std::fs::write(dir.path().join("app.log"), "one\n").unwrap();
     let (well, text) = check();
     assert!(well, "{text}");
-    // What listens at both families is found where there is one alone.
+    // A program that listens on IPv4 and IPv6 is found if there is only one of them.
     let env = ["--env", "BACKSCROLL_LISTEN=[::]:8001"];
     let both = Container::start(
         &[&env[..], &["--volume", &mount, "--network", "none", "backscroll-secondary"]].concat(),
@@ -60,7 +60,7 @@ fn the_health_check_tells_what_is_wrong() {
     let (well, text) =
         run(&["docker", "exec", &both.0, "/usr/local/bin/backscroll-secondary", "healthcheck"]);
     assert!(well, "{text}");
-    // Nobody there: an image's other program asks at its own address.
+    // No program runs here: the check of the other image asks at its own default address.
     let (well, text) =
         run(&["docker", "run", "--rm", "--network", "none", "backscroll-primary", "healthcheck"]);
     assert!(!well && text.contains("127.0.0.1:8000"), "{text}");

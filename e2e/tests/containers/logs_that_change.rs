@@ -1,4 +1,4 @@
-//! Logs that are written, and turned over by the real `logrotate`, while they are read.
+//! Logs that are written, and rotated by the real `logrotate`, while they are read.
 
 use crate::answer::{Answer, curl};
 use crate::engine::{command, told};
@@ -19,7 +19,7 @@ fn numbered(range: std::ops::Range<usize>) -> String {
     })
 }
 
-/// A fleet of which `secondary-1` serves a log of `lines` lines.
+/// A fleet in which `secondary-1` serves a log of `lines` lines.
 fn with_log(lines: usize) -> (Fleet, [TempDir; 3]) {
     let dirs = [readable_dir(), readable_dir(), readable_dir()];
     for dir in &dirs {
@@ -40,7 +40,7 @@ fn a_log_that_is_filled_while_it_is_read_is_told_as_it_was_at_the_beginning() {
             let mut file = OpenOptions::new().append(true).open(dirs[0].path().join("app.log")).unwrap();
             let mut next = lines;
             while !is_over.load(Relaxed) && next < 1_000_000 {
-                // In pieces that are no lines: the newest line may have come in part.
+                // Written in pieces that are not lines, so that the newest line may be incomplete.
                 for piece in numbered(next..next + 100).as_bytes().chunks(1009) {
                     file.write_all(piece).unwrap();
                 }
@@ -53,7 +53,7 @@ fn a_log_that_is_filled_while_it_is_read_is_told_as_it_was_at_the_beginning() {
             let (code, text) = curl(&["--fail", &url]);
             assert_eq!(code, Some(0));
             let told: Vec<&str> = text.lines().collect();
-            // Only the newest line may be a part of one.
+            // Only the newest line may be incomplete.
             let whole = &told[1..];
             let expected: String = numbered(0..whole.len());
             assert!(expected.lines().rev().eq(whole.iter().copied()), "{} lines", told.len());
@@ -67,7 +67,7 @@ fn a_log_that_is_filled_while_it_is_read_is_told_as_it_was_at_the_beginning() {
     assert!(numbered(0..written).lines().rev().eq(text.lines()), "at the end nothing is missing");
 }
 
-/// Turns `DIR/app.log` over, once and at once.
+/// Rotates `DIR/app.log` once, immediately.
 fn logrotate(dir: &Path, how: &str) {
     let work = tempfile::tempdir().unwrap();
     let config = work.path().join("conf");

@@ -1,12 +1,12 @@
-//! The fleet of `docker-compose.yml` on a real container engine: brought up, asked by `curl`,
-//! broken in every way, and taken down.
+//! The fleet of `docker-compose.yml` on a real container engine: started, asked by `curl`, broken
+//! in many ways, and removed.
 //!
 //! ```text
 //! .ci/containers
 //! ```
 //!
-//! makes the images and runs all of it. Each test has a project of its own, which is taken
-//! down when the test ends, however it ends.
+//! builds the images and runs all tests. Each test has its own Compose project, which is removed
+//! when the test ends, also when it fails.
 
 #![allow(clippy::unwrap_used, clippy::similar_names, reason = "a test that cannot go on panics")]
 #![allow(clippy::disallowed_methods, reason = "a test's own thread may block")]

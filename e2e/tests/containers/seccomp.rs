@@ -1,5 +1,5 @@
-//! The profile `deploy/seccomp-io-uring.json`, both ways: what it allows is enough, what it
-//! refuses is refused, and a secondary without io_uring says so.
+//! The profile `deploy/seccomp-io-uring.json`: it allows enough, it refuses what it should, and a
+//! secondary to which io_uring is refused says so.
 
 use crate::engine::{Container, docker, root, run};
 use crate::faults::readable_dir;
@@ -12,8 +12,8 @@ fn profile() -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-/// The profile without its io_uring calls: as the defaults of current engines. They answer
-/// with `errno`.
+/// The profile without its io_uring calls, like the default profiles of current engines. These
+/// calls fail with `errno`.
 fn profile_without_io_uring(errno: u32) -> NamedTempFile {
     let mut profile = profile();
     let rules = profile["syscalls"].as_array_mut().unwrap();
@@ -24,8 +24,8 @@ fn profile_without_io_uring(errno: u32) -> NamedTempFile {
     written(&profile)
 }
 
-/// The profile, but that a call which it does not list kills the program: an error may be
-/// one that a library gets around silently.
+/// The profile, changed so that a call that is not listed kills the program. A library may silently
+/// work around an error.
 fn profile_that_kills() -> NamedTempFile {
     let mut profile = profile();
     profile["defaultAction"] = json!("SCMP_ACT_KILL_PROCESS");
@@ -78,8 +78,8 @@ fn without_the_io_uring_calls_a_secondary_says_so_and_how_to_mend_it() {
     }
 }
 
-/// Calls that neither program needs, as `NAME NUMBER ARGUMENTS`. Each does something else than
-/// EPERM where it is allowed and its arguments are these.
+/// Calls that neither program needs, as `NAME NUMBER ARGUMENTS`. With these arguments, none of them
+/// fails with EPERM if it is allowed.
 #[cfg(target_arch = "x86_64")]
 const REFUSED: &[(&str, &str)] = &[
     ("unshare, a user namespace", "272, 0x10000000"),
@@ -99,10 +99,10 @@ const REFUSED: &[(&str, &str)] = &[
     ("kill", "62, 0, 0"),
 ];
 
-/// What the call answers: its errno, or 0 where it goes well. The base image has perl.
+/// The result of the call: its errno, or 0 if it succeeds. The base image has perl.
 #[cfg(target_arch = "x86_64")]
 fn errno_of(call: &str, options: &[&str]) -> String {
-    // A child of clone's is told by the answer 0, and ends there.
+    // In the child of clone the result is 0, and the child ends there.
     let script = format!("my $r = syscall({call}); my $e = $!+0; print $r < 0 ? $e : 0; exit 0");
     let base = ["run", "--rm", "--network", "none", "--entrypoint", "perl"];
     docker(&[&base[..], options, &["backscroll-secondary", "-e", &script]].concat())
@@ -114,14 +114,14 @@ fn errno_of(call: &str, options: &[&str]) -> String {
 fn what_the_programs_do_not_need_is_refused() {
     let profile = format!("seccomp={}", root().join("deploy/seccomp-io-uring.json").display());
     for (name, call) in REFUSED {
-        // Root with the rights that they need, so that it is the profile alone which refuses.
+        // Runs as root with all needed capabilities, so that only the profile refuses.
         let rights = ["--user", "0", "--cap-add", "SYS_ADMIN", "--cap-add", "SYS_PTRACE", "--security-opt"];
         let refused = errno_of(call, &[&rights[..], &[&profile]].concat());
         assert_eq!(refused, "1", "{name} under the profile");
         let allowed = errno_of(call, &[&rights[..], &["seccomp=unconfined"]].concat());
         assert!(allowed != "1", "{name} without it: the test shows nothing");
     }
-    // libc asks for clone3 first, and takes clone where it does not exist.
+    // libc tries clone3 first, and uses clone if that does not exist.
     let clone3 = errno_of("435, 0, 0", &["--security-opt", &profile]);
     assert_eq!(clone3, "38");
 }
@@ -156,7 +156,7 @@ fn assert_works_under(profile: &Path) {
     assert_eq!(secondary.curl("/logs?filename=app.log&keyword=o"), "two\none");
     assert_eq!(secondary.curl("/logs?filename=app.log&keyword=e%0At"), "one\ntwo");
     assert!(secondary.curl("/files").contains("app.log"));
-    // More than the page cache holds of it: reads that go through the ring.
+    // The file is not in the page cache, so its reads go through the ring.
     let large = dir.path().join("large.log");
     backscroll_samples::write_large(&large, 64 << 20).unwrap();
     let (well, text) = run(&["sh", "-c", "sync && echo 1 > /proc/sys/vm/drop_caches"]);
@@ -164,7 +164,7 @@ fn assert_works_under(profile: &Path) {
     assert_eq!(secondary.curl("/logs?filename=large.log&keyword=no-line-holds-this"), "");
     docker(&["stop", "--time", "10", &secondary.0]);
     assert_eq!(secondary.exit_status(), "0");
-    // The primary needs less; it does not start with a call too few either.
+    // The primary needs fewer calls. It does not start either if one of them is missing.
     let fleet = dir.path().join("fleet.json");
     std::fs::write(&fleet, r#"[{"targets": ["127.0.0.1:8001"], "labels": {"hostname": "web1"}}]"#).unwrap();
     let primary = ["--network", "none", "--volume", &mount, "--tmpfs", "/own:uid=10001", "--env"];

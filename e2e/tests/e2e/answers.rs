@@ -1,4 +1,4 @@
-//! What a fleet answers.
+//! The answers of a fleet.
 
 use crate::support::{Sample, body, curl, tac_grep_head};
 use std::io::Write as _;
@@ -57,7 +57,7 @@ fn a_log_read_while_it_grows_is_what_it_was_when_it_was_opened() {
                 backscroll_samples::append_now(path.parent().unwrap(), "secondary-2", count).unwrap();
             }
         });
-        // Told to stop also where an assertion fails: the scope waits for the writer.
+        // The writer is told to stop also if an assertion fails, since the scope waits for it.
         let _stopped = StopOnDrop(&stop);
         for _ in 0..20 {
             let before = std::fs::metadata(&path).unwrap().len();
@@ -66,7 +66,7 @@ fn a_log_read_while_it_grows_is_what_it_was_when_it_was_opened() {
             let mut lines: Vec<&[u8]> = dump.split_inclusive(|b| *b == b'\n').collect();
             lines.reverse();
             let forwards = lines.concat();
-            // The newest line may have been read before all of it was written.
+            // The newest line may have been read before it was completely written.
             let shown = forwards.strip_suffix(b"\n").unwrap();
             assert!(shown.len() as u64 + 1 >= before && now.starts_with(shown));
         }
@@ -101,7 +101,7 @@ fn ndjson_ends_with_one_verdict_that_names_the_host() {
 fn the_verdict_comes_as_trailers_through_both() {
     let sample = Sample::start();
     let url = sample.url("/logs?hostname=secondary-2&filename=app.log&keyword=ERROR&n=3");
-    // `-i` shows header fields where they come, and trailers come last.
+    // `-i` shows header fields when they arrive, and trailers arrive last.
     let output = curl(&["-i", "-H", "TE: trailers", &url]);
     assert!(output.status.success());
     let seen = String::from_utf8(output.stdout).unwrap().to_ascii_lowercase();

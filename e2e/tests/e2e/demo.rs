@@ -1,4 +1,4 @@
-//! The demo: what it prints works as it stands, and it stops when told to.
+//! The demo: the lines that it prints work as they are, and it stops when it is told to.
 
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::Read as _;
@@ -6,10 +6,10 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long the demo may take until it has printed its lines: it writes sample logs first.
+/// How long the demo may take until it prints its lines. It writes sample logs first.
 const START_TIME: Duration = Duration::from_mins(1);
 
-/// A demo that is killed, by its id, when dropped.
+/// A running demo. Dropping it kills it, by its id.
 struct Demo {
     child: Child,
     curls: Vec<String>,
@@ -34,7 +34,7 @@ impl Demo {
         let mut out = child.stdout.take().unwrap();
         let mut demo = Demo { child, curls: Vec::new() };
         let (tell, told) = std::sync::mpsc::channel();
-        // The lines come in one write, and the pipe stays open after them.
+        // The lines arrive in one write, and the pipe stays open afterwards.
         std::thread::spawn(move || {
             let mut text = vec![0; 64 << 10];
             let len = out.read(&mut text).unwrap();
@@ -49,7 +49,7 @@ impl Demo {
         let began = Instant::now();
         kill_process(Pid::from_child(&self.child), signal).unwrap();
         assert_eq!(self.child.wait().unwrap().code(), Some(0), "{signal:?}");
-        // A second is what is promised; the rest is for a loaded machine.
+        // One second is promised; the rest allows for a loaded machine.
         assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     }
 }

@@ -1,4 +1,4 @@
-//! Several hosts in one answer, against an oracle that reads every file whole.
+//! Several hosts in one answer, compared with an oracle that reads each file as a whole.
 
 use crate::support::{curl, tac_grep_head};
 use backscroll_e2e::fleet::{Fleet, Member};
@@ -23,7 +23,7 @@ impl Fleets {
             .map(|number| {
                 let (name, log_dir) = (host(number), dir.path().join(host(number)));
                 std::fs::create_dir(&log_dir).unwrap();
-                // Of a host without any log nobody knows whether its volume is missing.
+                // If a host has no log at all, it is not known whether its volume is missing.
                 std::fs::write(log_dir.join("other.log"), "another one\n").unwrap();
                 Member { name, log_dir, port: 0 }
             })
@@ -48,26 +48,26 @@ fn host(number: usize) -> String {
 struct Line {
     text: String,
     written: i64,
-    /// Its time is not the one at which it was written, so that its place in a merge is not
-    /// known for certain.
+    /// The line does not carry the time at which it was written, so its place in a merge is not
+    /// certain.
     is_odd: bool,
 }
 
-/// A log as it grows, with lines that carry no time, alone and in runs that no block holds, and
-/// with odd times: too old, too new, of a clock that is not set, singly and in runs.
+/// Writes a growing log. Some lines have no time, singly and in runs longer than a block. Some have
+/// odd times, singly and in runs: too old, too new, or from a clock that is not set.
 fn log(random: &mut fastrand::Rng) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
     let mut now = 1_700_000_000_000 + random.i64(0..2000);
     let count = if random.u8(0..4) == 0 { random.usize(0..3000) } else { random.usize(0..40) };
     let timeless = random.u8(0..10) == 0;
-    // Whether a line is odd is seen from what stands around it.
+    // Whether a line is odd shows only from the lines around it.
     let has_odd = random.bool();
     let mut normal = 0;
     while lines.len() < count {
         let word = WORDS[random.usize(0..WORDS.len())];
         if timeless || random.u8(0..6) == 0 {
             let run = if random.u8(0..30) == 0 { random.usize(200..1500) } else { random.usize(1..4) };
-            // They have the time of the nearest older line, and its doubts.
+            // They get the time of the nearest older line, and are as uncertain.
             let (written, is_odd) =
                 lines.last().map_or((i64::MIN, false), |line| (line.written, line.is_odd));
             let id = random.u32(..);
@@ -79,7 +79,7 @@ fn log(random: &mut fastrand::Rng) -> Vec<Line> {
             normal = 0;
             let by = [-1500i64, -5000, -90_000, -7_200_000, -1_699_000_000_000, 1500, 90_000, 86_400_000];
             let by = by[random.usize(0..by.len())];
-            // A run lasts no longer than its times are wrong by.
+            // No run lasts longer than its times are wrong by.
             let run = match by {
                 -1_699_000_000_000 => random.usize(1..400),
                 by if by.abs() > 60_000 => random.usize(1..4),
@@ -99,22 +99,22 @@ fn log(random: &mut fastrand::Rng) -> Vec<Line> {
         let text = format!("{time:.3} {word} {}", random.u32(..));
         lines.push(Line { text, written: now, is_odd: false });
     }
-    // An odd line at the very end, or the start, has too few neighbours to be told by.
+    // An odd line at the very end or beginning has too few neighbours to be recognised.
     if let Some(last) = lines.iter().rposition(|line| !line.is_odd && line.written > i64::MIN) {
         lines.truncate(last + 1);
     }
     lines
 }
 
-/// What the fleet has to say: the matching lines, newest first by when they were written, each
-/// host's in its own order. Nothing here looks at the times that lines carry.
+/// The expected answer of the fleet: the matching lines, newest first by the time at which they
+/// were written, with each host's lines in their own order. The times in the lines are not used.
 fn oracle(logs: &[Option<Vec<Line>>], keyword: &str) -> Vec<(String, bool)> {
     let mut all: Vec<(i64, Reverse<usize>, usize, &Line)> = Vec::new();
     for (host, log) in logs.iter().enumerate() {
         let mut last = i64::MIN;
         for (place, line) in log.as_deref().unwrap_or_default().iter().enumerate().rev() {
             if line.text.contains(keyword) {
-                // One that stands before all lines with a time stays with the last record.
+                // A line before all lines with a time keeps the time of the last record.
                 last = if line.written == i64::MIN { last } else { line.written };
                 all.push((last, Reverse(host), place, line));
             }
@@ -127,8 +127,8 @@ fn oracle(logs: &[Option<Vec<Line>>], keyword: &str) -> Vec<(String, bool)> {
     all.into_iter().map(told).collect()
 }
 
-/// How an answer differs from what it is to be, if it does. Lines with odd times may stand
-/// elsewhere among those of other hosts; they move no other line.
+/// How an answer differs from the expected one, if it does. Lines with odd times may have another
+/// place among the lines of other hosts; they must not move other lines.
 fn flaw(got: &str, expected: &[(String, bool)], n: usize) -> Option<String> {
     let odd: HashSet<&str> =
         expected.iter().filter(|(_, is_odd)| *is_odd).map(|(line, _)| line.as_str()).collect();
@@ -149,7 +149,7 @@ fn flaw(got: &str, expected: &[(String, bool)], n: usize) -> Option<String> {
             near(&wanted)
         ));
     }
-    // Each host's lines are the newest of its own, in its own order.
+    // The lines of each host are its newest, in their own order.
     for number in 0..HOSTS {
         let prefix = format!("{}\t", host(number));
         let of_host = lines.iter().filter(|line| line.starts_with(&prefix));
@@ -197,7 +197,7 @@ fn the_newest_of_the_fleet_are_those_of_all_its_logs_read_whole() {
             }
         }
         for number in 0..HOSTS {
-            // One that was never there is no matter.
+            // A file that never existed is no failure.
             let _ = std::fs::remove_file(fleets.path(number, &file));
         }
     }
@@ -226,7 +226,7 @@ fn one_odd_time_hides_no_host() {
         records[6]["time"], "1970-01-01T00:00:12.000000000Z",
         "a record tells the time that it carries"
     );
-    // From the last line before the start to the first line after it.
+    // From the last line before the restart to the first line after it.
     assert_eq!(end["end"]["disorder_ms"], 1_795_600_793_000_u64 + 10_000 - 10_000, "{end}");
 }
 
@@ -277,7 +277,7 @@ fn one_host_by_a_pattern_has_its_name_on_each_line_and_by_its_name_has_not() {
     std::fs::write(fleets.path(2, "a.log"), "one\ntwo\n").unwrap();
     let bare = curl(&[&fleets.url("/logs?filename=a.log&hostname=host-2")]).stdout;
     assert_eq!(bare, tac_grep_head(&fleets.path(2, "a.log"), "", 9));
-    // Named twice, it is still one host by its whole name.
+    // A host that is named twice is still asked as one host.
     let twice = curl(&[&fleets.url("/logs?filename=a.log&hostname=host-2&hostname=host-2")]).stdout;
     assert_eq!(twice, bare);
     for pattern in ["host-%3F", "*2", "*"] {

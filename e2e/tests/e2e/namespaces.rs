@@ -1,5 +1,5 @@
-//! Hosts with a network of their own, of which one is cut off: packets that are dropped, and
-//! connections that are reset. Needs to be root; says so where it is not, and does nothing.
+//! Hosts in network namespaces, one of which is cut off: its packets are dropped, or its
+//! connections are reset. The test needs root. Without it, it says so and does nothing.
 
 use backscroll_e2e::program::Program;
 use std::fmt::Write as _;
@@ -9,32 +9,32 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// The longest that a request may take.
+/// How long a request may take.
 const REQUEST_SECONDS: u64 = 3;
 
-/// Lines of each host's log.
+/// The number of lines in each host's log.
 const LINES: usize = 2000;
 
-/// One host: its network, its log and its secondary.
+/// A host: its network, its log and its secondary.
 struct Host {
     name: &'static str,
-    // Dropped in this order: the program, then the network that it is in.
+    // The fields are dropped in this order: first the program, then its network.
     secondary: Program,
     network: Network,
     _log: TempDir,
 }
 
-/// A network namespace and the wire to it. It goes when it is dropped.
+/// A network namespace and the virtual cable to it. Dropping it removes both.
 struct Network {
     namespace: String,
-    /// This side's end of the wire.
+    /// The end of the cable on this side.
     wire: String,
     address: String,
 }
 
 impl Drop for Network {
     fn drop(&mut self) {
-        // Whatever is there of them: a wire goes with either of its ends.
+        // Either may be missing already. Removing one end of a cable removes the other.
         let _ = run(&["ip", "link", "delete", &self.wire]);
         let _ = run(&["ip", "netns", "delete", &self.namespace]);
     }
@@ -54,7 +54,7 @@ fn namespaces() -> Vec<String> {
     list.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
 }
 
-/// Takes away what a process of this test has left that was killed.
+/// Removes what an earlier process of this test has left behind when it was killed.
 fn sweep() {
     for name in namespaces() {
         let id = name.strip_prefix("backscroll-").and_then(|rest| rest.split('-').next());
@@ -65,13 +65,13 @@ fn sweep() {
 }
 
 impl Network {
-    /// The `number`th one of this process, in the block that is kept for measurements
-    /// (RFC 2544): no real network has these addresses.
+    /// The `number`th network of this process, with addresses from the block that is reserved for
+    /// measurements (RFC 2544): no real network uses them.
     fn new(number: u32) -> Result<Network, String> {
         let id = std::process::id();
         let subnet = u32::from(Ipv4Addr::new(198, 18, 0, 0)) + (id % (1 << 14) * 2 + number) * 4;
         let of = |host: u32| Ipv4Addr::from(subnet + host).to_string();
-        // Its guard from here on: whatever fails below, what is there is taken away.
+        // From here on everything is removed if something below fails.
         let network = Network {
             namespace: format!("backscroll-{id}-{number}"),
             wire: format!("bs{id}-{number}"),
@@ -88,7 +88,7 @@ impl Network {
         Ok(network)
     }
 
-    /// What becomes of packets that come in.
+    /// Sets what happens to incoming packets.
     fn filter(&self, args: &[&str]) -> Result<(), String> {
         run(&[&["ip", "netns", "exec", &self.namespace, "iptables", "-w", "5"][..], args].concat())
     }
@@ -109,7 +109,7 @@ impl Host {
         format!("{}=http://{}", self.name, self.secondary.listen)
     }
 
-    /// Its lines, newest first, as the whole fleet's answer tells them.
+    /// The host's lines, newest first, as they stand in an answer of the whole fleet.
     fn lines(&self) -> Vec<String> {
         (0..LINES).rev().map(|number| format!("{}\t{}", self.name, line(self.name, number))).collect()
     }
@@ -132,7 +132,7 @@ fn write_log(dir: &Path, host: &str) {
     std::fs::write(dir.join("app.log"), text).unwrap();
 }
 
-/// An answer of the whole fleet, as curl has it.
+/// An answer of the whole fleet, as curl received it.
 struct Answer {
     code: Option<i32>,
     lines: Vec<String>,
@@ -150,7 +150,7 @@ fn ask(primary: &Program, dir: &TempDir, flags: &[&str]) -> Answer {
         .arg(&url)
         .output()
         .unwrap();
-    // Not how fast it is: that it ends at all.
+    // This does not measure speed, only that the request ends.
     assert!(began.elapsed() < Duration::from_secs(3 * REQUEST_SECONDS), "the deadline has not struck");
     Answer {
         code: status.code(),
@@ -159,7 +159,7 @@ fn ask(primary: &Program, dir: &TempDir, flags: &[&str]) -> Answer {
     }
 }
 
-/// Nothing of `whole` is missing, and nothing of `missing` is there.
+/// All lines of `whole` are there, and no line of `missing`.
 fn assert_partial(primary: &Program, whole: &Host, missing: &Host, codes: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
     let answer = ask(primary, &dir, &["-H", "TE: trailers"]);
@@ -174,7 +174,7 @@ fn assert_partial(primary: &Program, whole: &Host, missing: &Host, codes: &[&str
     assert!(answer.lines == whole.lines());
 }
 
-/// Everything is there, at the latest once a probe has found a host that was down.
+/// All lines are there, at the latest after a probe has found that a host is up again.
 fn assert_complete(primary: &Program, hosts: [&Host; 2]) {
     let dir = tempfile::tempdir().unwrap();
     let began = Instant::now();
@@ -216,9 +216,9 @@ fn a_host_that_is_cut_off_is_named_in_time_and_the_other_ones_lines_are_whole() 
     let primary = Program::start("backscroll-primary", &args).unwrap();
     assert_complete(&primary, [&one, &two]);
 
-    // Nobody answers, neither on connections that are open nor on new ones.
+    // The host answers neither on open connections nor on new ones.
     two.network.filter(&["-A", "INPUT", "-p", "tcp", "-j", "DROP"]).unwrap();
-    // The second time it may be known already that the host is down.
+    // The second time the host may already be known to be down.
     assert_partial(&primary, &one, &two, &["upstream_timeout", "upstream_unreachable"]);
 
     two.network.filter(&["-F", "INPUT"]).unwrap();

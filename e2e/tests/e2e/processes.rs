@@ -1,4 +1,4 @@
-//! The real programs: killed, told to stop, and looked at under load.
+//! The real programs: killed, told to stop, and examined under load.
 
 use crate::support::curl;
 use backscroll_e2e::program::Program;
@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// A log that is far larger than all the buffers between a disk and a client.
+/// A log much larger than all buffers between a disk and a client.
 const LARGE: u64 = 128 << 20;
 
 struct Pair {
@@ -38,7 +38,7 @@ impl Pair {
     }
 }
 
-/// A curl whose output is read up to `bytes`, so that it is in the middle of the answer.
+/// A curl of whose output `bytes` have been read, so that it is in the middle of the answer.
 fn curl_in_the_middle(args: &[&str], bytes: usize) -> (Child, Vec<u8>) {
     let mut child = Command::new("curl")
         .arg("-sS")
@@ -65,7 +65,7 @@ fn a_secondary_killed_in_the_middle_makes_curl_exit_with_18() {
     let (code, seen) = rest(child, seen);
     assert_eq!(code, Some(18));
     assert!((seen.len() as u64) < LARGE && seen.ends_with(b"\n"), "only whole lines are delivered");
-    // It is gone: the next one is told so by a status.
+    // The secondary is gone: the next request gets a status that says so.
     let output = curl(&["-o", "/dev/null", "-w", "%{http_code}", &pair.url()]);
     assert_eq!(output.stdout, b"502");
 }
@@ -91,7 +91,7 @@ fn trailers_say_that_a_secondary_was_killed_and_which() {
     let pair = Pair::start();
     let dir = tempfile::tempdir().unwrap();
     let fields = dir.path().join("fields");
-    // The header fields, and after the body the trailer fields, go to that file.
+    // curl writes the header fields, and after the body the trailer fields, to that file.
     let dump = ["-D", fields.to_str().unwrap(), "-H", "TE: trailers", &pair.url()];
     let (child, seen) = curl_in_the_middle(&dump, 1 << 20);
     pair.secondary.signal(Signal::KILL).unwrap();
@@ -115,7 +115,8 @@ fn a_secondary_told_to_stop_ends_its_answer_first() {
     assert_eq!(pair.primary.wait().unwrap().code(), Some(0));
 }
 
-/// Looks in a row at which a secondary may have another thread: a tenth of a second and more.
+/// How often in a row a secondary may be seen with another thread: for a tenth of a second and
+/// more.
 const OTHERS_STAY: u32 = 20;
 
 #[test]
@@ -137,10 +138,10 @@ fn under_load_a_secondary_has_its_ring_threads_and_no_other() {
     let (mut looks, mut more) = (0, 0);
     while load.iter_mut().any(|child| child.try_wait().unwrap().is_none()) {
         let mut threads = pair.secondary.threads().unwrap();
-        // It waits for lines of the log.
+        // This thread waits for lines of the log.
         threads.retain(|thread| thread != "log-writer");
         assert!(threads.len() >= 2, "{threads:?}");
-        // One that looks at the log directory for a probe comes and goes.
+        // A thread that checks the log directory for a probe comes and goes.
         more = if threads.len() > 2 { more + 1 } else { 0 };
         assert!(more < OTHERS_STAY, "{threads:?}");
         looks += 1;

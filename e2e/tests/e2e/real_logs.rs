@@ -1,4 +1,4 @@
-//! The last resort: this machine's own logs, against the tools that people use.
+//! The logs of this machine, compared with the tools that people use.
 
 use crate::support::{body, curl, tac_grep_head};
 use backscroll_e2e::fleet::{Fleet, Member};
@@ -9,7 +9,7 @@ use std::path::Path;
 const FILES: usize = 40;
 const LARGEST: u64 = 32 << 20;
 
-/// How files begin that are compressed with gzip, zstd, bzip2 and xz.
+/// The first bytes of files compressed with gzip, zstd, bzip2 and xz.
 const COMPRESSED: [&[u8]; 4] = [b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\0"];
 
 #[test]
@@ -27,7 +27,7 @@ fn the_logs_of_this_machine_are_what_tac_and_grep_say() {
         let Ok(name) = std::str::from_utf8(line.splitn(3, |b| *b == b'\t').last().unwrap()) else { continue };
         let path = log_dir.join(name);
         let Ok(before) = std::fs::read(&path) else { continue };
-        // Lines past the limit are delivered cut, which tac does not do.
+        // Lines longer than the limit are cut, which tac does not do.
         let longest = before.split(|b| *b == b'\n').map(<[u8]>::len).max().unwrap_or(0);
         if before.is_empty() || before.len() as u64 > LARGEST || longest > LINE_BYTES {
             continue;
@@ -40,7 +40,7 @@ fn the_logs_of_this_machine_are_what_tac_and_grep_say() {
             continue;
         }
         let all = body(&format!("{base}/logs?hostname=this&filename={escaped}"));
-        // A word of the file's own middle.
+        // A word from the middle of the file.
         let word =
             before[before.len() / 2..].split(|b| !b.is_ascii_alphanumeric()).nth(1).unwrap_or_default();
         let word = String::from_utf8(word.to_vec()).unwrap();
@@ -48,7 +48,7 @@ fn the_logs_of_this_machine_are_what_tac_and_grep_say() {
         if std::fs::read(&path).is_ok_and(|after| after != before) {
             continue;
         }
-        // Where the last feed is missing, tac joins two lines, which are two.
+        // If the last line feed is missing, tac joins two lines.
         let whole = if before.ends_with(b"\n") { before.clone() } else { [&before[..], b"\n"].concat() };
         let copy = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(copy.path(), whole).unwrap();

@@ -1,4 +1,4 @@
-//! `curl` and the tools that it is compared with.
+//! A fleet with sample logs, `curl`, and the tools that it is compared with.
 
 use backscroll_e2e::fleet::{Fleet, Member};
 use jiff::civil::datetime;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
-/// Three secondaries over sample logs, and a primary.
+/// A primary, and three secondaries with sample logs.
 pub(crate) struct Sample {
     pub(crate) fleet: Fleet,
     pub(crate) dir: TempDir,
@@ -36,7 +36,7 @@ impl Sample {
     }
 }
 
-/// Runs `curl -s` with some more arguments.
+/// Runs `curl -s` with more arguments.
 pub(crate) fn curl(args: &[&str]) -> Output {
     Command::new("curl").args(["-s", "--max-time", "120"]).args(args).output().expect("curl is installed")
 }
@@ -48,7 +48,7 @@ pub(crate) fn body(url: &str) -> Vec<u8> {
     output.stdout
 }
 
-/// `tac FILE | grep -aF KEYWORD | head -n N`, each by the real tool.
+/// The output of `tac FILE | grep -aF KEYWORD | head -n N`, with the real tools.
 pub(crate) fn tac_grep_head(file: &Path, keyword: &str, n: usize) -> Vec<u8> {
     let script = r#"tac -- "$1" | LC_ALL=C grep -aF -e "$2" | head -n "$3""#;
     let output =

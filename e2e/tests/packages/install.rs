@@ -1,4 +1,4 @@
-//! What the packages bring, and what is left of them.
+//! What the packages install, and what remains after they are removed.
 
 use crate::machine::{Machine, package};
 
@@ -10,7 +10,8 @@ fn units_are_clean_and_tight_and_start_only_when_they_are_told() {
     let machine = Machine::with_packages();
     for (service, exposure) in SERVICES.iter().zip([13, 11]) {
         assert_eq!(machine.run(&format!("systemd-analyze verify {service}.service 2>&1")), "");
-        // Of 100, in tenths: what listens and reads logs has no less.
+        // `systemd-analyze security` counts exposure from 0 to 10, here in tenths. A service that
+        // listens and reads logs cannot reach much less.
         machine.run(&format!("systemd-analyze security --no-pager --threshold={exposure} {service}.service"));
         assert_eq!(machine.property(service, "ActiveState"), "inactive");
         assert_eq!(machine.property(service, "UnitFileState"), "disabled");
@@ -66,6 +67,6 @@ fn a_package_that_is_removed_stops_its_service_and_a_purged_one_leaves_nothing()
     }
     machine.refuse("ls -d /etc/backscroll");
     assert_eq!(machine.run("find / -xdev -name '*backscroll*'"), "");
-    // Files of its own may lie somewhere, so its number is not given to another.
+    // The user may still own files, so its number must not be given to another.
     machine.run("getent passwd backscroll-secondary");
 }

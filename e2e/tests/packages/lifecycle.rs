@@ -1,11 +1,11 @@
-//! Starting, failing, dying, stopping.
+//! How the services start, fail, are killed, and stop.
 
 use crate::machine::Machine;
 
 const SERVICES: [(&str, &str); 2] =
     [("backscroll-secondary", "http://127.0.0.1:8001"), ("backscroll-primary", "http://127.0.0.1:8000")];
 
-/// What a service's programs have written.
+/// The log of a service.
 fn written(machine: &Machine, service: &str) -> String {
     machine.run(&format!("journalctl --unit {service} --output cat _TRANSPORT=stdout"))
 }
@@ -18,7 +18,7 @@ fn bad_configuration_is_told_in_one_line_and_not_tried_again() {
     machine.configure("primary.env", "BACKSCROLL_FLEET_FILE=/nonsense");
     for (service, _) in SERVICES {
         machine.refuse(&format!("systemctl start {service}"));
-        // It would be `activating`, were it about to be started again.
+        // The state would be `activating` if systemd were about to restart it.
         assert_eq!(machine.property(service, "ActiveState"), "failed");
         assert_eq!(machine.property(service, "NRestarts"), "0");
         assert_eq!(machine.property(service, "ExecMainStatus"), "64");
@@ -31,7 +31,7 @@ fn bad_configuration_is_told_in_one_line_and_not_tried_again() {
 #[ignore = "needs a container engine and the packages: .ci/packages makes them and runs it"]
 fn what_fails_otherwise_is_tried_again_but_not_for_ever() {
     let machine = Machine::with_packages();
-    // The port is in use.
+    // The port is taken.
     machine.configure("primary.env", "BACKSCROLL_LISTEN=127.0.0.1:8001");
     machine.drop_in("backscroll-primary", "[Service]\nRestartSec=100ms");
     machine.run("systemctl start backscroll-secondary");
@@ -62,7 +62,7 @@ fn a_service_that_is_told_to_stop_ends_well_with_an_answer_on_its_way() {
     machine.configure("primary.env", "BACKSCROLL_SECONDARIES=one=http://127.0.0.1:8001");
     for (service, url) in SERVICES {
         machine.run(&format!("systemctl start {}", SERVICES.map(|(service, _)| service).join(" ")));
-        // 23 MB, which take 4 s or so, of which the client's kernel takes no more than 6 MB ahead.
+        // 23 MB take about 4 s at this rate. The client's kernel buffers no more than 6 MB of them.
         let ask = format!("curl -fsS --limit-rate 5M '{url}/logs?hostname=one&filename=app.log'");
         let ask = if service == "backscroll-secondary" { ask.replace("hostname=one&", "") } else { ask };
         machine.run(&format!("({ask}; echo curl: $?) >/tmp/answer 2>&1 & sleep 1"));

@@ -1,4 +1,4 @@
-//! A container that is a machine: systemd is its first process.
+//! A container that behaves like a machine: systemd is its first process.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -9,31 +9,30 @@ use std::time::{Duration, Instant};
 /// The image, which `.ci/systemd-image` makes.
 const IMAGE: &str = "backscroll-test-systemd:bookworm";
 
-/// What the names of all these containers begin with.
+/// The beginning of the names of all these containers.
 const PREFIX: &str = "backscroll-packages-";
 
-/// How long a command may take that ends by itself, in seconds: a machine with two cores on
-/// which much else runs.
+/// How long a command may take, in seconds. The machine has two cores, and much else runs on it.
 const COMMAND_SECONDS: &str = "90";
 
-/// How long is waited for what becomes true by itself.
+/// How long to wait until a condition becomes true.
 const WAIT_TIME: Duration = Duration::from_mins(1);
 
-/// How often it is looked.
+/// How often the condition is checked.
 const WAIT_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Control groups are read-only in a container that is not privileged. One of its own hierarchy
-/// may be made writable by whoever may mount, on version 1 and on version 2.
+/// Control groups are read-only in a container that is not privileged. A process that may mount can
+/// make its own hierarchy writable, with version 1 and with version 2.
 const FIRST_PROCESS: &str = "for dir in $(grep -o ' /sys/fs/cgroup[^ ]*' /proc/self/mounts); do \
      mount -o remount,bind,rw $dir; done; exec /lib/systemd/systemd";
 
-/// One that runs. It is taken away when it is dropped.
+/// A running machine. Dropping it removes it.
 pub(crate) struct Machine {
     name: String,
 }
 
 impl Machine {
-    /// One that has started, with both packages installed.
+    /// Starts a machine with both packages installed.
     pub(crate) fn with_packages() -> Machine {
         let machine = Machine::start();
         machine.run(&format!(
@@ -44,17 +43,17 @@ impl Machine {
         machine
     }
 
-    /// One that has started. Its folder `/packages` holds what `cargo deb` has made.
+    /// Starts a machine. Its folder `/packages` contains what `cargo deb` has built.
     fn start() -> Machine {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         sweep();
         let name = format!("{PREFIX}{}-{}", std::process::id(), NUMBER.fetch_add(1, Relaxed));
         let packages = format!("{}:/packages:ro", package_dir().display());
         let mut args = vec!["run", "--detach", "--rm", "--name", &name, "--hostname", "web1"];
-        // Whom a name leads to is told here: it has no network.
+        // Host names are set here, since the machine has no network.
         args.extend(["--network", "none", "--add-host", "secondaries.internal:127.0.0.1"]);
-        // systemd mounts, and the tests look into the processes of others. It brings filters of
-        // its own, which are what is tested, so the engine's are left out: newer ones refuse
+        // systemd mounts file systems, and the tests look into other users' processes. The filters
+        // of systemd are tested here, so those of the engine are switched off: newer ones refuse
         // io_uring.
         args.extend(["--cap-add", "SYS_ADMIN", "--cap-add", "SYS_PTRACE", "--cgroupns", "private"]);
         args.extend(["--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"]);
@@ -69,7 +68,7 @@ impl Machine {
             "container=docker",
         ]);
         args.extend(["--volume", &packages, IMAGE, "sh", "-c", FIRST_PROCESS]);
-        // Its guard from here on: whatever fails below, what is there is taken away.
+        // From here on everything is removed if something below fails.
         let machine = Machine { name: name.clone() };
         let output = engine(&args);
         assert!(
@@ -81,21 +80,21 @@ impl Machine {
         machine
     }
 
-    /// What a shell has to say to this, without the last line feed. It has to succeed.
+    /// The output of a shell command, without the last line feed. The command must succeed.
     pub(crate) fn run(&self, script: &str) -> String {
         let output = self.shell(script);
         assert!(output.status.success(), "{script}: {}", told(&output));
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }
 
-    /// What a shell complains of. It must not succeed.
+    /// The error output of a shell command. The command must fail.
     pub(crate) fn refuse(&self, script: &str) -> String {
         let output = self.shell(script);
         assert!(!output.status.success(), "{script} succeeds: {}", told(&output));
         String::from_utf8(output.stderr).unwrap()
     }
 
-    /// Waits until this succeeds.
+    /// Waits until a shell command succeeds.
     pub(crate) fn wait_for(&self, script: &str) {
         let began = Instant::now();
         loop {
@@ -108,7 +107,7 @@ impl Machine {
         }
     }
 
-    /// One property of a service.
+    /// A property of a service.
     pub(crate) fn property(&self, service: &str, name: &str) -> String {
         self.run(&format!("systemctl show --property {name} --value {service}"))
     }
@@ -118,7 +117,7 @@ impl Machine {
         self.run(&format!("printf '%s\\n' '{line}' >>/etc/backscroll/{file}"));
     }
 
-    /// Changes a unit as its administrator would.
+    /// Changes a unit in the way an administrator would.
     pub(crate) fn drop_in(&self, service: &str, lines: &str) {
         let dir = format!("/etc/systemd/system/{service}.service.d");
         self.run(&format!("mkdir -p {dir} && cat >{dir}/test.conf <<'END'\n{lines}\nEND"));
@@ -159,7 +158,7 @@ fn package_dir() -> PathBuf {
     own.ancestors().nth(3).unwrap().join("debian")
 }
 
-/// Takes away what a process of this test has left that was killed.
+/// Removes what an earlier process of this test has left behind when it was killed.
 fn sweep() {
     let output = engine(&["ps", "--all", "--filter", &format!("name={PREFIX}"), "--format", "{{.Names}}"]);
     assert!(output.status.success(), "the container engine does not answer: {}", told(&output));
@@ -172,7 +171,7 @@ fn sweep() {
 }
 
 fn remove(name: &str) {
-    // It may be gone already.
+    // The container may be gone already.
     let _ = engine(&["rm", "--force", "--volumes", name]);
 }
 

@@ -1,7 +1,7 @@
-//! The Debian packages on a machine of their own: a container with systemd as its first process,
-//! in which `dpkg` installs them, and `systemctl` starts what is in them.
+//! The Debian packages on a separate machine: a container with systemd as its first process, in
+//! which `dpkg` installs the packages and `systemctl` starts the services.
 //!
-//! `.ci/packages` makes the packages and the image, and runs this.
+//! `.ci/packages` builds the packages and the image, and runs these tests.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 #![allow(clippy::disallowed_methods, reason = "a test's own thread may block")]

@@ -5,7 +5,7 @@ use crate::machine::Machine;
 const SERVICE: &str = "backscroll-primary";
 const URL: &str = "http://127.0.0.1:8000";
 
-/// Users that systemd makes for as long as a service runs.
+/// The range of user numbers that systemd gives to services with `DynamicUser=`.
 const DYNAMIC_USERS: std::ops::RangeInclusive<u32> = 61_184..=65_519;
 
 /// A machine whose secondary serves `/var/log/app.log`.
@@ -20,7 +20,7 @@ fn with_secondary() -> Machine {
 fn a_primary_passes_on_the_lines_of_the_secondary_that_its_file_names() {
     let machine = with_secondary();
     machine.configure("primary.env", "BACKSCROLL_SECONDARIES=one=http://127.0.0.1:8001");
-    // Asked at once: it is active no sooner than it listens.
+    // Asked without waiting: the service is not active before it listens.
     let lines =
         machine.run(&format!("systemctl start {SERVICE} && curl -fsS '{URL}/logs?filename=app.log&n=2'"));
     assert_eq!(lines, "one\t3\none\t2");
@@ -38,9 +38,9 @@ fn a_primary_finds_its_fleet_by_name_and_in_a_file_that_changes() {
     machine.configure("primary.env", "BACKSCROLL_FLEET_FILE=/etc/backscroll/fleet.json");
     machine.run("echo '[]' >/etc/backscroll/fleet.json");
     machine.run(&format!("systemctl start {SERVICE}"));
-    // By the name that it gives itself.
+    // Under the name that the secondary gives itself.
     machine.wait_for(&format!("curl -fsS {URL}/hosts | grep -q '^web1.*:8001.*ready$'"));
-    // It is told of changes, and does not only look now and then.
+    // The primary is notified of changes; it does not only check the file now and then.
     let descriptors = format!("/proc/{}/fd", machine.property(SERVICE, "MainPID"));
     machine.run(&format!("ls -l {descriptors} | grep -q inotify"));
     let fleet = r#"[{"targets": ["127.0.0.2:8001"], "labels": {"hostname": "two"}}]"#;

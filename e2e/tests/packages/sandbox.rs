@@ -1,9 +1,9 @@
-//! What the units refuse. The program is exchanged for a shell that tries, so that all of a
-//! unit holds for it: what it sees, and what it may call.
+//! What the units refuse. The program is replaced by a shell script, to which the whole unit
+//! applies: the files that it sees, and the calls that it may make.
 
 use crate::machine::Machine;
 
-/// What has to fail. All but the first two would go well for any other user.
+/// Commands that have to fail. All except the first two would succeed for any other user.
 const REFUSED: [&str; 12] = [
     "cat /etc/shadow",
     "mount -t tmpfs tmpfs /tmp",
@@ -16,26 +16,26 @@ const REFUSED: [&str; 12] = [
     "setarch --addr-no-randomize true",
     // AF_NETLINK.
     "perl -e 'socket(S, 16, 3, 0) or exit 1'",
-    // Memory that can be written and executed.
+    // Memory that is both writable and executable.
     MAP,
     KEYRING,
 ];
 
-/// `mmap` has a number for each architecture.
+/// The number of `mmap` depends on the architecture.
 const MAP: &str = if cfg!(target_arch = "x86_64") {
     "perl -e 'exit(syscall(9, 0, 4096, 7, 0x22, -1, 0) == -1)'"
 } else {
     "perl -e 'exit(syscall(222, 0, 4096, 7, 0x22, -1, 0) == -1)'"
 };
 
-/// `keyctl`, for a keyring of its own.
+/// `keyctl`, to make a keyring.
 const KEYRING: &str = if cfg!(target_arch = "x86_64") {
     "perl -e 'exit(syscall(250, 1, 0) == -1)'"
 } else {
     "perl -e 'exit(syscall(219, 1, 0) == -1)'"
 };
 
-/// What has to work, lest all of the above fails for another reason.
+/// Commands that have to succeed, to show that those above do not fail for another reason.
 const ALLOWED: [&str; 4] = [
     "cat /etc/passwd",
     "touch /tmp/new",

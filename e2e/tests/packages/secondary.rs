@@ -9,7 +9,7 @@ const URL: &str = "http://127.0.0.1:8001";
 #[ignore = "needs a container engine and the packages: .ci/packages makes them and runs it"]
 fn a_secondary_that_has_started_serves_through_a_ring_as_a_user_without_rights() {
     let machine = Machine::with_packages();
-    // Asked at once: it is active no sooner than it listens.
+    // Asked without waiting: the service is not active before it listens.
     let ready = machine.run(&format!("systemctl start {SERVICE} && curl -fsS {URL}/readyz"));
     assert!(ready.contains("\"io_engine\":\"uring\""), "{ready}");
     assert!(ready.contains("\"hostname\":\"web1\""), "{ready}");
@@ -52,7 +52,7 @@ fn logs_below_home_are_read_with_the_drop_in_that_the_unit_shows() {
     let why = machine.run(&format!("journalctl --unit {SERVICE} --output cat _TRANSPORT=stdout"));
     assert!(why.contains("the log directory /home/app/logs cannot be opened"), "{why}");
 
-    // As it stands there, so that it stays true.
+    // The drop-in below is the one that the unit's comment shows, so that the comment stays true.
     let unit = machine.run(&format!("systemctl cat {SERVICE}"));
     for line in ["ProtectHome=tmpfs", "BindReadOnlyPaths=/home/app/logs"] {
         assert!(unit.contains(&format!("#   {line}\n")), "{unit}");
