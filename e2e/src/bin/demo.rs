@@ -50,7 +50,7 @@ fn demo(args: &Args) -> Result<()> {
     let stop = runtime.block_on(async { stop_signal() })?;
     // Only warnings; one of them says that io_uring is refused here.
     let log = LogArgs { log_level: "warn".to_owned(), log_format: LogFormat::Text, log_file: None };
-    let _log_guard = logs::init(&log, "demo").map_err(anyhow::Error::msg)?;
+    let _log_guard = logs::init(&log, "demo")?;
     let (members, sample) = if let Some(dir) = &args.log_dir {
         (vec![own_member(dir)?], None)
     } else {

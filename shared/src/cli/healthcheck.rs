@@ -10,13 +10,14 @@ use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 use tokio::net::TcpStream;
 
 /// The text about this subcommand in `--help` of both programs.
-pub const HELP: &str = "Subcommand, to be written first:
-  healthcheck [--listen ADDR]  Ask the program that listens at ADDR whether it is ready: exit status 0; else 1, and why";
+pub const HELP: &str = "Subcommand, which has to come first:
+  healthcheck [--listen ADDR]  Ask the program that listens at ADDR whether it is ready. Exit status 0 if it is; otherwise 1, with the reason on standard error";
 
 const NAME: &str = "healthcheck";
 
@@ -58,7 +59,7 @@ pub fn asked_for(program: &str, default_listen: &'static str) -> Option<u8> {
         Ok(()) => Some(0),
         Err(why) => {
             // The reason may come from the server, and has to be one line.
-            complain(program, &why.replace(char::is_control, " "));
+            complain(program, &why.to_string().replace(char::is_control, " "));
             Some(1)
         }
     }
@@ -77,26 +78,41 @@ fn reachable(listen: SocketAddr) -> Vec<SocketAddr> {
     }
 }
 
-fn check(listen: SocketAddr) -> Result<(), String> {
+/// Why a program is not ready.
+#[derive(Debug, thiserror::Error)]
+enum Unready {
+    #[error("no runtime to ask with: {0}")]
+    Runtime(#[source] io::Error),
+    #[error("no answer from {address} within {} s", TIME.as_secs())]
+    Timeout { address: String },
+    #[error("nothing answers at {0}: {1}")]
+    Unreachable(String, #[source] io::Error),
+    #[error("{0} gives no proper answer: {1}")]
+    Improper(String, #[source] hyper::Error),
+    #[error("not ready: {0}")]
+    Reason(String),
+    #[error("{0} answers {1}, and no reason")]
+    NoReason(String, StatusCode),
+}
+
+fn check(listen: SocketAddr) -> Result<(), Unready> {
     let addresses = reachable(listen);
     let shown = addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(" or ");
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("no runtime to ask with: {error}"))?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Unready::Runtime)?;
     runtime.block_on(async {
         tokio::time::timeout(TIME, ask(&addresses, &shown))
             .await
-            .unwrap_or_else(|_| Err(format!("no answer from {shown} within {} s", TIME.as_secs())))
+            .unwrap_or_else(|_| Err(Unready::Timeout { address: shown.clone() }))
     })
 }
 
 /// Asks at the first of the addresses that accepts a connection.
-async fn ask(addresses: &[SocketAddr], address: &str) -> Result<(), String> {
+async fn ask(addresses: &[SocketAddr], address: &str) -> Result<(), Unready> {
     let stream = TcpStream::connect(addresses)
         .await
-        .map_err(|error| format!("nothing answers at {address}: {error}"))?;
-    let improper = |error: hyper::Error| format!("{address} gives no proper answer: {error}");
+        .map_err(|error| Unready::Unreachable(address.to_owned(), error))?;
+    let improper = |error| Unready::Improper(address.to_owned(), error);
     let (mut client, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(improper)?;
     // An error of the connection also fails the request, which reports it.
     tokio::spawn(connection);
@@ -113,8 +129,8 @@ async fn ask(addresses: &[SocketAddr], address: &str) -> Result<(), String> {
     let body = Limited::new(response.into_body(), BODY_BYTES).collect().await;
     let told = body.ok().and_then(|body| serde_json::from_slice::<Told>(&body.to_bytes()).ok());
     Err(match told.and_then(|told| told.reason.or(told.detail)) {
-        Some(reason) => format!("not ready: {reason}"),
-        None => format!("{address} answers {status}, and no reason"),
+        Some(reason) => Unready::Reason(reason),
+        None => Unready::NoReason(address.to_owned(), status),
     })
 }
 

@@ -7,7 +7,7 @@ use std::panic::PanicHookInfo;
 use std::path::{Path, PathBuf};
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, ParseError};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// The flags of a program's own log.
@@ -54,10 +54,46 @@ pub fn finish() {
     writer::finish();
 }
 
+/// Why logging cannot be started: the text names the flag, and what to write instead.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// A word of `--log-level` is not a level.
+    #[error("--log-level {given}: {word:?} is not a level: use error, warn, info, debug or trace")]
+    Level {
+        /// The value of the flag.
+        given: String,
+        /// The word.
+        word: String,
+    },
+    /// `--log-level` is not a filter.
+    #[error("--log-level {given}: {why}: use error, warn, info, debug or trace")]
+    Filter {
+        /// The value of the flag.
+        given: String,
+        /// What is wrong with it.
+        #[source]
+        why: ParseError,
+    },
+    /// `--log-file` names something else than a directory.
+    #[error(
+        "--log-file {}: it is a file, and a new one is begun each day: name a directory that this user may write to",
+        .0.display()
+    )]
+    NotADirectory(PathBuf),
+    /// No file can be created in the directory of `--log-file`.
+    #[error("--log-file {}: {why}: name a directory that this user may write to", .dir.display())]
+    Directory {
+        /// The directory.
+        dir: PathBuf,
+        /// Why not.
+        #[source]
+        why: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
 /// Starts logging for the whole process.
-pub fn init(args: &LogArgs, program: &str) -> Result<Guard, String> {
-    let filter = filter(&args.log_level)
-        .map_err(|e| format!("--log-level {}: {e}: use error, warn, info, debug or trace", args.log_level))?;
+pub fn init(args: &LogArgs, program: &str) -> Result<Guard, LogError> {
+    let filter = filter(&args.log_level)?;
     let queue = match &args.log_file {
         None => writer::start(std::io::stderr(), args.log_format, None),
         Some(dir) => {
@@ -71,23 +107,21 @@ pub fn init(args: &LogArgs, program: &str) -> Result<Guard, String> {
 }
 
 /// A new file each day.
-fn files(dir: &Path, program: &str) -> Result<RollingFileAppender, String> {
-    let refuse = |e: &dyn std::fmt::Display| {
-        format!("--log-file {}: {e}: name a directory that this user may write to", dir.display())
-    };
+fn files(dir: &Path, program: &str) -> Result<RollingFileAppender, LogError> {
+    let refuse = |why| LogError::Directory { dir: dir.to_owned(), why };
     if dir.exists() && !dir.is_dir() {
-        return Err(refuse(&"it is a file, and a new one is begun each day"));
+        return Err(LogError::NotADirectory(dir.to_owned()));
     }
     // Created here, because the appender writes to standard error about a directory that does not
     // exist yet.
-    std::fs::create_dir_all(dir).map_err(|e| refuse(&e))?;
+    std::fs::create_dir_all(dir).map_err(|error| refuse(error.into()))?;
     RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix(program)
         .filename_suffix("log")
         .max_log_files(FILES_KEPT)
         .build(dir)
-        .map_err(|e| refuse(&e))
+        .map_err(|error| refuse(error.into()))
 }
 
 /// Logs a panic. Writing to standard error could block the thread until somebody reads.
@@ -105,12 +139,13 @@ const QUIET: &str = "notify=error";
 
 /// A word without `=` has to be a level. `EnvFilter` also takes it as the name of a module, and
 /// then logs only that module: a misspelt level would silence the program.
-fn filter(text: &str) -> Result<EnvFilter, String> {
+fn filter(text: &str) -> Result<EnvFilter, LogError> {
+    let given = || text.to_owned();
     let mut words = text.split(',').map(str::trim).filter(|word| !word.contains(['=', '[']));
     if let Some(word) = words.find(|word| word.parse::<LevelFilter>().is_err()) {
-        return Err(format!("{word:?} is no level"));
+        return Err(LogError::Level { given: given(), word: word.to_owned() });
     }
-    EnvFilter::try_new(format!("{QUIET},{text}")).map_err(|error| error.to_string())
+    EnvFilter::try_new(format!("{QUIET},{text}")).map_err(|why| LogError::Filter { given: given(), why })
 }
 
 fn start<W>(filter: EnvFilter, format: LogFormat, writer: W)
