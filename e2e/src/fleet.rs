@@ -94,7 +94,7 @@ impl Fleet {
 impl Drop for Fleet {
     fn drop(&mut self) {
         if let Err(error) = self.halt() {
-            eprintln!("the fleet could not be stopped: {error:#}");
+            eprintln!("the fleet ended with an error: {error:#}");
         }
     }
 }
