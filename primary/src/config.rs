@@ -1,9 +1,9 @@
-//! What was asked for on the command line and in the environment.
+//! The configuration, from the command line and the environment.
 
 use crate::fleet::discovery::Sources;
 use crate::fleet::file::FleetFile;
-use crate::fleet::{dns, fixed};
-use crate::upstream::Times;
+use crate::fleet::{dns, file, fixed, merge};
+use crate::host::times::Times;
 use backscroll_shared::cli::{self, healthcheck};
 use backscroll_shared::telemetry::logs::LogArgs;
 use clap::Parser;
@@ -12,22 +12,22 @@ use std::net::SocketAddr;
 use std::num::NonZero;
 use std::time::Duration;
 
-/// Where it listens unless told otherwise.
+/// The default of `--listen`.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8000";
 
-/// Connections at once. Each costs some tens of KiB and one descriptor, and one more to
-/// its host: within the usual limits of a service.
+/// Connections of clients at once. Each costs some tens of KiB and one descriptor, and each of its
+/// answers of hosts one more: within the usual limits of a service.
 pub const CONNECTIONS: usize = 4096;
 
-/// Answers of hosts that are under way at once, for each connection of a client, all of them
-/// together: one asks a single host, another the whole fleet.
+/// Answers of hosts that are under way at once, for each connection of a client. All connections
+/// share them: one client asks a single host, another one the whole fleet.
 pub const STREAMS_EACH: usize = 3;
 
-/// How often the fleet's file is read where nothing is seen to happen in its folder, as on
-/// network file systems.
+/// How often the fleet's file is read if no change of its folder is reported, as on network file
+/// systems.
 const FILE_INTERVAL: Duration = Duration::from_secs(30);
 
-/// How often the fleet's name is looked up: a resolver's own caches last longer.
+/// How often the fleet's name is looked up. The caches of resolvers last longer.
 const DNS_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The raw arguments.
@@ -46,14 +46,14 @@ pub struct Args {
     /// repeatable
     #[arg(long, env = "BACKSCROLL_SECONDARIES", value_delimiter = ',', value_name = "NAME=URL")]
     pub secondary: Vec<String>,
-    /// Seconds that a request may take, all that the hosts do for it included
+    /// Seconds that a request may take, including all that the hosts do for it
     #[arg(long, env = "BACKSCROLL_REQUEST_TIMEOUT", default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub request_timeout: u64,
     /// Seconds that a host may take to accept a connection and begin its answer
     #[arg(long, env = "BACKSCROLL_ANSWER_TIMEOUT", default_value_t = 3, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3_600))]
     pub answer_timeout: u64,
-    /// Seconds that a host may send nothing in the middle of its answer; one that is asked alone
-    /// goes on where it still answers /healthz
+    /// Seconds that a host may be silent in the middle of its answer; one that is asked alone may be
+    /// silent for longer while it answers /healthz
     #[arg(long, env = "BACKSCROLL_SILENCE_TIMEOUT", default_value_t = 5, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3_600))]
     pub silence_timeout: u64,
     /// A file that lists hosts, as Prometheus' `file_sd` does:
@@ -61,8 +61,8 @@ pub struct Args {
     /// its name ends in .yml or .yaml; read again when it changes
     #[arg(long, env = "BACKSCROLL_FLEET_FILE", value_name = "PATH")]
     pub fleet_file: Option<OsString>,
-    /// A name whose addresses (A and AAAA) are hosts that have their secondary at this port,
-    /// as in `secondaries.internal:8001`; looked up again every 10 s
+    /// A name whose addresses (A and AAAA) are hosts, and the port of their secondaries, as in
+    /// `secondaries.internal:8001`; looked up again every 10 s
     #[arg(long, env = "BACKSCROLL_FLEET_DNS", value_name = "NAME:PORT")]
     pub fleet_dns: Option<String>,
     /// The program's own log
@@ -87,12 +87,25 @@ pub struct Config {
     pub threads: NonZero<usize>,
 }
 
-impl TryFrom<Args> for Config {
-    /// One line that says what is wrong and what to do.
-    type Error = String;
+/// Why the arguments are no valid configuration: one line that says what is wrong and what to do.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub enum Error {
+    /// `--secondary`.
+    Fixed(#[from] fixed::Error),
+    /// `--fleet-file`.
+    File(#[from] file::Error),
+    /// `--fleet-dns`.
+    Dns(#[from] dns::Error),
+    /// Two of them contradict each other.
+    TwoUrls(#[from] merge::TwoUrls),
+}
 
-    fn try_from(args: Args) -> Result<Config, String> {
-        // An empty variable, as compose files leave it, says nothing.
+impl TryFrom<Args> for Config {
+    type Error = Error;
+
+    fn try_from(args: Args) -> Result<Config, Error> {
+        // Compose files leave a variable empty that is not set.
         let file = args.fleet_file.filter(|path| !path.is_empty());
         let dns = args.fleet_dns.filter(|text| !text.trim().is_empty());
         let fixed = fixed::members(&args.secondary)?;

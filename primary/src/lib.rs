@@ -1,35 +1,37 @@
-//! The one address that people call. It knows the fleet, and no log file.
+//! The one address that people call. It knows the fleet, and reads no log file.
 //!
 //! ```text
-//! GET /logs ──► query ──► fleet ──► upstream ──► relay ──► socket
-//!               parse     who is    one          whole     cut where   pulled
-//!               once      asked     request,     lines,    it failed   by the
-//!                                   one host     verdict               client
+//!                             ┌─ one host:  host ──► relay ──────────┐
+//! GET /logs ──► http ──► fleet┤                                      ├──► socket, pulled by
+//!               parse    who  └─ several:   host × N ──► fanout ─────┘    the client
+//!               once     is asked           one request  merge, newest
+//!                                           to each      first, verdict
 //! ```
 //!
-//! Each arrow is one room: [`fleet`], [`upstream`], [`relay`]. [`mod@run`] accepts
-//! connections for a [`worker`] on each core, and keeps the fleet and watches over its
-//! [`health`] meanwhile; [`connection`] serves one of them, [`app`] and
-//! [`routes`] hold the endpoints, [`config`] what was asked for on the command line.
+//! Each name is a module, and imports go from the left of this list to the right only:
+//! [`mod@run`], [`http`], [`fanout`] and [`relay`], [`fleet`], [`host`], [`capacity`].
 //!
-//! One host is passed through so far; several at once are the next step.
+//! - [`mod@run`] accepts connections for the threads. [`config`] is what the command line says.
+//! - [`http`] is what clients see: connections and endpoints.
+//! - [`fanout`] merges the records of several hosts; [`relay`] passes on those of one.
+//! - [`fleet`] knows which hosts there are, and which ones a request names.
+//! - [`host`] is one host: a request to it, its health, and what is taken of its answers.
+//! - [`capacity`] is what all requests together may hold.
+//! - [`answer`], [`text`] and [`turn`] are small helpers that any of them may use.
 
 #![forbid(unsafe_code)]
 
-pub mod app;
+pub mod answer;
+pub mod capacity;
 pub mod config;
-pub mod connection;
 pub mod fanout;
 pub mod fleet;
-pub mod health;
-pub mod long;
+pub mod host;
+pub mod http;
 pub mod relay;
-pub mod retries;
-pub mod routes;
 pub mod run;
+pub mod text;
 pub mod turn;
-pub mod upstream;
-pub mod worker;
 
 pub use config::{Args, Config};
 pub use run::run;

@@ -1,11 +1,12 @@
-//! Accepts connections, hands each to the thread that has the fewest, and lets them end.
+//! Accepts connections, hands each to the thread that has the fewest, and stops in order.
 
-use crate::app::{App, Room, Shared};
+use crate::capacity::Capacity;
 use crate::config::{Config, STREAMS_EACH};
 use crate::fleet::EMPTY;
 use crate::fleet::discovery::Discovery;
-use crate::upstream::Upstream;
-use crate::worker::{Place, Work, Worker};
+use crate::host::upstream::Upstream;
+use crate::http::app::{App, Shared};
+use crate::http::worker::{Counted, Panicked, Work, Worker};
 use backscroll_shared::conn::{Connections, REFUSALS, refuse};
 use backscroll_shared::{VERSION, service_manager};
 use std::sync::Arc;
@@ -15,8 +16,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-/// How long nothing is accepted after it failed: out of descriptors it would fail again at
-/// once, and turn the loop into a spin.
+/// How long the server waits after it could not accept a connection. Without descriptors it would
+/// fail again at once, and the loop would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Why the server could not run.
@@ -30,12 +31,18 @@ pub enum Error {
     Panicked,
 }
 
+impl From<Panicked> for Error {
+    fn from(_: Panicked) -> Error {
+        Error::Panicked
+    }
+}
+
 /// Serves `listener` until `shutdown` is ready. Answers in flight then have
 /// [`DRAIN_TIME`](backscroll_shared::limits::DRAIN_TIME) to end.
 ///
-/// Each core has a thread that serves its connections from their first byte to their end,
-/// those to the hosts included: what a request needs never waits for another thread to wake.
-/// The thread that accepts also keeps the fleet and watches over its health.
+/// Each core has a thread that serves its connections from their first byte to their end, and has
+/// connections of its own to the hosts. So a request never waits for another thread to wake. The
+/// thread that accepts connections also keeps the fleet up to date and probes it.
 pub async fn run(
     listener: TcpListener,
     config: Config,
@@ -46,8 +53,8 @@ pub async fn run(
     let listen = listener.local_addr()?;
     let (discovery, fleet) = Discovery::new(config.fleet);
     let hosts = fleet.borrow().len();
-    let room = Room::new(most.saturating_mul(STREAMS_EACH));
-    let shared = Arc::new(Shared::new(fleet, room.clone()));
+    let capacity = Capacity::new(most.saturating_mul(STREAMS_EACH));
+    let shared = Arc::new(Shared::new(fleet, capacity.clone()));
     let (stop, stopping) = watch::channel(false);
     let workers: Vec<Worker> = (0..threads)
         .map(|index| {
@@ -58,17 +65,17 @@ pub async fn run(
                 stopping.clone(),
             )
         })
-        .collect::<Result<_, Error>>()?;
+        .collect::<std::io::Result<_>>()?;
     tracing::info!(%listen, hosts, threads, version = VERSION, "serving");
     service_manager::ready(&format!("serving on {listen}"));
     if hosts == 0 {
         tracing::warn!("{EMPTY}");
     }
     let mut tasks = JoinSet::new();
-    tasks.spawn(discovery.run(Upstream::new(times, room), times.health_interval));
+    tasks.spawn(discovery.run(Upstream::new(times, capacity), times.health_interval));
     let mut outcome = tokio::select! {
         () = accept(&listener, &workers, most) => Ok(()),
-        // It has no end of its own.
+        // It ends only if one of its tasks panics.
         Some(_) = tasks.join_next() => Err(Error::Panicked),
         () = shutdown => Ok(()),
     };
@@ -76,16 +83,16 @@ pub async fn run(
     let connections: usize = workers.iter().map(Worker::load).sum();
     tracing::info!(connections, "stopping");
     service_manager::stopping();
-    // Nobody may be left to hear it.
+    // It fails if all workers are gone already.
     let _ = stop.send(true);
     for worker in workers {
-        outcome = outcome.and(worker.ended().await);
+        outcome = outcome.and(worker.ended().await.map_err(Error::from));
     }
     tracing::info!("stopped");
     outcome
 }
 
-/// Ends where a worker does, which it should not.
+/// Accepts connections for the workers. It ends only if a worker is gone.
 async fn accept(listener: &TcpListener, workers: &[Worker], most: usize) {
     let mut refused = JoinSet::new();
     let mut connections = Connections::new(most);
@@ -113,7 +120,7 @@ async fn accept(listener: &TcpListener, workers: &[Worker], most: usize) {
         };
         match stream.into_std() {
             Ok(stream) => {
-                if !worker.give(Work { stream, watch, place: Place::taken(worker) }) {
+                if !worker.give(Work { stream, watch, counted: Counted::new(worker) }) {
                     return tracing::error!("a thread of the server is gone: the others stop too");
                 }
             }

@@ -1,11 +1,11 @@
-//! Work in turns: what a request costs a thread in one go, before the others there go on.
+//! Limits for how long one request works before other tasks of its thread go on.
 
 use std::time::{Duration, Instant};
 
 /// How long one turn lasts.
 const TURN_TIME: Duration = Duration::from_micros(500);
 
-/// Steps of some microseconds between two looks at the clock.
+/// Steps, of some microseconds each, after which the clock is read.
 const STEPS: u32 = 16;
 
 /// The turn of one request.
@@ -21,7 +21,7 @@ impl Turn {
         Turn { began: Instant::now(), steps: 0 }
     }
 
-    /// One step was done: lets the others go on where the turn is over.
+    /// Counts a step. Yields to the other tasks if the turn is over.
     pub async fn step(&mut self) {
         self.steps += 1;
         if self.steps.is_multiple_of(STEPS) && self.began.elapsed() >= TURN_TIME {

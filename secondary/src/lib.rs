@@ -1,31 +1,28 @@
 //! One host's log files, the newest lines first, over HTTP.
 //!
 //! ```text
-//! socket ─► serve ─► routes ─► logs ─► catalog ─► read::Readahead ─► scan ─► stream ─► socket
-//!           a         which     one     find the   blocks from end    (shared)  a body,
-//!           thread's  endpoint  query   file,      to start, through            pulled by
-//!           client                      confined   a read engine                the client
+//! socket ─► http ─► catalog ─► read::Readahead ─► answer ─► socket
+//!           one     find the   blocks from end    search    pulled
+//!           thread, file,      to start, through  (shared), by the
+//!           routes  confined   a read engine      encode    client
 //! ```
 //!
-//! [`mod@run`] starts the ring threads; everything to the right of `serve` happens on one of
+//! [`mod@run`] starts the ring threads; everything to the right of `http` happens on one of
 //! them, and nothing there blocks. The client's reading speed is the only pump: when it
 //! stops reading, the disk is no longer read.
+//!
+//! Imports go down this list, never up: `run`, `http`, `listing`, [`answer`], `readiness`,
+//! [`catalog`], [`read`].
 
+pub mod answer;
 pub mod catalog;
 pub mod config;
-mod fair;
-mod files;
-pub mod frame;
-pub mod framing;
-mod health;
-mod logs;
-pub mod lookback;
+mod http;
+mod listing;
 mod memory;
 pub mod read;
-mod routes;
+mod readiness;
 pub mod run;
-mod serve;
-pub mod stream;
 
 pub use config::{Args, Config, Io};
 pub use run::run;

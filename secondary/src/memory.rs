@@ -1,6 +1,6 @@
-//! What this program keeps of the memory that many clients needed: the pools of blocks and frames.
+//! What this program keeps of the memory that many clients needed: the pools of blocks and chunks.
 
-use crate::frame::Frames;
+use crate::answer::chunks::Chunks;
 use crate::read::block::Pool;
 use backscroll_shared::memory;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use std::sync::Arc;
 const KEPT_BLOCKS: usize = 32;
 
 /// Gives back what nobody uses.
-pub(crate) fn give_back(pool: &Arc<Pool>, frames: &Frames) {
-    let (pool, frames) = (Arc::clone(pool), frames.clone());
+pub(crate) fn give_back(pool: &Arc<Pool>, chunks: &Chunks) {
+    let (pool, chunks) = (Arc::clone(pool), chunks.clone());
     memory::give_back(move || {
         pool.give_back(KEPT_BLOCKS);
-        frames.give_back();
+        chunks.give_back();
     });
 }

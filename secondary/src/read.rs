@@ -1,29 +1,32 @@
 //! Reading: one positional read into an owned block, and its two engines.
 //!
-//! - [`ReadAt`], [`Engine`]: the trait that both engines stand behind.
+//! - [`ReadAt`], [`Engine`]: the traits that both engines stand behind.
 //! - [`uring`]: one ring a thread, no thread pool.
 //! - [`threads`]: `pread` on a pool of threads, for hosts that refuse io_uring.
-//! - [`admission`]: how much at once, and who waits.
-//! - [`crew`]: ring threads that help each other with deep scans.
-//! - [`failure`]: why the bytes of a file did not come.
+//! - [`BlockSource`]: what a search gets its blocks from; [`readahead`]: a plain file as one.
 //! - [`block`]: pooled, page-aligned blocks, and the bound on them.
-//! - [`head`]: whether a file is compressed.
-//! - `holes`: what nobody has to read.
+//! - [`admission`]: how much at once, and who waits.
+//! - [`crew`]: ring threads that help each other with deep scans; [`block_task`]: what they do
+//!   with a block.
+//! - [`limits`]: times and bytes; [`failure`]: why the bytes of a file did not come.
+//! - [`head`]: whether a file is compressed; `holes`: what nobody has to read.
+//! - [`inode_state`]: what an inode says of its file.
 //! - [`open_file`]: a file, and the read flags that its file system knows.
-//! - [`readahead`]: reads kept under way ahead of the scan.
-//! - [`second_look`]: whether what was read is still there.
 //! - [`probe`]: why io_uring is not available.
 
 pub mod admission;
 pub mod block;
+pub mod block_source;
+pub mod block_task;
 pub mod crew;
 pub mod failure;
 pub mod head;
 mod holes;
+pub mod inode_state;
+pub mod limits;
 pub mod open_file;
 pub mod probe;
 pub mod readahead;
-pub mod second_look;
 pub mod threads;
 pub mod uring;
 
@@ -35,10 +38,16 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
+pub use block_source::{BlockSource, SourceBlock};
+pub use block_task::BlockTask;
 pub use failure::ReadFailure;
-pub use readahead::{Fed, Readahead};
-pub use second_look::{InodeState, SecondLook};
+pub use inode_state::InodeState;
+pub use readahead::Readahead;
+
+/// How long a task of a ring thread may work before everybody else on the thread gets a turn.
+pub const TURN: Duration = Duration::from_micros(100);
 
 /// A read's end: how many bytes came, and the block. A failed read gives the block back to
 /// its pool.

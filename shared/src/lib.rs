@@ -11,6 +11,7 @@
 //! a process of its own, and the one that the [service manager](service_manager) named.
 //!
 //! - [`query`]: what is asked for; to and from a query string, in bytes.
+//! - [`filter`]: what a record must contain.
 //! - [`scan`]: blocks in, newest first; records out. No clock, no runtime.
 //! - [`time`]: the time that a line carries, in whatever form.
 //! - [`wire`]: what travels: text, NDJSON, the verdict, problems.
@@ -27,9 +28,11 @@
 pub mod cli;
 pub mod conn;
 pub mod descriptors;
+pub mod filter;
 pub mod limits;
 pub mod memory;
 pub mod nearest;
+pub mod nuls;
 pub mod query;
 pub mod scan;
 pub mod service_manager;

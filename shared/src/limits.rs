@@ -37,16 +37,15 @@ pub const HEAD_BYTES: usize = 64 << 10;
 /// The most headers in one request.
 pub const HEADERS: usize = 100;
 
-/// Bytes that a body collects before it sends them, give or take one record. Large enough that the
-/// cost of the system calls does not matter, small enough that a thousand slow clients need little
-/// memory.
-pub const FRAME_BYTES: usize = 64 << 10;
-
 /// How long a client may take to send the head of a request, from its first byte on.
 pub const HEAD_TIME: Duration = Duration::from_secs(10);
 
 /// How long a connection may be idle between two requests.
 pub const KEEP_ALIVE_TIME: Duration = Duration::from_secs(75);
+
+/// How long the head of an answer of `/logs` waits for the first record. A failure before it has a
+/// status of its own. After it the client gets the head, so that it knows that the search goes on.
+pub const FIRST_RECORD_WAIT: Duration = Duration::from_secs(1);
 
 /// How long a client may read nothing of an answer before the connection is cut. Long enough for a
 /// person at a pager, and for `curl --limit-rate`, which reads megabytes at once and then nothing
@@ -57,6 +56,11 @@ pub const STALL_TIME: Duration = Duration::from_mins(2);
 /// grows to megabytes and takes more only once a third of it is free. A client that reads steadily
 /// but slowly would look as if it read nothing, and a thousand such clients would hold a gigabyte.
 pub const UNSENT_BYTES: u32 = 128 << 10;
+
+/// After this many bytes of an answer its client is taken for one that reads: the kernel holds less
+/// for a client that reads nothing, in the client's receive buffer and [`UNSENT_BYTES`]. From there
+/// on chunks are large, and hyper decides how many of them wait.
+pub const READER_FROM: u64 = 8 << 20;
 
 /// How long answers in flight may take to end after the server was told to stop. Reads that hang in
 /// the kernel may add two seconds, and queued lines of the log one and a half. Container engines

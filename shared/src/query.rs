@@ -8,7 +8,7 @@ pub mod glob;
 pub use filename::FileName;
 pub use form::{Pair, pairs};
 
-use crate::limits;
+use crate::filter::Filter;
 use crate::nearest::nearest;
 use crate::wire::problem::{Code, Problem};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
@@ -53,8 +53,8 @@ pub struct LogQuery {
     pub on_error: OnError,
     /// The file, below the log directory.
     pub filename: FileName,
-    /// What every record must contain. None: no filter. One that holds a line feed stands alone.
-    pub keywords: Vec<Vec<u8>>,
+    /// What a record must contain.
+    pub filter: Filter,
     /// How many records at most; absent means all.
     pub n: Option<u64>,
 }
@@ -105,7 +105,7 @@ impl LogQuery {
             hostnames,
             on_error: on_error.unwrap_or_default(),
             filename,
-            keywords: checked(keywords)?,
+            filter: Filter::new(keywords).map_err(|error| bad(error.to_string()))?,
             n,
         })
     }
@@ -113,7 +113,7 @@ impl LogQuery {
     /// The query string that asks one secondary the same.
     pub fn for_secondary(&self) -> String {
         let mut out = format!("filename={}", percent_encode(self.filename.as_bytes(), KEPT));
-        for keyword in &self.keywords {
+        for keyword in self.filter.keywords() {
             out.push_str("&keyword=");
             out.extend(percent_encode(keyword, KEPT));
         }
@@ -191,19 +191,6 @@ fn policy(value: &[u8]) -> Result<OnError, Problem> {
         b"fail" => Ok(OnError::Fail),
         other => Err(bad(format!("on_error is {}: it must be report, ignore or fail", quoted(other)))),
     }
-}
-
-fn checked(mut keywords: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, Problem> {
-    keywords.retain(|keyword| !keyword.is_empty());
-    if keywords.len() > limits::KEYWORDS {
-        return Err(bad(format!("{} keywords: at most {} are taken", keywords.len(), limits::KEYWORDS)));
-    }
-    if keywords.len() > 1 && keywords.iter().any(|keyword| keyword.contains(&b'\n')) {
-        return Err(bad(
-            "a keyword that holds a line feed stands alone: ask for it without the other keywords".to_owned(),
-        ));
-    }
-    Ok(keywords)
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
-//! What travels: records as text or NDJSON, the verdict on an answer, problems.
+//! What the programs send: records as text, NDJSON or frames, the verdict on an answer, problems.
 
 pub mod accept;
+pub mod code;
 pub mod frames;
+pub mod head;
 pub mod headers;
 pub mod instance;
 pub mod ndjson;
@@ -15,9 +17,9 @@ use crate::time::LineTimes;
 /// How the records of an answer are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// `text/plain`: the lines as they stand.
+    /// `text/plain`: the lines as they are in the file.
     Text,
-    /// `application/x-ndjson`: an object a record, and the verdict as the last one.
+    /// `application/x-ndjson`: one object for each record, and the verdict as the last one.
     Ndjson,
     /// Frames for a primary that merges the records of several hosts.
     Frames,
@@ -37,15 +39,15 @@ impl Format {
 /// Writes the records of one file in one format.
 #[derive(Debug)]
 pub enum Encoder {
-    /// Lines as they stand.
+    /// Lines as they are in the file.
     Text,
-    /// An object a record, and what finds its time.
+    /// One object for each record, and what finds its time.
     Ndjson(ndjson::Encoder, LineTimes),
 }
 
 impl Encoder {
     /// An encoder for the records, newest first, of `file` on `host`, which was last written
-    /// `modified_seconds` after 1970. Frames have one of their own, [`frames::Encoder`].
+    /// `modified_seconds` after 1970. Frames have an encoder of their own, [`frames::Encoder`].
     pub fn new(format: Format, host: &str, file: &[u8], modified_seconds: i64) -> Encoder {
         match format {
             Format::Text | Format::Frames => Encoder::Text,

@@ -6,9 +6,8 @@
 use super::bench::{POOL, Server};
 use super::inline::Blocks;
 use anyhow::{Context as _, Result, ensure};
-use backscroll_shared::limits;
 use backscroll_shared::query::{Audience, LogQuery};
-use backscroll_shared::scan::{Limits, ReadPlan, Search, Step};
+use backscroll_shared::scan::{Limits, ReadPlan, Search, Step, Window};
 use bytes::Bytes;
 use futures_util::stream::poll_fn;
 use http_body::Frame;
@@ -108,19 +107,22 @@ fn whole(status: StatusCode, text: Bytes) -> Response<Body> {
     response
 }
 
+/// Bytes that are collected before they leave.
+const CHUNK_BYTES: usize = 64 << 10;
+
 type Frames = mpsc::Sender<io::Result<Frame<Bytes>>>;
 
 /// Handles one whole request, on one thread.
 fn search(log_dir: &Path, query: LogQuery, frames: &Frames) -> io::Result<()> {
     let file = File::open(log_dir.join(OsStr::from_bytes(query.filename.as_bytes())))?;
-    let size = file.metadata()?.len();
-    let mut plan = ReadPlan::new(size);
-    let mut search = Search::new(query.keywords, query.n, size, Limits::default());
+    let window = Window::whole(file.metadata()?.len());
+    let mut plan = ReadPlan::new(window);
+    let mut search = Search::new(&query.filter, query.n, window, Limits::default());
     let blocks = Blocks::default();
     let mut frame = Vec::new();
     loop {
         let step = search.step();
-        if frame.len() >= limits::FRAME_BYTES || (matches!(step, Step::Done) && !frame.is_empty()) {
+        if frame.len() >= CHUNK_BYTES || (matches!(step, Step::Done) && !frame.is_empty()) {
             let full = Bytes::from(std::mem::take(&mut frame));
             if frames.blocking_send(Ok(Frame::data(full))).is_err() {
                 return Ok(());

@@ -3,8 +3,8 @@
 use super::cold;
 use super::search::{self, Keywords, PAGE};
 use backscroll_secondary::read::block::Pool;
-use backscroll_secondary::read::{Ended, Engine, ReadFailure, Readahead};
-use backscroll_shared::scan::{ReadPlan, Stage};
+use backscroll_secondary::read::{BlockSource as _, Ended, Engine, ReadFailure, Readahead, SourceBlock};
+use backscroll_shared::scan::{ReadPlan, Stage, Window};
 use std::fs::File;
 use std::hint::black_box;
 use std::io;
@@ -112,7 +112,7 @@ impl Reading {
                 cold::evict(file)?;
             }
             let began = Instant::now();
-            let plan = ReadPlan::with_ramp(size, self.ramp, PAGE);
+            let plan = ReadPlan::with_ramp(Window::whole(size), self.ramp, PAGE);
             let mut readahead =
                 Readahead::new(engine.adopt(file.try_clone()?), plan, Arc::clone(&self.pool), Arc::default());
             match using {
@@ -120,7 +120,7 @@ impl Reading {
                     black_box(search::from_file(readahead, size, keywords).await?);
                 }
                 Use::Drop => {
-                    while let Some((_, block, _)) = readahead.next().await? {
+                    while let Some(SourceBlock { block, .. }) = readahead.next().await? {
                         black_box(block.as_ref().first());
                     }
                 }
@@ -164,7 +164,7 @@ mod tests {
         let size = u64::try_from(rustix::fs::fstat(&file).unwrap().st_size).unwrap();
         let mut tally = None;
         let ended = engine.block_on(async {
-            let plan = ReadPlan::with_ramp(size, reading.ramp, PAGE);
+            let plan = ReadPlan::with_ramp(Window::whole(size), reading.ramp, PAGE);
             let readahead =
                 Readahead::new(engine.adopt(file), plan, Arc::clone(&reading.pool), Arc::default());
             tally = search::from_file(readahead, size, &[b"ERROR"]).await.ok();

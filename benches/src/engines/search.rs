@@ -2,8 +2,9 @@
 
 use super::lines::Lines;
 use backscroll_secondary::read::block::BLOCK_BYTES;
-use backscroll_secondary::read::{ReadAt, ReadFailure, Readahead};
-use backscroll_shared::scan::{Limits, ReadPlan, Search, Stage, Step};
+use backscroll_secondary::read::{BlockSource as _, ReadAt, ReadFailure, Readahead, SourceBlock};
+use backscroll_shared::filter::Filter;
+use backscroll_shared::scan::{Limits, ReadPlan, Search, Stage, Step, Window};
 use std::hint::black_box;
 
 /// The keywords: none for every line, several that a line must all contain, or one with a line
@@ -29,7 +30,7 @@ pub struct Tally {
 
 /// Searches `lines`: only matching, without reading or copying.
 pub fn from_memory(lines: &Lines, keywords: Keywords<'_>) -> Tally {
-    let mut plan = ReadPlan::with_ramp(lines.size(), FROM_MEMORY, PAGE);
+    let mut plan = ReadPlan::with_ramp(Window::whole(lines.size()), FROM_MEMORY, PAGE);
     let mut search = search(keywords, lines.size());
     let mut tally = Tally::default();
     while advance(&mut search, &mut tally) {
@@ -48,15 +49,16 @@ pub async fn from_file<F: ReadAt>(
     let mut search = search(keywords, size);
     let mut tally = Tally::default();
     while advance(&mut search, &mut tally) {
-        let Some((span, block, _)) = readahead.next().await? else { break };
+        let Some(SourceBlock { span, block, .. }) = readahead.next().await? else { break };
         search.feed(span, block);
     }
     Ok(tally)
 }
 
 fn search<B: AsRef<[u8]>>(keywords: Keywords<'_>, size: u64) -> Search<B> {
-    let keywords = keywords.iter().map(|keyword| keyword.to_vec()).collect();
-    Search::new(keywords, None, size, Limits::default())
+    let filter = Filter::new(keywords.iter().map(|keyword| keyword.to_vec()).collect());
+    let filter = filter.expect("a benchmark has few keywords");
+    Search::new(&filter, None, Window::whole(size), Limits::default())
 }
 
 /// Takes all records of the current block. Returns whether the search needs another block.

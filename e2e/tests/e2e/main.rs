@@ -9,5 +9,6 @@ mod demo;
 mod merged;
 mod namespaces;
 mod processes;
+mod readme;
 mod real_logs;
 mod support;

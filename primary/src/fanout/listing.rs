@@ -1,93 +1,69 @@
-//! Several hosts' listings as one, host by host, with the host first.
+//! The lists of files of several hosts as one list, host by host.
+
+mod entries;
 
 use super::twins::Twins;
-use super::verdict::Asked;
-use crate::fleet::Host;
-use crate::relay::Incomplete;
-use crate::upstream::{Answer, Broken, Pieces};
+use super::verdict::{self, Asked};
+use crate::answer::{Incomplete, Options};
+use crate::host::Host;
+use crate::host::ask::Answer;
+use crate::host::body::{Broken, HostBody};
+use crate::host::verdict::of_problem;
 use axum::body::Body;
 use backscroll_shared::query::OnError;
 use backscroll_shared::wire::accept::ListFormat;
 use backscroll_shared::wire::instance::Instance;
-use backscroll_shared::wire::problem::{Code, Problem};
+use backscroll_shared::wire::problem::Problem;
 use backscroll_shared::wire::verdict::{Status, Verdict};
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::Bytes;
+use entries::{Entries, Missing};
 use http::HeaderMap;
 use http_body::Frame;
 use http_body_util::BodyExt as _;
-use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-/// Bytes of one file's entry: the longest name, each byte escaped, and some more.
-const ENTRY_BYTES: usize = 64 << 10;
-
-/// What came of asking a host.
+/// The outcome of asking a host.
 type Answered = Result<(Instance, Answer), Problem>;
 
 /// One host's part.
 #[derive(Debug)]
 struct Part {
     host: String,
-    /// Whether its entries go without it.
-    is_bare: bool,
-    pieces: Pieces,
+    body: HostBody,
 }
 
-/// A file, as a secondary tells it.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Entry {
-    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
-    host: Option<String>,
-    modified: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name_base64: Option<String>,
-    size: u64,
-}
-
-/// How the listing ends for a client of this kind, where it is incomplete.
-#[derive(Debug, Clone, Copy)]
-pub struct Ends {
-    /// Whether it reads the verdict from trailers.
-    pub trailers: bool,
-    /// Whether it is a browser that gets text.
-    pub browser: bool,
-}
-
-/// The listing on its way.
+/// An answer of `/files`.
 #[derive(Debug)]
 pub struct Listing {
-    format: ListFormat,
-    ends: Ends,
+    options: Options<ListFormat>,
+    /// Whether entries have no host: exactly one was asked.
+    is_bare: bool,
     asked: Asked,
+    /// The hosts whose lists have not ended.
     parts: VecDeque<Part>,
-    /// An entry whose end has not come.
-    held: BytesMut,
-    /// Whether the array of the host in hand has ended.
-    is_closed: bool,
+    /// What has come from the first of them.
+    entries: Entries,
+    /// Whether no entry has been written.
     is_empty: bool,
     verdicts: BTreeMap<String, Verdict>,
-    phase: Phase,
+    step: Step,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Phase {
+enum Step {
     Entries,
     Closing,
-    /// The last line has said that it is incomplete.
-    Told,
+    /// The last line, which says that it is incomplete, has left.
+    LastLine,
     Over,
 }
 
 impl Listing {
-    /// Of these hosts, by name, each with its answer, and of what belongs to the fleet and could
-    /// not be asked. A problem where none of them has one.
+    /// The listing of these hosts, each with its answer, in the order of their names. `missing` is
+    /// what is missing from the fleet. It is a problem if no host has a list.
     pub fn new(
-        format: ListFormat,
-        ends: Ends,
+        options: Options<ListFormat>,
         is_bare: bool,
         answers: Vec<(Arc<Host>, Answered)>,
         missing: &BTreeMap<String, String>,
@@ -106,38 +82,37 @@ impl Listing {
             }
             let host = host.name.clone();
             let verdict = match answer {
-                Ok((_, Answer::Streaming(pieces))) => {
-                    parts.push_back(Part { host: host.clone(), is_bare, pieces });
+                Ok((_, Answer::Streaming(body))) => {
+                    parts.push_back(Part { host: host.clone(), body });
                     Verdict::new(Status::Complete)
                 }
-                // That there are no files is an empty listing: no refusal says it.
+                // A host without files has an empty list, and does not refuse.
                 Ok((_, Answer::Refused(refusal))) => refusal.into_failure(&host),
-                Err(problem) => super::source::verdict_of(&problem),
+                Err(problem) => of_problem(&problem),
             };
             verdicts.insert(host, verdict);
         }
         let asked = Asked { hosts: verdicts.len(), sources: missing.len() };
         // Last, so that no host of the same name hides one of them.
-        verdicts.extend(super::verdict::missing(missing));
+        verdicts.extend(verdict::missing(missing));
         if parts.is_empty()
-            && let Some(problem) = super::verdict::problem(&verdicts, asked, OnError::default(), "")
+            && let Some(problem) = verdict::problem(&verdicts, asked, OnError::default(), "")
         {
             return Err(problem);
         }
         Ok(Listing {
-            format,
-            ends,
+            options,
+            is_bare,
             asked,
             parts,
-            held: BytesMut::new(),
-            is_closed: false,
+            entries: Entries::default(),
             is_empty: true,
             verdicts,
-            phase: Phase::Entries,
+            step: Step::Entries,
         })
     }
 
-    /// The hosts that are known to have failed; empty where none is.
+    /// The hosts that are known to have failed. Empty if there are none.
     pub fn failed_so_far(&self) -> String {
         backscroll_shared::wire::verdict::hosts_failed(&self.verdicts)
     }
@@ -151,10 +126,10 @@ impl Listing {
     }
 
     async fn next_frame(&mut self) -> Option<Result<Frame<Bytes>, Incomplete>> {
-        while self.phase == Phase::Entries {
+        while self.step == Step::Entries {
             let Some(part) = self.parts.front_mut() else {
-                self.phase = Phase::Closing;
-                if self.format == ListFormat::Json {
+                self.step = Step::Closing;
+                if self.options.format == ListFormat::Json {
                     return Some(Ok(Frame::data(Bytes::from_static(if self.is_empty {
                         b"[]\n"
                     } else {
@@ -163,26 +138,25 @@ impl Listing {
                 }
                 break;
             };
-            let frame = part.pieces.frame().await;
+            let frame = part.body.frame().await;
             let ended = match frame {
                 Some(Ok(frame)) => {
-                    let piece = match frame.into_data() {
-                        Ok(piece) => piece,
+                    let chunk = match frame.into_data() {
+                        Ok(chunk) => chunk,
                         Err(frame) => {
                             if frame.into_trailers().is_ok_and(|trailers| denies(&trailers)) {
-                                self.leave(Err((
-                                    Code::UpstreamUnreachable,
-                                    "gave a verdict that is not complete",
-                                )));
+                                self.leave(Err(Missing::Incomplete));
                             }
                             continue;
                         }
                     };
-                    self.held.extend_from_slice(&piece);
-                    let mut out = Vec::with_capacity(self.held.len());
-                    // What was whole before it went wrong is out: the array has begun with it.
-                    if let Err(what) = self.entries(&mut out) {
-                        self.leave(Err((Code::UpstreamUnreachable, what)));
+                    self.entries.push(&chunk);
+                    let mut out = Vec::with_capacity(self.entries.len());
+                    let host = (!self.is_bare).then_some(&*part.host);
+                    let written = self.entries.write(self.options.format, host, &mut self.is_empty, &mut out);
+                    // The entries before the failure leave all the same.
+                    if let Err(why) = written {
+                        self.leave(Err(why));
                     }
                     if out.is_empty() {
                         continue;
@@ -192,96 +166,41 @@ impl Listing {
                 Some(Err(error)) => {
                     tracing::warn!(host = part.host, %error, "host broke off");
                     Err(match error {
-                        Broken::Connection(_) => (Code::UpstreamUnreachable, "broke off"),
-                        Broken::Idle(_) | Broken::Late => (Code::UpstreamTimeout, "did not end in time"),
+                        Broken::Connection(_) => Missing::BrokeOff,
+                        Broken::Idle(_) | Broken::Late => Missing::Late,
                     })
                 }
-                None if !self.held.is_empty() => {
-                    Err((Code::UpstreamUnreachable, "ended in the middle of an entry"))
-                }
-                None if self.format == ListFormat::Json && !self.is_closed => {
-                    Err((Code::UpstreamUnreachable, "did not end its array"))
-                }
-                None => Ok(()),
+                None => self.entries.end(self.options.format),
             };
             self.leave(ended);
         }
-        let verdict = super::verdict::overall(self.verdicts.clone(), self.asked, OnError::default());
+        let verdict = verdict::overall(self.verdicts.clone(), self.asked, OnError::default());
         let is_complete = verdict.status == Status::Complete;
-        match std::mem::replace(&mut self.phase, Phase::Over) {
-            Phase::Over => None,
-            Phase::Entries | Phase::Closing if self.ends.browser && !is_complete => {
-                self.phase = Phase::Told;
+        match std::mem::replace(&mut self.step, Step::Over) {
+            Step::Over => None,
+            Step::Entries | Step::Closing if self.options.browser && !is_complete => {
+                self.step = Step::LastLine;
                 Some(Ok(Frame::data(verdict.last_line().into())))
             }
-            _ if self.ends.trailers => Some(Ok(Frame::trailers(verdict.to_trailers()))),
-            Phase::Told => None,
+            _ if self.options.trailers => Some(Ok(Frame::trailers(verdict.to_trailers()))),
+            Step::LastLine => None,
             _ => (!is_complete).then_some(Err(Incomplete)),
         }
     }
 
-    /// The host in hand has ended.
-    fn leave(&mut self, ended: Result<(), (Code, &str)>) {
-        self.held.clear();
-        self.is_closed = false;
+    /// The list of the first host has ended, or is given up.
+    fn leave(&mut self, ended: Result<(), Missing>) {
+        self.entries = Entries::default();
         let Some(Part { host, .. }) = self.parts.pop_front() else { return };
-        if let Err((code, what)) = ended {
-            tracing::warn!(host, what, "a listing is incomplete");
-            let detail = format!("host {host} {what}: its files are missing");
-            self.verdicts.insert(host, super::source::verdict_of(&Problem::new(code, detail)));
+        if let Err(why) = ended {
+            tracing::warn!(host, what = %why, "a listing is incomplete");
+            let detail = format!("host {host} {why}: its files are missing");
+            self.verdicts.insert(host, of_problem(&Problem::new(why.code(), detail)));
         }
-    }
-
-    /// The entries that have come whole, each with its host.
-    fn entries(&mut self, out: &mut Vec<u8>) -> Result<(), &'static str> {
-        while let Some(feed) = memchr::memchr(b'\n', &self.held) {
-            let line = self.held.split_to(feed);
-            self.held.advance(1);
-            let Some(Part { host, is_bare, .. }) = self.parts.front() else { break };
-            if self.format == ListFormat::Text {
-                if !is_file(&line) {
-                    return Err("sent what is no list of files");
-                }
-                if !is_bare {
-                    out.extend_from_slice(host.as_bytes());
-                    out.push(b'\t');
-                }
-                out.extend_from_slice(&line);
-                out.push(b'\n');
-                continue;
-            }
-            match &line[..] {
-                _ if self.is_closed => return Err("sent more than its array"),
-                b"[" => {}
-                b"]" | b"[]" => self.is_closed = true,
-                entry => {
-                    let entry = entry.strip_suffix(b",").unwrap_or(entry);
-                    // Its fields and no others: a second `host` would be believed.
-                    let entry: Entry =
-                        serde_json::from_slice(entry).map_err(|_| "sent what is no list of files")?;
-                    out.extend_from_slice(if std::mem::take(&mut self.is_empty) { b"[\n" } else { b",\n" });
-                    let host = (!is_bare).then(|| host.clone());
-                    let entry = Entry { host, ..entry };
-                    serde_json::to_writer(&mut *out, &entry).expect("a Vec takes plain data");
-                }
-            }
-        }
-        if self.held.len() > ENTRY_BYTES { Err("sent an entry that is too long") } else { Ok(()) }
     }
 }
 
-/// Whether a line of text is a file's: its size, when it was modified, and its name, each with
-/// something in it. A secondary leaves out names with control bytes.
-fn is_file(line: &[u8]) -> bool {
-    let mut columns = 0;
-    line.split(|b| *b == b'\t').all(|column| {
-        columns += 1;
-        !column.is_empty() && !column.iter().any(u8::is_ascii_control)
-    }) && columns == 3
-}
-
-/// Whether the trailers of a listing say that it is not all of it. A secondary sends none; in
-/// those of whoever does there is no word that could make it more complete.
+/// Whether the trailers of a host's list say that it is incomplete. A secondary sends none.
 fn denies(trailers: &HeaderMap) -> bool {
     let has_verdict = trailers.keys().any(|name| name.as_str().starts_with("log-"));
     has_verdict && !Verdict::from_trailers(trailers).is_some_and(|verdict| verdict.status == Status::Complete)

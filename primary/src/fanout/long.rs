@@ -1,40 +1,23 @@
-//! Long records: put together once it is their turn, and written in parts.
+//! Long records: they are put together once it is their turn, and written in parts.
 //!
-//! A host tells the time of a record before its bytes, so a record waits for its turn without
-//! them. Then room is waited for, of which all answers together have little, and the rest of
-//! it comes. So a request holds one long record whole, however many hosts have one, and one
-//! whose host fails in the middle of it is not begun. One whose client takes nothing loses its
-//! room to others that wait for it, and its answer ends there.
+//! A host sends the time of a record before its bytes, so a long record waits for its turn without
+//! its bytes. Then it waits for memory, of which all answers together have little, and then for its
+//! bytes. So a request holds one long record at most, however many of its hosts have one. If the
+//! host fails in the middle of a long record, nothing of the record has been written. If the client
+//! takes nothing of it, it loses its memory to others that wait, and the answer ends there.
 
-use super::source::{Event, Source, verdict_of};
-use super::{Fanout, SPARE_BYTES};
-use crate::long::{FREE_BYTES, Record};
+use super::source::Source;
+use super::state::{Assembly, Fanout, SPARE_BYTES, Written};
+use crate::capacity::FREE_BYTES;
+use crate::capacity::records::HeldRecord;
+use crate::host::verdict::of_problem;
 use backscroll_shared::wire::frames::Framed;
 use backscroll_shared::wire::problem::{Code, Problem};
 use bytes::Bytes;
-use std::pin::Pin;
 use tokio::time::timeout_at;
 
-/// A long record whose bytes are waited for.
-pub(super) struct Assembly {
-    index: usize,
-    framed: Framed,
-    #[expect(clippy::type_complexity, reason = "what `Source::assemble` gives")]
-    future: Pin<Box<dyn Future<Output = (Box<Source>, Result<Record, Event>)> + Send>>,
-}
-
-/// A record that is written in parts.
-pub(super) struct Written {
-    index: usize,
-    source: Box<Source>,
-    framed: Framed,
-    cursor: super::write::Written,
-    /// Who has its bytes, where they came in parts.
-    record: Option<Record>,
-}
-
 impl Fanout {
-    /// Takes a record whose turn it is, where it is long.
+    /// Takes a record whose turn it is, if it is long. Gives it back if it is not.
     pub(super) fn take_long(
         &mut self,
         index: usize,
@@ -52,9 +35,15 @@ impl Fanout {
         None
     }
 
-    fn write_long(&mut self, index: usize, source: Box<Source>, mut framed: Framed, record: Option<Record>) {
+    fn write_long(
+        &mut self,
+        index: usize,
+        source: Box<Source>,
+        mut framed: Framed,
+        record: Option<HeldRecord>,
+    ) {
         if let Some(record) = &record {
-            let Ok(bytes) = record.bytes() else { return self.lost_room() };
+            let Ok(bytes) = record.bytes() else { return self.lost_memory() };
             framed.bytes = bytes;
         }
         let cursor = self.writer.begin(index, &framed, &mut self.out);
@@ -64,7 +53,7 @@ impl Fanout {
         self.written = Some(Written { index, source, framed, cursor, record });
     }
 
-    /// Goes on with the record that is written in parts, if there is one.
+    /// Goes on with the record that is written in parts.
     pub(super) fn go_on_writing(&mut self) {
         let most = self.chunk_bytes();
         let room = most + SPARE_BYTES;
@@ -73,12 +62,12 @@ impl Fanout {
         }
         let Some(long) = &mut self.written else { return };
         if let Some(record) = &long.record {
-            let Ok(bytes) = record.bytes() else { return self.lost_room() };
+            let Ok(bytes) = record.bytes() else { return self.lost_memory() };
             long.framed.bytes = bytes;
         }
         let is_written = self.writer.go_on(long.index, &long.framed, &mut long.cursor, most, &mut self.out);
         if long.record.is_some() {
-            // Its room is taken away with its bytes.
+            // Not kept: others may need the memory.
             long.framed.bytes = Bytes::new();
         }
         if !is_written {
@@ -89,22 +78,19 @@ impl Fanout {
         }
     }
 
-    /// Others waited for the room of the record in hand, and the client took nothing of it: the
-    /// answer ends here, whatever the other hosts still have.
-    fn lost_room(&mut self) {
-        let time = Record::STALLED;
+    /// Ends the answer, because the record that is written has lost its memory: others waited for
+    /// it, and the client took nothing of it.
+    fn lost_memory(&mut self) {
+        let time = HeldRecord::STALLED;
         let detail = format!(
             "the client took nothing of a long record for {time:?}, and other requests needed its room: the records from there on are missing; read faster, or ask for less"
         );
         tracing::warn!(detail, "an answer was given up");
-        let verdict = verdict_of(&Problem::new(Code::Overloaded, detail));
-        for (_, name) in self.names.iter().enumerate().filter(|(index, _)| !self.twins.is_left(*index)) {
-            self.verdicts.entry(name.clone()).or_insert_with(|| verdict.clone());
-        }
+        self.judge_the_others(&of_problem(&Problem::new(Code::Overloaded, detail)));
         self.end();
     }
 
-    /// Waits for the rest of the long record whose turn it is.
+    /// Waits for the bytes of the long record whose turn it is.
     pub(super) async fn assemble(&mut self) {
         let until = self.lateness.next_look();
         let Some(assembly) = &mut self.assembly else { return };

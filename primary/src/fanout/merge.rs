@@ -1,26 +1,26 @@
-//! Which of many streams, each newest first, has the newest item. Pure: no host, no clock.
+//! Merges streams of items, each newest first, into one. It knows no host and no clock.
 //!
-//! A stream that is waited for holds back every item that may come after what it still has:
-//! it is known to have nothing newer than its last item, or than a mark that it gave since.
-//! What comes out depends on what the streams hold, never on which of them was faster.
+//! An item is delivered once no stream can have a newer one. A stream whose next item has not come
+//! can have nothing newer than its last item, and nothing newer than its last mark. What is
+//! delivered depends on the items alone, and not on which stream was faster.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 
-/// A place in the order: newest first, and among equals the stream with the lowest number.
-/// The one that comes first is the greatest.
+/// The order of items: newest first, and among equals the one of the stream with the lowest number.
+/// The item that comes first has the greatest rank.
 type Rank = (i64, Reverse<usize>);
 
 /// Merges streams that are numbered from 0.
 #[derive(Debug)]
 pub struct Merge<T> {
     heads: BinaryHeap<Head<T>>,
-    /// The earliest place that a stream's next item can have, of those that are waited for.
+    /// For each stream whose next item has not come, the greatest rank that this item can have.
     awaited: BTreeSet<Rank>,
     /// The key of each stream's last item.
     last: Vec<Option<i64>>,
-    /// What each stream has last said of what follows. It only lets others go on: what comes
-    /// out, and in which order, is not to depend on how often a stream says so.
+    /// The last mark of each stream. Marks only let the others go on. The order of the items is not
+    /// to depend on how many marks there are.
     marks: Vec<i64>,
 }
 
@@ -51,7 +51,7 @@ impl<T> Ord for Head<T> {
 }
 
 impl<T> Merge<T> {
-    /// Merges `streams` streams, all of which are waited for.
+    /// Merges so many streams, of which no item has come.
     pub fn new(streams: usize) -> Merge<T> {
         let mut merge = Merge {
             heads: BinaryHeap::new(),
@@ -65,10 +65,10 @@ impl<T> Merge<T> {
         merge
     }
 
-    /// The next item of a stream that was waited for. Without a key of its own it stays with
-    /// the one before; where there is none before it comes after all that have one. A stream
-    /// never goes back to something newer: its own order is kept. The last moment that there is
-    /// counts as the one before it: no key comes before a stream that has not begun.
+    /// Takes the next item of a stream. An item without a key gets the key of the one before it, and
+    /// if there is none before it, it comes after all items with a key. A stream's own order is kept,
+    /// so the key of an item is never newer than that of the one before it. The newest key that there
+    /// is counts as the one before it, because `i64::MAX` stands for a stream that has not begun.
     pub fn offer(&mut self, stream: usize, key: Option<i64>, item: T) {
         self.awaited.remove(&self.bound(stream));
         if let Some(key) = key.map(|key| key.min(i64::MAX - 1)) {
@@ -79,20 +79,20 @@ impl<T> Merge<T> {
         self.heads.push(Head { rank: (key, Reverse(stream)), item });
     }
 
-    /// A stream that is waited for has nothing newer than this, nor than what it said before.
+    /// Takes a mark: the stream has nothing newer than this, nor anything newer than its last mark.
     pub fn mark(&mut self, stream: usize, key: i64) {
         self.awaited.remove(&self.bound(stream));
         self.marks[stream] = self.marks[stream].min(key);
         self.awaited.insert(self.bound(stream));
     }
 
-    /// A stream that was waited for has ended.
+    /// Notes that a stream has ended.
     pub fn over(&mut self, stream: usize) {
         self.awaited.remove(&self.bound(stream));
     }
 
-    /// The newest item and its stream, which is waited for from then on; None where a stream
-    /// that is waited for may have a newer one, or where nothing is left.
+    /// The newest item and its stream; None where a stream whose next item has not come may have a
+    /// newer one, or where no item is left.
     pub fn pop(&mut self) -> Option<(usize, T)> {
         let head = self.heads.peek()?;
         if self.awaited.last().is_some_and(|awaited| *awaited > head.rank) {
@@ -103,19 +103,19 @@ impl<T> Merge<T> {
         Some((stream, item))
     }
 
-    /// The next item of each stream that has one, in no order.
+    /// The next item of each stream, as far as it has come, in no order.
     pub fn into_items(self) -> impl Iterator<Item = T> {
         self.heads.into_iter().map(|head| head.item)
     }
 
-    /// The streams for which items of others have to wait.
+    /// The streams that hold up items of others.
     pub fn holding_up(&self) -> Vec<usize> {
         let Some(head) = self.heads.peek() else { return Vec::new() };
         let before = self.awaited.iter().rev().take_while(|awaited| **awaited > head.rank);
         before.map(|(_, Reverse(stream))| *stream).collect()
     }
 
-    /// Whether every stream has ended and every item is out.
+    /// Whether every stream has ended and every item is delivered.
     pub fn is_over(&self) -> bool {
         self.heads.is_empty() && self.awaited.is_empty()
     }

@@ -1,8 +1,13 @@
 //! One host's stream of records, from the question to its verdict.
 
-use crate::fleet::Host;
-use crate::long::{FREE_BYTES, Long, NoRoom, Record};
-use crate::upstream::{Answer, Broken, Pieces, Places, Upstream, heard};
+use crate::capacity::FREE_BYTES;
+use crate::capacity::records::{HeldRecord, NoMemory, RecordMemory};
+use crate::host::Host;
+use crate::host::ask::Answer;
+use crate::host::body::{Broken, HostBody};
+use crate::host::permits::Permits;
+use crate::host::upstream::Upstream;
+use crate::host::verdict::{checked, of_problem};
 use backscroll_shared::wire::frames::{self, Decoder, Framed, Item};
 use backscroll_shared::wire::instance::Instance;
 use backscroll_shared::wire::problem::{Code, Problem};
@@ -14,7 +19,11 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-/// What all hosts are asked alike.
+/// Hosts that one request asks at once. A switch and a connection tracker can take such a burst, and
+/// few rounds are needed, so that some hosts that hang do not hold up the rest.
+pub const ASKED_AT_ONCE: usize = 256;
+
+/// The request that all hosts get.
 #[derive(Debug)]
 pub struct Question {
     /// GET, or HEAD: then no record is asked for.
@@ -23,10 +32,10 @@ pub struct Question {
     pub target: String,
     /// When the answer is to have ended.
     pub deadline: Instant,
-    /// Who may be asked now.
+    /// Limits the hosts that are asked at once.
     pub turns: Semaphore,
-    /// The places of the request among all answers under way.
-    pub places: Places,
+    /// The permits of the request.
+    pub permits: Permits,
     /// Hosts that have not begun to answer.
     pub silent: AtomicUsize,
 }
@@ -37,26 +46,26 @@ pub struct Source {
     /// Its number among the hosts that are asked.
     pub index: usize,
     host: Arc<Host>,
-    state: State,
+    stage: Stage,
     decoder: Decoder,
-    long: Long,
-    /// Which secondary has begun to answer, until somebody takes note of it.
+    records: RecordMemory,
+    /// Which secondary has begun to answer, until the merge takes it.
     pub instance: Option<Instance>,
 }
 
 #[derive(Debug)]
-enum State {
+enum Stage {
     Unasked(Arc<Question>, Upstream),
-    Streaming(Pieces),
+    Streaming(HostBody),
     Over,
 }
 
-/// What came next of a host.
+/// What comes next from a host.
 #[derive(Debug)]
 pub enum Event {
     /// Its next newest record.
     Record(Framed),
-    /// All that follows is no newer than this.
+    /// No record that follows is newer than this, in nanoseconds since 1970.
     Mark(i64),
     /// It has ended.
     Ended(Verdict),
@@ -65,9 +74,9 @@ pub enum Event {
 impl Source {
     /// A host that has not been asked yet.
     pub fn new(index: usize, host: Arc<Host>, question: Arc<Question>, upstream: Upstream) -> Source {
-        let long = upstream.room().long.clone();
-        let state = State::Unasked(question, upstream);
-        Source { index, host, state, decoder: Decoder::in_parts(FREE_BYTES), long, instance: None }
+        let records = upstream.capacity().records.clone();
+        let stage = Stage::Unasked(question, upstream);
+        Source { index, host, stage, decoder: Decoder::in_parts(FREE_BYTES), records, instance: None }
     }
 
     /// Its name in the fleet.
@@ -75,13 +84,13 @@ impl Source {
         &self.host.name
     }
 
-    /// What comes next of it, with itself.
+    /// Waits for what comes next from the host, and gives it together with the host.
     pub async fn pull(mut self: Box<Source>) -> (Box<Source>, Event) {
         let event = self.next().await;
         (self, event)
     }
 
-    /// What comes next of what has come already; None where it has to be waited for.
+    /// The next event in what has come already; None where the next chunk is needed for it.
     pub fn next_at_hand(&mut self) -> Option<Event> {
         match self.decoder.next_item() {
             Ok(None) => None,
@@ -106,23 +115,23 @@ impl Source {
         }
     }
 
-    /// Whether the bytes of the record that came last are still to come.
+    /// Whether bytes of the last record are still to come.
     pub fn is_long(&self) -> bool {
         self.decoder.left() > 0
     }
 
-    /// The bytes of the long record that came last, with the room that they take, and itself. It
-    /// waits for that room first, without holding any, and no longer than `until`.
-    pub async fn assemble(mut self: Box<Source>, until: Instant) -> (Box<Source>, Result<Record, Event>) {
+    /// Waits for memory for the last record, no longer than `until`, and then for its bytes. Gives
+    /// them together with the host. It holds no other memory meanwhile.
+    pub async fn assemble(mut self: Box<Source>, until: Instant) -> (Box<Source>, Result<HeldRecord, Event>) {
         let record = self.record(until).await;
         (self, record)
     }
 
-    async fn record(&mut self, until: Instant) -> Result<Record, Event> {
+    async fn record(&mut self, until: Instant) -> Result<HeldRecord, Event> {
         let len = self.decoder.left();
-        let record = match self.long.hold(len, until).await {
+        let record = match self.records.hold(len, until).await {
             Ok(record) => record,
-            Err(NoRoom) => return Err(self.has_no_room(&no_room(self.name(), len))),
+            Err(NoMemory) => return Err(self.give_up(&no_memory(self.name(), len))),
         };
         while self.is_long() {
             let is_there = if let Some(part) = self.decoder.next_part() {
@@ -134,38 +143,38 @@ impl Source {
                 }
             };
             if !is_there {
-                return Err(self.has_no_room(&lost_room(self.name(), len)));
+                return Err(self.give_up(&lost_memory(self.name(), len)));
             }
         }
         match record.is_whole() {
             Ok(()) => Ok(record),
-            Err(_) => Err(self.has_no_room(&lost_room(self.name(), len))),
+            Err(_) => Err(self.give_up(&lost_memory(self.name(), len))),
         }
     }
 
-    /// Leaves the host, for whose record the primary has no room.
-    fn has_no_room(&mut self, detail: &str) -> Event {
-        self.state = State::Over;
+    /// Leaves the host, because the primary has no memory for its record.
+    fn give_up(&mut self, detail: &str) -> Event {
+        self.stage = Stage::Over;
         tracing::warn!(host = self.host.name, detail, "a long record was given up");
-        Event::Ended(verdict_of(&Problem::new(Code::Overloaded, detail.to_owned())))
+        Event::Ended(of_problem(&Problem::new(Code::Overloaded, detail.to_owned())))
     }
 
-    /// Asks, or takes the next piece of the answer.
+    /// Asks the host, or takes the next chunk of its answer.
     async fn more(&mut self) -> Result<(), Event> {
-        let mut pieces = match std::mem::replace(&mut self.state, State::Over) {
-            // Apart, so that a host that is read costs no room for how it is asked.
-            State::Unasked(question, upstream) => return Box::pin(self.ask(&question, &upstream)).await,
-            State::Streaming(pieces) => pieces,
-            State::Over => {
+        let mut body = match std::mem::replace(&mut self.stage, Stage::Over) {
+            // Boxed, so that the future of a host that is read is not as large as the one that asks.
+            Stage::Unasked(question, upstream) => return Box::pin(self.ask(&question, &upstream)).await,
+            Stage::Streaming(body) => body,
+            Stage::Over => {
                 return Err(self.failed(Code::UpstreamUnreachable, "was asked for more than it had"));
             }
         };
-        match pieces.frame().await {
+        match body.frame().await {
             Some(Ok(frame)) => {
-                if let Ok(piece) = frame.into_data() {
-                    self.decoder.push(piece);
+                if let Ok(chunk) = frame.into_data() {
+                    self.decoder.push(chunk);
                 }
-                self.state = State::Streaming(pieces);
+                self.stage = Stage::Streaming(body);
                 Ok(())
             }
             Some(Err(Broken::Connection(error))) => {
@@ -185,8 +194,8 @@ impl Source {
 
     async fn ask(&mut self, question: &Question, upstream: &Upstream) -> Result<(), Event> {
         let turn = question.turns.acquire().await;
-        let Question { method, target, deadline, places, .. } = question;
-        let asked = upstream.ask(&self.host, method, target, frames::CONTENT_TYPE, *deadline, places).await;
+        let Question { method, target, deadline, permits, .. } = question;
+        let asked = upstream.ask(&self.host, method, target, frames::CONTENT_TYPE, *deadline, permits).await;
         drop(turn);
         question.silent.fetch_sub(1, Relaxed);
         let asked = asked.map(|(instance, answer)| {
@@ -197,53 +206,52 @@ impl Source {
             Ok(Answer::Streaming(_)) if method == Method::HEAD => {
                 Err(self.ended(Verdict::new(Status::Complete)))
             }
-            Ok(Answer::Streaming(pieces)) => {
-                self.state = State::Streaming(pieces);
+            Ok(Answer::Streaming(body)) => {
+                self.stage = Stage::Streaming(body);
                 Ok(())
             }
             Ok(Answer::Refused(refusal)) => Err(Event::Ended(refusal.into_verdict(&self.host.name))),
-            Err(problem) => Err(Event::Ended(verdict_of(&problem))),
+            Err(problem) => Err(Event::Ended(of_problem(&problem))),
         }
     }
 
-    /// The host's own verdict, as the fleet's answer tells it.
+    /// The host has given its verdict.
     fn ended(&mut self, given: Verdict) -> Event {
-        self.state = State::Over;
-        let verdict = match heard::verdict(given) {
+        self.stage = Stage::Over;
+        let verdict = match checked(given) {
             Ok(verdict) => verdict,
-            Err(what) => return self.failed(Code::UpstreamUnreachable, what),
+            Err(what) => return self.failed(Code::UpstreamUnreachable, &what.to_string()),
         };
         if let Some(error) = &verdict.error {
-            tracing::warn!(host = self.host.name, code = error.code, detail = error.detail, "host failed");
+            tracing::warn!(
+                host = self.host.name,
+                code = error.code.as_str(),
+                detail = error.detail,
+                "host failed"
+            );
         }
-        // Its records are counted where they leave: a host's own count is not passed on.
+        // Records are counted when they are written. The host's own count is not passed on.
         Event::Ended(Verdict { lines: 0, truncated_lines: 0, ..verdict })
     }
 
-    /// Leaves the host, which did this.
+    /// Leaves the host, because of what it did.
     pub fn failed(&mut self, code: Code, what: &str) -> Event {
-        self.state = State::Over;
+        self.stage = Stage::Over;
         tracing::warn!(host = self.host.name, what, "host failed");
         let detail = format!("host {} {what}: its records are missing", self.host.name);
-        Event::Ended(verdict_of(&Problem::new(code, detail)))
+        Event::Ended(of_problem(&Problem::new(code, detail)))
     }
 }
 
-fn no_room(host: &str, len: usize) -> String {
+fn no_memory(host: &str, len: usize) -> String {
     format!(
         "the primary has no room for the next record of host {host}, which has {len} bytes, as too many answers hold long ones: records of this host are missing; try again in a moment"
     )
 }
 
-fn lost_room(host: &str, len: usize) -> String {
-    let time = Record::STALLED;
+fn lost_memory(host: &str, len: usize) -> String {
+    let time = HeldRecord::STALLED;
     format!(
         "a record of {len} bytes of host {host} did not come within {time:?}, and other requests needed its room: records of this host are missing; try again in a moment"
     )
-}
-
-/// A host that could not be asked.
-pub fn verdict_of(problem: &Problem) -> Verdict {
-    let status = if problem.code() == Code::UpstreamTimeout { Status::Timeout } else { Status::Failed };
-    Verdict { status, ..Verdict::failed(problem.code().as_str(), problem.detail().to_owned()) }
 }

@@ -1,33 +1,33 @@
-//! One secondary that was asked at two addresses. The answers to this request show it, and one
-//! of the two is given up before any of its records is sent. What an earlier answer showed is
-//! not used, because another secondary may answer at that address now.
+//! Finds secondaries that are asked at two addresses. The answers to this request show it, and one
+//! of the two is left before any of its records is sent. What an earlier answer showed is not used,
+//! because another secondary may answer at that address now.
 //!
-//! That is early enough. No record leaves before every host has begun to answer, or was given
-//! up: it might have a newer one.
+//! This is early enough. No record leaves before every host has begun to answer, or was given up,
+//! because that host might have a newer record.
 
 use backscroll_shared::wire::instance::Instance;
 use std::collections::HashMap;
 
-/// Which of the hosts that are asked have turned out to be another one of them.
+/// Which of the hosts are the same secondary as another one of them.
 #[derive(Debug)]
 pub(super) struct Twins {
-    /// Whether each has its name of a source; see [`rank`](crate::fleet::same::rank).
+    /// Whether a source gave each its name; see [`rank`](crate::fleet::same::rank).
     is_given: Vec<bool>,
-    /// Who answers for each secondary, and whether it refused, or failed at once.
+    /// The host that stands for each secondary, and whether it refused or failed at once.
     claims: HashMap<Instance, (usize, bool)>,
     is_left: Vec<bool>,
 }
 
 impl Twins {
-    /// Of hosts in the order of their names.
+    /// For hosts in the order of their names.
     pub(super) fn new(is_given: impl Iterator<Item = bool>) -> Twins {
         let is_given: Vec<bool> = is_given.collect();
         Twins { claims: HashMap::new(), is_left: vec![false; is_given.len()], is_given }
     }
 
-    /// A host has begun to answer. Returns the one that is left, where this secondary answers
-    /// for another host too: the one that no source named, else the one that refused, else the
-    /// one whose name comes after the other's.
+    /// Notes which secondary answers for a host. If it answers for another host too, returns the one
+    /// of both that is left: the one that no source named, else the one that refused, else the one
+    /// whose name comes later.
     pub(super) fn meet(&mut self, index: usize, instance: Instance, has_refused: bool) -> Option<usize> {
         let (other, other_refused) = self.claims.insert(instance, (index, has_refused))?;
         let rank = |index: usize, has_refused| (!self.is_given[index], has_refused, index);
@@ -40,12 +40,12 @@ impl Twins {
         Some(left)
     }
 
-    /// Whether this one was left.
+    /// Whether this host is left.
     pub(super) fn is_left(&self, index: usize) -> bool {
         self.is_left[index]
     }
 
-    /// How many hosts there are, each counted once.
+    /// How many hosts there are, without those that are left.
     pub(super) fn len(&self) -> usize {
         self.is_left.iter().filter(|is_left| !**is_left).count()
     }

@@ -1,19 +1,16 @@
-//! One verdict on an answer of several hosts.
+//! The one verdict on an answer of several hosts.
 
 use backscroll_shared::query::OnError;
 use backscroll_shared::wire::problem::{Code, Problem};
 use backscroll_shared::wire::verdict::{Failure, Status, Verdict, hosts_failed};
 use std::collections::BTreeMap;
 
-/// Hosts that a text names; the others are counted.
+/// Hosts that a text names. The others are counted.
 const NAMED: usize = 5;
 
-/// A secondary's code for a file that was truncated while it was read.
-const FILE_SHRUNK: &str = "file_shrunk";
-
-/// What has not its own status where it is what all that failed have said, but 502. A host says
-/// the first one of a file, which is no failure, and the others of a request that no primary
-/// sends: somebody else answers, or one that is newer.
+/// Codes that are answered with 502 and not with their own status, where all hosts that failed have
+/// the same code. `NotFound` is about a file, and is no failure. The others are about requests that
+/// no primary sends, so another server answers, or a newer secondary.
 const NOT_PASSED_ON: [Code; 8] = [
     Code::NotFound,
     Code::BadRequest,
@@ -25,18 +22,18 @@ const NOT_PASSED_ON: [Code; 8] = [
     Code::UpstreamUnreachable,
 ];
 
-/// Of whom an answer is.
+/// How many hosts an answer is from.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked {
     /// Hosts that were asked, each counted once.
     pub hosts: usize,
-    /// Sources of the fleet whose hosts are missing.
+    /// Sources of the fleet whose hosts are not known.
     pub sources: usize,
 }
 
-/// The verdict on the whole answer of these, of whom those in `hosts` have ended.
+/// The verdict on the whole answer, from the verdicts on those `hosts` that have ended.
 pub fn overall(hosts: BTreeMap<String, Verdict>, asked: Asked, on_error: OnError) -> Verdict {
-    // What a host counts may be anything.
+    // A host may say any number.
     let sum = |of: fn(&Verdict) -> u64| hosts.values().map(of).fold(0, u64::saturating_add);
     let lines = sum(|host| host.lines);
     let (truncated_lines, bytes_scanned) = (sum(|host| host.truncated_lines), sum(|host| host.bytes_scanned));
@@ -52,8 +49,8 @@ pub fn overall(hosts: BTreeMap<String, Verdict>, asked: Asked, on_error: OnError
     Verdict { status, lines, bytes_scanned, truncated_lines, skipped_bytes, disorder_ms, error, hosts }
 }
 
-/// What is answered instead where nothing has been delivered yet: where no host has the
-/// file, where all that may have it failed, or where one failure is one too many.
+/// The problem that is sent in place of an answer from which nothing has left yet: if no host has
+/// the file, if all hosts that may have it failed, or if one failure is enough.
 pub fn problem(
     hosts: &BTreeMap<String, Verdict>,
     asked: Asked,
@@ -74,29 +71,27 @@ pub fn problem(
     }
     let mut failed = hosts.values().filter(|host| host.is_failure());
     let shared = failed.all(|host| host.error.as_ref().is_some_and(|error| error.code == failure.code));
-    let shared = Code::known(&failure.code).filter(|code| shared && !NOT_PASSED_ON.contains(code));
+    let shared = failure.code.for_problem().filter(|code| shared && !NOT_PASSED_ON.contains(code));
     let code = shared.unwrap_or(Code::UpstreamUnreachable);
     Some(Problem::new(code, failure.detail).on_host(&hosts_failed(hosts)))
 }
 
-/// Whether this verdict is about all records of its host, not only about those that follow: a
-/// file that was truncated while it was read may have given lines that never stood in it.
+/// Whether this verdict spoils also the records that its host has sent before: a file that was
+/// truncated while it was read may have given lines that were never in it.
 pub fn spoils(verdict: &Verdict) -> bool {
-    verdict.error.as_ref().is_some_and(|error| error.code == FILE_SHRUNK)
+    verdict.error.as_ref().is_some_and(|error| error.code == Code::FileShrunk)
 }
 
-/// The verdicts on what belongs to the fleet and could not be asked, each with its reason.
+/// The verdicts on what is missing from the fleet: names, each with the reason.
 pub fn missing(missing: &BTreeMap<String, String>) -> impl Iterator<Item = (String, Verdict)> {
-    missing
-        .iter()
-        .map(|(name, why)| (name.clone(), Verdict::failed(Code::UpstreamUnreachable.as_str(), why.clone())))
+    missing.iter().map(|(name, why)| (name.clone(), Verdict::failed(Code::UpstreamUnreachable, why.clone())))
 }
 
-/// What failed, for a person, and the code of the first failure.
+/// A text about all that failed, and the code of the first failure.
 fn failure(hosts: &BTreeMap<String, Verdict>, asked: Asked) -> Option<Failure> {
     let failed: Vec<_> = hosts.iter().filter(|(_, host)| host.is_failure()).collect();
     let (name, first) = failed.first()?;
-    let code = |host: &Verdict| host.error.as_ref().map_or("unknown", |error| &error.code).to_owned();
+    let code = |host: &Verdict| host.error.as_ref().map_or(Code::UNKNOWN, |error| error.code);
     let named: Vec<String> =
         failed.iter().take(NAMED).map(|(name, host)| format!("{name} ({})", code(host))).collect();
     let more = match failed.len() {
@@ -119,7 +114,7 @@ fn failure(hosts: &BTreeMap<String, Verdict>, asked: Asked) -> Option<Failure> {
         "{what}: {}{more}: their records are missing; ask again, or see GET /hosts",
         named.join(", ")
     );
-    // What is the same for all that failed is worth its advice.
+    // If all that failed have the same code, the advice of the first one holds for all.
     if let (true, Some(error)) = (hosts.len() >= of + sources, &first.error)
         && failed.iter().all(|(_, host)| code(host) == error.code)
     {
@@ -136,10 +131,11 @@ mod tests {
         all.iter()
             .map(|(name, status)| {
                 let verdict = match status {
-                    Status::Timeout => {
-                        Verdict { status: *status, ..Verdict::failed("upstream_timeout", "late".to_owned()) }
-                    }
-                    Status::Failed => Verdict::failed("io_error", "disk".to_owned()),
+                    Status::Timeout => Verdict {
+                        status: *status,
+                        ..Verdict::failed(Code::UpstreamTimeout, "late".to_owned())
+                    },
+                    Status::Failed => Verdict::failed(Code::IoError, "disk".to_owned()),
                     other => Verdict::new(*other),
                 };
                 ((*name).to_owned(), verdict)
@@ -162,7 +158,7 @@ mod tests {
             told.contains("b.internal:1 (upstream_unreachable)") && told.ends_with("has no address"),
             "{told}"
         );
-        all.insert("a".to_owned(), Verdict::failed("io_error", "disk".to_owned()));
+        all.insert("a".to_owned(), Verdict::failed(Code::IoError, "disk".to_owned()));
         let told = overall(all, Asked { hosts: 1, sources: 1 }, OnError::Report).error.unwrap().detail;
         assert!(told.starts_with("1 of 1 hosts failed and the hosts of a source"), "{told}");
     }
@@ -200,7 +196,7 @@ mod tests {
 
     #[test]
     fn what_all_that_failed_say_has_its_own_status() {
-        let failed = |code: &str| Verdict::failed(code, format!("what to do about {code}"));
+        let failed = |code: &str| Verdict::failed(code.into(), format!("what to do about {code}"));
         for (code, status) in [
             ("bad_parameter", 400),
             ("unknown_parameter", 400),

@@ -1,6 +1,6 @@
-//! Merged records as the client wants them.
+//! Writes merged records in the format that the client wants.
 
-use crate::fleet::Host;
+use crate::host::Host;
 use backscroll_shared::wire::frames::Framed;
 use backscroll_shared::wire::{Format, ndjson};
 use std::sync::Arc;
@@ -8,18 +8,18 @@ use std::sync::Arc;
 /// Writes records of several hosts.
 #[derive(Debug)]
 pub enum Writer {
-    /// `hostname<TAB>line`, for each host its beginning.
+    /// `hostname<TAB>line`: for each host, what each of its lines begins with.
     Text(Vec<Vec<u8>>),
-    /// An object a record.
+    /// One object for each record.
     Ndjson(Vec<ndjson::Encoder>),
 }
 
-/// How far a record has been written that is written in parts.
+/// How far a record is written that is written in parts.
 #[derive(Debug)]
-pub enum Written {
-    /// Bytes of it, and whether the next one begins a line.
+pub enum Cursor {
+    /// How many of its bytes, and whether the next one begins a line.
     Text(usize, bool),
-    /// Its bytes.
+    /// The same for JSON.
     Ndjson(ndjson::Parts),
 }
 
@@ -37,29 +37,29 @@ impl Writer {
     }
 
     /// Appends the beginning of a record of the `host`th host, which is written in parts.
-    pub fn begin(&self, host: usize, framed: &Framed, out: &mut Vec<u8>) -> Written {
+    pub fn begin(&self, host: usize, framed: &Framed, out: &mut Vec<u8>) -> Cursor {
         match self {
-            Writer::Text(_) => Written::Text(0, true),
+            Writer::Text(_) => Cursor::Text(0, true),
             Writer::Ndjson(encoders) => {
                 let time = framed.stamp.and_then(|stamp| stamp.own);
-                Written::Ndjson(encoders[host].begin_parts(&framed.record(), time, out))
+                Cursor::Ndjson(encoders[host].begin_parts(&framed.record(), time, out))
             }
         }
     }
 
-    /// Goes on with it until `out` has so many bytes, give or take a part. Returns whether it
-    /// is written.
+    /// Goes on with it until `out` has so many bytes, give or take a part. Returns whether it is
+    /// written to its end.
     pub fn go_on(
         &self,
         host: usize,
         framed: &Framed,
-        written: &mut Written,
+        cursor: &mut Cursor,
         most: usize,
         out: &mut Vec<u8>,
     ) -> bool {
         while out.len() < most {
-            let is_last = match (self, &mut *written) {
-                (Writer::Text(names), Written::Text(at, begins)) => {
+            let is_last = match (self, &mut *cursor) {
+                (Writer::Text(names), Cursor::Text(at, begins)) => {
                     if std::mem::take(begins) {
                         out.extend_from_slice(&names[host]);
                     }
@@ -77,8 +77,8 @@ impl Writer {
                     }
                     is_last
                 }
-                (Writer::Ndjson(_), Written::Ndjson(parts)) => parts.next(&framed.bytes, out),
-                // It was begun by this one.
+                (Writer::Ndjson(_), Cursor::Ndjson(parts)) => parts.next(&framed.bytes, out),
+                // `begin` gives a cursor of the same format.
                 _ => true,
             };
             if is_last {

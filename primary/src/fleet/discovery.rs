@@ -1,16 +1,18 @@
-//! Keeps the fleet: takes what the sources and the secondaries say, and puts a new fleet in
-//! the place of the old one where they say something new. It also keeps watch over each
-//! host's health for as long as it is in the fleet.
+//! Keeps the fleet up to date: collects what the sources and the secondaries say, and replaces the
+//! fleet when they say something new. It also probes each host for as long as it is in the fleet.
 //!
 //! All of it runs as tasks of the runtime that accepts connections, and ends with them.
 
+use super::change::Change;
 use super::file::{self, FleetFile};
 use super::member::{self, Member};
-use super::merge::{self, Merged};
+use super::merge::{self, Merged, TwoUrls};
 use super::reports::{self, Reports};
-use super::{Fleet, HOSTS, Host, dns, same};
-use crate::health::{Health, Heard, Places, Watching};
-use crate::upstream::Upstream;
+use super::{Fleet, HOSTS, dns, same};
+use crate::host::Host;
+use crate::host::health::Health;
+use crate::host::probe::{News, ProbePermits, Prober};
+use crate::host::upstream::Upstream;
 use backscroll_shared::query::quoted;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,17 +21,17 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// News that wait to be taken. Who has more waits in its turn.
-const NEWS: usize = 64;
+/// Changes, and news of hosts, that wait to be handled. Tasks that have more wait.
+const QUEUED: usize = 64;
 
-/// How long news are gathered before the fleet is made anew.
+/// How long news are gathered before the fleet is built again.
 const GATHER_TIME: Duration = Duration::from_millis(50);
 
-/// How long news of the hosts' health are gathered before the log tells them in one line.
+/// How long news of the hosts' health are gathered before the log reports them in one line.
 const REPORT_TIME: Duration = Duration::from_secs(1);
 
-/// Intervals of probes after which a host that has not answered yet is told to be down: what
-/// starts together has answered by then.
+/// Intervals of probes after the start before the log reports that hosts are down. Hosts that start
+/// together with the primary have answered by then.
 const START_INTERVALS: u32 = 2;
 
 /// Where the fleet is described, and what was read of it at start.
@@ -37,7 +39,7 @@ const START_INTERVALS: u32 = 2;
 pub struct Sources {
     /// The hosts that `--secondary` names.
     pub fixed: Vec<Member>,
-    /// The file of `--fleet-file`.
+    /// The file of `--fleet-file`, as it was read at start.
     pub file: Option<FleetFile>,
     /// The `NAME:PORT` of `--fleet-dns`.
     pub dns: Option<String>,
@@ -48,65 +50,57 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Checks that they agree. The error is one line for the one who configured them.
-    pub fn check(&self) -> Result<(), String> {
+    /// Checks that the flags and the file agree on the URL of each name.
+    pub fn check(&self) -> Result<(), TwoUrls> {
         let file = self.file.iter().flat_map(|file| &file.members);
         let fixed = self.fixed.iter().map(|member| ("--secondary", member));
         merge::check(fixed.chain(file.map(|member| ("--fleet-file", member))))
     }
 }
 
-/// News of a source: all its hosts.
-#[derive(Debug)]
-pub(super) enum Change {
-    /// Of the file.
-    File(Vec<Member>),
-    /// Of the name.
-    Dns(Vec<Member>),
-}
-
-/// Keeps the fleet.
+/// Keeps the fleet up to date.
 #[derive(Debug)]
 pub struct Discovery {
     sources: Sources,
-    /// What the file says now.
+    /// The hosts of the file now.
     file: Vec<Member>,
-    /// What the name stands for now.
+    /// The hosts of the name now.
     dns: Vec<Member>,
-    /// The name.
+    /// The `NAME:PORT` of `--fleet-dns`.
     dns_name: Option<String>,
-    /// All that is in the fleet, by its URL.
-    known: BTreeMap<String, Known>,
+    /// The URLs that are in the fleet.
+    tracked: BTreeMap<String, Tracked>,
+    /// The hosts that are listed as `NAME@ADDRESS`.
     clashes: BTreeSet<String>,
-    /// What the log has told of the hosts' health.
+    /// What the log has said about the hosts' health.
     reports: Reports,
-    /// Pairs of URLs at which one secondary answers, of which the log has told.
+    /// Pairs of URLs at which one secondary answers, which the log has reported.
     pairs: BTreeSet<(String, String)>,
+    /// How many hosts the fleet has no room for.
     left_out: usize,
     fleet: watch::Sender<Arc<Fleet>>,
 }
 
-/// What is known of a URL while it is in the fleet.
-#[derive(Debug)]
-struct Known {
+/// A URL while it is in the fleet.
+#[derive(Debug, Default)]
+struct Tracked {
     health: Arc<Health>,
-    /// The name that its secondary gives itself, where it is one.
+    /// The name that its secondary gives itself, if it is a valid one.
     name: Option<String>,
-    /// Watches over its health.
-    watch: Option<AbortHandle>,
+    /// The task that probes it.
+    prober: Option<AbortHandle>,
 }
 
-impl Drop for Known {
+impl Drop for Tracked {
     fn drop(&mut self) {
-        if let Some(watch) = &self.watch {
-            watch.abort();
+        if let Some(prober) = &self.prober {
+            prober.abort();
         }
     }
 }
 
 impl Discovery {
-    /// The fleet as the sources describe it, which nothing changes until [`Discovery::run`]
-    /// does.
+    /// The fleet as the sources describe it. It changes only while [`Discovery::run`] runs.
     pub fn new(sources: Sources) -> (Discovery, watch::Receiver<Arc<Fleet>>) {
         let (fleet, current) = watch::channel(Arc::default());
         let file = sources.file.as_ref().map(|file| file.members.clone()).unwrap_or_default();
@@ -115,7 +109,7 @@ impl Discovery {
             file,
             dns: Vec::new(),
             dns_name: None,
-            known: BTreeMap::new(),
+            tracked: BTreeMap::new(),
             clashes: BTreeSet::new(),
             reports: Reports::default(),
             pairs: BTreeSet::new(),
@@ -128,36 +122,36 @@ impl Discovery {
         (discovery, current)
     }
 
-    /// Follows the sources and watches over the hosts until it is dropped. Ends only where
-    /// one of its tasks panicked.
+    /// Follows the sources and probes the hosts until it is dropped. It ends by itself only if one of
+    /// its tasks panics.
     pub async fn run(mut self, upstream: Upstream, health_interval: Duration) {
         let mut tasks = JoinSet::new();
-        let (tell, mut news) = mpsc::channel(NEWS);
-        let (call, mut calls) = mpsc::channel(NEWS);
-        // What starts together is not yet down because it came second.
+        let (change, mut changes) = mpsc::channel(QUEUED);
+        let (report, mut news) = mpsc::channel(QUEUED);
+        // Hosts that start a little later than the primary are not reported as down.
         let started = Instant::now() + health_interval * START_INTERVALS;
         let mut report_at = Some(started);
         if let Some(file) = self.sources.file.take() {
-            tasks.spawn(file::follow(file, self.sources.file_interval, tell.clone()));
+            tasks.spawn(file::follow(file, self.sources.file_interval, change.clone()));
         }
         if let Some(name) = self.sources.dns.take() {
-            tasks.spawn(dns::follow(name, self.sources.dns_interval, tell.clone()));
+            tasks.spawn(dns::follow(name, self.sources.dns_interval, change.clone()));
         }
-        let watching =
-            Watching { upstream, interval: health_interval, places: Places::default(), tell: call };
-        self.watch(&mut tasks, &watching);
+        let prober =
+            Prober { upstream, interval: health_interval, permits: ProbePermits::default(), news: report };
+        self.probe(&mut tasks, &prober);
         loop {
             let due = report_at.unwrap_or(started);
             tokio::select! {
-                Some(change) = news.recv() => self.take(change),
-                Some(heard) = calls.recv() => {
+                Some(change) = changes.recv() => self.take(change),
+                Some(news) = news.recv() => {
                     report_at.get_or_insert_with(|| Instant::now() + REPORT_TIME);
-                    self.called(heard);
+                    self.rename(news);
                 }
                 () = sleep_until(due), if report_at.is_some() => {
                     report_at = None;
                     let fleet = Arc::clone(&self.fleet.borrow());
-                    self.reports.tell(&fleet);
+                    self.reports.health(&fleet);
                     continue;
                 }
                 Some(done) = tasks.join_next() => match done {
@@ -165,14 +159,14 @@ impl Discovery {
                     _ => continue,
                 },
             }
-            // A fleet that starts has something new of each host: it is made anew for many at once.
+            // When a fleet starts there are news of each host: many are handled together.
             sleep(GATHER_TIME).await;
-            while let Ok(heard) = calls.try_recv() {
-                self.called(heard);
+            while let Ok(news) = news.try_recv() {
+                self.rename(news);
             }
             self.renew();
-            self.tell_pairs();
-            self.watch(&mut tasks, &watching);
+            self.report_pairs();
+            self.probe(&mut tasks, &prober);
         }
     }
 
@@ -183,17 +177,17 @@ impl Discovery {
         }
     }
 
-    /// A secondary says that this is its name. Whoever listens there may say anything.
-    fn called(&mut self, Heard { url, name }: Heard) {
-        let (Some(known), Some(name)) = (self.known.get_mut(&url), name) else { return };
-        known.name = match member::flaw(&name) {
-            None => Some(name),
-            Some(flaw) => {
+    /// Takes the name that a secondary gives itself, if it is a valid one.
+    fn rename(&mut self, News { url, name }: News) {
+        let (Some(tracked), Some(name)) = (self.tracked.get_mut(&url), name) else { return };
+        tracked.name = match member::check_name(&name) {
+            Ok(()) => Some(name),
+            Err(flaw) => {
                 let given = quoted(name.as_bytes());
                 tracing::warn!(
                     url,
                     given,
-                    flaw,
+                    %flaw,
                     "a secondary's name for itself is not taken: its address is its name"
                 );
                 None
@@ -201,11 +195,11 @@ impl Discovery {
         };
     }
 
-    /// The fleet as everybody says now.
+    /// Builds the fleet from what the sources and the secondaries say now.
     fn renewed(&mut self) -> Fleet {
         let members = self.sources.fixed.iter().chain(&self.file).chain(&self.dns);
         let given: BTreeSet<String> = members.clone().filter_map(|member| member.name.clone()).collect();
-        let called = |url: &str| self.known.get(url)?.name.as_deref();
+        let called = |url: &str| self.tracked.get(url)?.name.as_deref();
         let fleet = Arc::clone(&self.fleet.borrow());
         let before = fleet.hosts().map(|host| (host.name.clone(), host.url.clone())).collect();
         let Merged { urls, clashes, left_out } = merge::merged(members, called, &before);
@@ -226,24 +220,24 @@ impl Discovery {
             missing.insert(format!("+{left_out}"), why);
         }
         let in_fleet: BTreeSet<&String> = urls.values().collect();
-        self.known.retain(|url, _| in_fleet.contains(url));
+        self.tracked.retain(|url, _| in_fleet.contains(url));
         let hosts = urls.into_iter().map(|(name, url)| {
-            let known = self.known.entry(url.clone()).or_insert_with(Known::new);
-            Host { is_given: given.contains(&name), name, url, health: Arc::clone(&known.health) }
+            let tracked = self.tracked.entry(url.clone()).or_default();
+            Host { is_given: given.contains(&name), name, url, health: Arc::clone(&tracked.health) }
         });
         hosts.collect::<Fleet>().with_missing(missing)
     }
 
     /// Whether `NAME@ADDRESS` is another address of the host that is called `NAME`.
     fn is_own_name(&self, name: &str, urls: &BTreeMap<String, String>) -> bool {
-        let instance = |name: &str| self.known.get(urls.get(name)?)?.health.instance();
+        let instance = |name: &str| self.tracked.get(urls.get(name)?)?.health.instance();
         let first = name.split_once('@').and_then(|(first, _)| instance(first));
         first.is_some() && first == instance(name)
     }
 
-    /// Says once of each two addresses at which one secondary answers that it does. It is the
-    /// secondary's own word, so somebody has to be able to see it.
-    fn tell_pairs(&mut self) {
+    /// Reports each pair of URLs at which the same secondary answers, once. Only the secondary itself
+    /// says so, so a person should be able to check it.
+    fn report_pairs(&mut self) {
         let fleet = Arc::clone(&self.fleet.borrow());
         let (mut pairs, mut new) = (BTreeSet::new(), Vec::new());
         for group in same::grouped(fleet.hosts()) {
@@ -259,7 +253,7 @@ impl Discovery {
         self.pairs = pairs;
     }
 
-    /// Puts the new fleet in the place of the old one, where it is another.
+    /// Builds the fleet, and replaces the old one if it has changed.
     fn renew(&mut self) {
         let new = self.renewed();
         let old = Arc::clone(&self.fleet.borrow());
@@ -271,20 +265,14 @@ impl Discovery {
         self.fleet.send_replace(Arc::new(new));
     }
 
-    /// Begins to watch over those that joined.
-    fn watch(&mut self, tasks: &mut JoinSet<()>, watching: &Watching) {
+    /// Begins to probe the hosts that joined.
+    fn probe(&mut self, tasks: &mut JoinSet<()>, prober: &Prober) {
         for host in self.fleet.borrow().hosts() {
-            let Some(known) = self.known.get_mut(&host.url).filter(|known| known.watch.is_none()) else {
-                continue;
-            };
-            let nameless = host.name == member::address(&host.url);
-            known.watch = Some(tasks.spawn(watching.clone().host(Arc::clone(host), nameless)));
+            let Some(tracked) = self.tracked.get_mut(&host.url) else { continue };
+            if tracked.prober.is_none() {
+                let nameless = host.name == member::address(&host.url);
+                tracked.prober = Some(tasks.spawn(prober.clone().watch(Arc::clone(host), nameless)));
+            }
         }
-    }
-}
-
-impl Known {
-    fn new() -> Known {
-        Known { health: Arc::default(), name: None, watch: None }
     }
 }

@@ -1,12 +1,12 @@
-//! The hosts behind one name: `--fleet-dns NAME:PORT`, all its IPv4 and IPv6 addresses,
-//! looked up again and again.
+//! The hosts behind one name: `--fleet-dns NAME:PORT`, all its IPv4 and IPv6 addresses, looked up
+//! at an interval.
 //!
-//! A look-up that fails says nothing about the hosts: those known stay. The system's
-//! resolver has time limits of its own, and one look-up at a time is under way.
+//! A look-up that fails says nothing about the hosts, so the fleet stays as it was. The system's
+//! resolver has time limits of its own. Only one look-up at a time is under way.
 
 use super::HOSTS;
-use super::discovery::Change;
-use super::member::{self, Member};
+use super::change::Change;
+use super::member::{self, BadUrl, Member};
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
@@ -15,26 +15,32 @@ use tokio::net::lookup_host;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-/// How soon a look-up is tried again while there is nothing to go by: what starts together
-/// is found within seconds, whoever comes first.
+/// How soon a look-up is tried again while no address is known, so that hosts that start together
+/// with the primary are found within seconds.
 const RETRY_TIME: Duration = Duration::from_secs(1);
 
-/// Addresses of one name that are taken: more than a fleet holds, so that an answer says how
-/// many are left out, and no fewer than DNS can tell in one answer.
+/// Addresses of one name that are taken: more than a fleet holds, so that the primary can say how
+/// many are left out, and as many as one answer of DNS can hold.
 const ADDRESSES: usize = 4 * HOSTS;
 
-/// The `NAME:PORT` of `--fleet-dns`. The error is one line for the one who configured it.
-pub fn name(text: &str) -> Result<String, String> {
+/// The value of `--fleet-dns` is no `NAME:PORT`. One line for the one who wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("--fleet-dns {text:?} {why}: write NAME:PORT, as in secondaries.internal:8001")]
+pub struct Error {
+    text: String,
+    why: BadUrl,
+}
+
+/// Checks the `NAME:PORT` of `--fleet-dns`, and gives it back as it was written: a dot at the end
+/// of the name keeps the resolver from trying its search domains.
+pub fn name(text: &str) -> Result<String, Error> {
     match member::of_address(text) {
-        // As it was written: a dot at its end keeps the search domains out.
         Ok(_) => Ok(text.to_owned()),
-        Err(why) => {
-            Err(format!("--fleet-dns {text:?} {why}: write NAME:PORT, as in secondaries.internal:8001"))
-        }
+        Err(why) => Err(Error { text: text.to_owned(), why }),
     }
 }
 
-/// Tells what the name stands for, each time that this changes.
+/// Reports the addresses of the name each time that they change.
 pub(super) async fn follow(name: String, interval: Duration, tell: mpsc::Sender<Change>) {
     let ask = || async { lookup_host(&name).await.map(members) };
     follow_answers(&name, interval, tell, ask).await;
@@ -146,7 +152,7 @@ mod tests {
             assert_eq!(name(text).as_deref(), Ok(text));
         }
         for text in ["a", "a:", "a:0", "a:70000", ":1", "http://a:1", "a:1/x", "u@a:1", "a b:1", "::1"] {
-            let error = name(text).expect_err(text);
+            let error = name(text).expect_err(text).to_string();
             assert!(error.contains("--fleet-dns") && error.lines().count() == 1, "{error}");
         }
     }

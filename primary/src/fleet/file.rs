@@ -1,17 +1,17 @@
 //! The hosts that a file names: `--fleet-file PATH`, in the form that
 //! [`file_sd`](super::file_sd) reads.
 //!
-//! It is read again when something happens in its folder – editors, `mv` and Kubernetes put
-//! another file in its place, which a watch of the file itself would never see – and at an
-//! interval, for file systems that tell nothing. A file that cannot be read or understood
-//! leaves the fleet as it was. So does one that is being written: it is taken once it was the
-//! same twice in a row.
+//! The file is read again when something happens in its folder. (Editors, `mv` and Kubernetes put
+//! another file in its place, which a watch of the file itself would not see.) It is also read at
+//! an interval, for file systems that report nothing. If it cannot be read or understood, the fleet
+//! stays as it was. A file may be read while it is being written, so it is used only once it was
+//! the same twice in a row.
 
 mod watch;
 
 use super::HOSTS;
-use super::discovery::Change;
-use super::file_sd::{Syntax, parse};
+use super::change::Change;
+use super::file_sd::{self, Syntax, parse};
 use super::member::Member;
 use std::collections::BTreeMap;
 use std::io::{self, Read as _};
@@ -25,65 +25,85 @@ use watch::Watched;
 /// Bytes of the file: 1 KiB for each host that there may be.
 const FILE_BYTES: u64 = HOSTS as u64 * 1024;
 
-/// How long the file is left alone once it was touched: what a writer does in several steps
-/// is read once.
+/// How long the primary waits after a change before it reads the file, so that what a writer does
+/// in several steps is read once.
 const SETTLE_TIME: Duration = Duration::from_millis(50);
 
-/// From one look at the file to the next. One that is the same in both is not being written.
+/// How long the primary waits before it reads the file again, to see whether it is the same.
 const SAME_TIME: Duration = Duration::from_millis(300);
 
-/// How often it is looked at before it is said to change all the time.
+/// How often the file is read before the primary gives up because it changes all the time.
 const LOOKS: usize = 10;
 
-/// The file, and what it said when it was read.
+/// Why the file is not taken: one line that names it and, where there is one, the place in it.
+#[derive(Debug, thiserror::Error)]
+#[error("--fleet-file {}: {why}", path.display())]
+pub struct Error {
+    path: PathBuf,
+    why: Why,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Why {
+    #[error("{0}: name a file that this user may read")]
+    Unreadable(#[from] io::Error),
+    #[error("it is no regular file: name a file that this user may read")]
+    NotRegular,
+    #[error("it has more than {FILE_BYTES} bytes: name the file of the fleet")]
+    TooLarge,
+    #[error("it changes all the time: write another file, and put it in its place")]
+    Changing,
+    #[error(transparent)]
+    Malformed(#[from] file_sd::Error),
+}
+
+/// The file, and its hosts when it was read.
 #[derive(Debug, Clone)]
 pub struct FleetFile {
     /// Where it is.
     pub path: PathBuf,
     /// Its hosts.
     pub members: Vec<Member>,
-    /// The URL of each name that a flag gives: the file may not give it another one.
+    /// The URL of each name that a flag gives. The file may not give it another one.
     taken: BTreeMap<String, String>,
 }
 
 impl FleetFile {
-    /// Reads the file. Blocks; the error is one line that names the file and the place in it.
-    pub fn read(path: PathBuf) -> Result<FleetFile, String> {
+    /// Reads the file. Blocks.
+    pub fn read(path: PathBuf) -> Result<FleetFile, Error> {
         FleetFile::read_beside(path, &[])
     }
 
-    /// Reads the file, whose names may not contradict those of `fixed`.
-    pub fn read_beside(path: PathBuf, fixed: &[Member]) -> Result<FleetFile, String> {
+    /// Reads the file, which may not give another URL to a name of `fixed`. Blocks.
+    pub fn read_beside(path: PathBuf, fixed: &[Member]) -> Result<FleetFile, Error> {
         let named = |member: &Member| Some((member.name.clone()?, member.url.clone()));
         let taken = fixed.iter().filter_map(named).collect();
         FleetFile { path, members: Vec::new(), taken }.again()
     }
 
-    /// What it says now.
-    fn again(self) -> Result<FleetFile, String> {
+    /// Reads it again. Blocks.
+    fn again(self) -> Result<FleetFile, Error> {
         #[expect(
             clippy::disallowed_methods,
             reason = "the primary has no ring thread; called at start, and off the runtime"
         )]
         let pause = || std::thread::sleep(SAME_TIME);
-        let members = match settled(|| bytes(&self.path), pause) {
-            Ok(bytes) => parse(&bytes, Syntax::of(&self.path), &self.taken),
-            Err(error) if error.get_ref().is_some() => Err(error.to_string()),
-            Err(error) => Err(format!("{error}: name a file that this user may read")),
-        };
-        members
-            .map_err(|why| format!("--fleet-file {}: {why}", self.path.display()))
-            .map(|members| FleetFile { members, ..self })
+        let members = settled(|| bytes(&self.path), pause)
+            .and_then(|bytes| Ok(parse(&bytes, Syntax::of(&self.path), &self.taken)?));
+        match members {
+            Ok(members) => Ok(FleetFile { members, ..self }),
+            Err(why) => Err(Error { path: self.path, why }),
+        }
     }
 }
 
-/// Tells what the file says, each time that this changes.
+/// Reports the hosts of the file each time that they change.
 pub(super) async fn follow(file: FleetFile, interval: Duration, tell: mpsc::Sender<Change>) {
     let touched = Arc::new(Notify::new());
     let mut watched = Watched::new(&file.path, Arc::clone(&touched));
     let mut last = Ok(file.members.clone());
     loop {
-        // Before the look, so that nothing happens in between.
+        // The watch begins before the file is read, so that no change is missed in between.
         watched = watched.renewed().await;
         let now = read(file.clone()).await;
         if now != last {
@@ -105,7 +125,8 @@ pub(super) async fn follow(file: FleetFile, interval: Duration, tell: mpsc::Send
     }
 }
 
-/// Away from the thread that accepts connections: a file system may be slow.
+/// Reads the file on another thread than the one that accepts connections: a file system may be
+/// slow. The error is a text, to be compared with the one before it.
 async fn read(file: FleetFile) -> Result<Vec<Member>, String> {
     #[expect(
         clippy::disallowed_methods,
@@ -113,13 +134,13 @@ async fn read(file: FleetFile) -> Result<Vec<Member>, String> {
     )]
     let read = tokio::task::spawn_blocking(move || file.again());
     match read.await {
-        Ok(file) => file.map(|file| file.members),
+        Ok(file) => file.map(|file| file.members).map_err(|error| error.to_string()),
         Err(error) => Err(format!("--fleet-file: {error}")),
     }
 }
 
-/// What is read once it is the same twice in a row, with a pause between.
-fn settled(mut read: impl FnMut() -> io::Result<Vec<u8>>, mut pause: impl FnMut()) -> io::Result<Vec<u8>> {
+/// Reads, with a pause between, until it is the same twice in a row.
+fn settled(mut read: impl FnMut() -> Result<Vec<u8>, Why>, mut pause: impl FnMut()) -> Result<Vec<u8>, Why> {
     let mut last = read()?;
     for _ in 1..LOOKS {
         pause();
@@ -129,24 +150,22 @@ fn settled(mut read: impl FnMut() -> io::Result<Vec<u8>>, mut pause: impl FnMut(
         }
         last = now;
     }
-    Err(io::Error::other("it changes all the time: write another file, and put it in its place"))
+    Err(Why::Changing)
 }
 
 #[expect(
     clippy::disallowed_methods,
     reason = "the primary has no ring thread; called at start, and off the runtime"
 )]
-fn bytes(path: &Path) -> io::Result<Vec<u8>> {
-    // Looked at before it is opened: opening a pipe would wait for somebody who writes.
+fn bytes(path: &Path) -> Result<Vec<u8>, Why> {
+    // Checked before it is opened: to open a pipe would wait for a writer.
     if !std::fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is no regular file: name a file that this user may read"));
+        return Err(Why::NotRegular);
     }
     let mut bytes = Vec::new();
     std::fs::File::open(path)?.take(FILE_BYTES + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > FILE_BYTES {
-        return Err(io::Error::other(format!(
-            "it has more than {FILE_BYTES} bytes: name the file of the fleet"
-        )));
+        return Err(Why::TooLarge);
     }
     Ok(bytes)
 }
@@ -174,7 +193,8 @@ mod tests {
         assert!(settled(next, || ()).unwrap_err().to_string().contains("changes all the time"));
         assert_eq!(looks, LOOKS);
         let mut first = Some(Ok(Vec::new()));
-        let gone = || first.take().unwrap_or_else(|| Err(io::ErrorKind::NotFound.into()));
-        assert_eq!(settled(gone, || ()).unwrap_err().kind(), io::ErrorKind::NotFound);
+        let gone = || first.take().unwrap_or_else(|| Err(io::Error::from(io::ErrorKind::NotFound).into()));
+        let Why::Unreadable(error) = settled(gone, || ()).unwrap_err() else { panic!("it is gone") };
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }
 }

@@ -1,12 +1,12 @@
-//! The union of what the sources say, in which each name is one host's.
+//! Merges what the sources say. In the outcome each name belongs to one host.
 //!
-//! 1. A name that a flag or the file gives is kept, whatever else is called by it.
-//! 2. An address without a name, which no name above is given to, is listed under the name
-//!    that its secondary gives itself; until it gives one, under the address.
-//! 3. Where that name is taken – by 1, by an address that had it before or comes before this
-//!    one, or by the spelling of another address – it is listed as `NAME@ADDRESS`, and a
-//!    warning says so. No name holds an `@`, so that this is free.
-//! 4. Who is in the fleet stays in it: a newcomer takes neither the name nor the room of a
+//! 1. A name that a flag or the file gives is kept.
+//! 2. An address to which no source gives a name is listed under the name that its secondary gives
+//!    itself, and until then under the address.
+//! 3. If that name is taken, it is listed as `NAME@ADDRESS`, and a warning says so. A name is taken
+//!    by rule 1, by an address that had it before or comes before this one, and by another address
+//!    that is spelled like it. No name holds an `@`, so `NAME@ADDRESS` is always free.
+//! 4. A host that is in the fleet stays in it. A new host gets neither the name nor the room of a
 //!    host that is there, whatever their addresses are.
 
 use super::HOSTS;
@@ -14,37 +14,46 @@ use super::member::{self, Member};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-/// The union.
+/// The outcome.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Merged {
     /// The URL of each name.
     pub urls: BTreeMap<String, String>,
     /// What was listed as `NAME@ADDRESS`.
     pub clashes: BTreeSet<String>,
-    /// How many there was no room for.
+    /// How many hosts there was no room for.
     pub left_out: usize,
 }
 
-/// Whether each name that was given has one URL. The error is one line for the one who
-/// configured it.
-pub fn check<'m>(given: impl IntoIterator<Item = (&'static str, &'m Member)>) -> Result<(), String> {
-    let mut urls: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
+/// Two sources, or one, give a name two URLs. One line for the one who configured it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{flag} {name}: two URLs for one name, {before_url} ({before_flag}) and {url}: give each host a name of its own"
+)]
+pub struct TwoUrls {
+    flag: &'static str,
+    name: String,
+    url: String,
+    before_flag: &'static str,
+    before_url: String,
+}
+
+/// Checks that each name has one URL. Each member comes with the flag that gave it.
+pub fn check<'m>(given: impl IntoIterator<Item = (&'static str, &'m Member)>) -> Result<(), TwoUrls> {
+    let mut urls: BTreeMap<&str, (&'static str, &str)> = BTreeMap::new();
     for (flag, member) in given {
         let Some(name) = &member.name else { continue };
-        let (before, url) = *urls.entry(name).or_insert((flag, &member.url));
-        if url != member.url {
-            return Err(format!(
-                "{flag} {name}: two URLs for one name, {url} ({before}) and {}: give each host a name of its own",
-                member.url
-            ));
+        let (before_flag, before_url) = *urls.entry(name).or_insert((flag, &member.url));
+        if before_url != member.url {
+            let (name, url, before_url) = (name.clone(), member.url.clone(), before_url.to_owned());
+            return Err(TwoUrls { flag, name, url, before_flag, before_url });
         }
     }
     Ok(())
 }
 
-/// The union of `members`, of which [`check`] had nothing to say of those with names.
-/// `called` tells the name that a secondary gives itself, by its URL; `before` is the union
-/// as it was, in which each name has its URL.
+/// Merges `members`, whose names have passed [`check`]. `called` gives the name that the secondary at
+/// a URL gives itself. `before` is the outcome as it was, the URL of each name.
 pub fn merged<'m>(
     members: impl IntoIterator<Item = &'m Member>,
     called: impl Fn(&str) -> Option<&'m str>,
@@ -55,7 +64,7 @@ pub fn merged<'m>(
     let mut urls: BTreeMap<String, String> = BTreeMap::new();
     let mut left_out: BTreeSet<&str> = BTreeSet::new();
     let is_known = |name: &Option<String>| name.as_ref().is_some_and(|name| before.contains_key(name));
-    // Those that are there first, in case there is no room for all.
+    // Hosts that are in the fleet come first, in case there is no room for all.
     let (known, new): (Vec<&Member>, Vec<&Member>) =
         named.into_iter().partition(|member| is_known(&member.name));
     for Member { name, url } in known.into_iter().chain(new) {
@@ -73,7 +82,7 @@ pub fn merged<'m>(
         .map(Member::address)
         .filter(|address| !given.contains(&member::url(address)))
         .collect();
-    // As numbers where they are numbers, so that the order is the one that people expect.
+    // Addresses that are numbers are sorted as numbers, which is the order that people expect.
     addresses.sort_by_cached_key(|address| {
         let url = member::url(address);
         let has_name = called(&url).is_some_and(|name| before.get(name) == Some(&url));
@@ -216,7 +225,7 @@ mod tests {
         };
         let error = checked(["a=h:1", "a=h:2"]).unwrap_err();
         assert_eq!(
-            error,
+            error.to_string(),
             "--fleet-file a: two URLs for one name, http://h:1 (--secondary) and http://h:2: give each host a name of its own"
         );
         assert_eq!(checked(["a=h:1", "b=h:1"]), Ok(()));

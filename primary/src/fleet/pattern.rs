@@ -2,36 +2,35 @@
 //!
 //! All ways in which a name may match are followed at once, one bit for each (the extended
 //! Shift-And of Navarro and Raffinot, *Flexible Pattern Matching in Strings*, 4.3). So each
-//! character of a name costs the same, whatever the pattern is: no name and no pattern makes
-//! the matching start over.
+//! character of a name costs the same, whatever the pattern is.
 
 use std::collections::HashMap;
 
 const WORD_BITS: usize = u64::BITS as usize;
 
-/// A pattern, made ready.
+/// A compiled pattern.
 #[derive(Debug)]
 pub struct Pattern {
-    /// Characters that it wants, `?` included, `*` not.
+    /// How many characters it wants: `?` counts, `*` does not.
     wanted: usize,
-    /// Bit `i`: a `*` stands in front of the `i`th of them, or at the end.
+    /// Bit `i`: there is a `*` before the `i`th of them, or at the end.
     stars: Vec<u64>,
     /// Rows of as many words, one for each character of the pattern. Bit `i`: the `i`th that is
     /// wanted is this one, or `?`. The first row is that of any other character.
     rows: Vec<u64>,
     /// Where the row of a character of ASCII begins.
     ascii: [usize; 128],
-    /// The same of the others.
+    /// The same for other characters.
     others: HashMap<char, usize>,
 }
 
 impl Pattern {
-    /// Whether `name` is a pattern, and not a name letter for letter.
+    /// Whether `name` is a pattern. Otherwise it is compared letter for letter.
     pub fn is_one(name: &str) -> bool {
         name.contains(['*', '?'])
     }
 
-    /// Makes it ready.
+    /// Compiles it.
     pub fn new(text: &str) -> Pattern {
         let wanted = text.chars().filter(|c| *c != '*').count();
         let words = wanted / WORD_BITS + 1;
@@ -56,7 +55,7 @@ impl Pattern {
         pattern
     }
 
-    /// Where the row of `c` begins, which is made where there is none.
+    /// Where the row of `c` begins. Adds the row if there is none.
     fn row_for(&mut self, c: char) -> usize {
         let end = self.rows.len();
         let row = match self.ascii.get_mut(c as usize) {
@@ -70,13 +69,13 @@ impl Pattern {
         *row
     }
 
-    /// Whether all of `name` is as the pattern says.
+    /// Whether the pattern matches all of `name`.
     pub fn matches(&self, name: &str) -> bool {
-        // Each character has a byte at least.
+        // Each character has at least one byte.
         if name.len() < self.wanted {
             return false;
         }
-        // Bit `i`: the characters so far are as the first `i` wanted ones say.
+        // Bit `i`: the characters so far match the first `i` wanted ones.
         let mut reached = vec![0; self.stars.len()];
         reached[0] = 1;
         for c in name.chars() {

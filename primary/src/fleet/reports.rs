@@ -1,24 +1,25 @@
-//! What the log tells of the fleet: one line for what happens to many hosts at once.
+//! What the log says about the fleet: one line for what happens to many hosts at once.
 
-use super::{Fleet, Host, same};
-use crate::health::Seen;
+use super::{Fleet, same};
+use crate::host::Host;
+use crate::host::seen::Seen;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Hosts that a line names; the others are counted.
+/// Hosts that a line names. The others are counted.
 const NAMED: usize = 5;
 
-/// What has been told of the hosts' health.
+/// What the log has said about the hosts' health.
 #[derive(Debug, Default)]
 pub(super) struct Reports {
-    /// When each URL that was told to be down went down.
+    /// When each URL went down that the log has reported as down.
     down: BTreeMap<String, Instant>,
 }
 
 impl Reports {
-    /// Tells which hosts went down and which came back since it was told last.
-    pub(super) fn tell(&mut self, fleet: &Fleet) {
+    /// Reports which hosts went down and which came back since the last report.
+    pub(super) fn health(&mut self, fleet: &Fleet) {
         let hosts = same::distinct(fleet.hosts());
         let is_down = |host: &Host| host.health.down_for();
         let mut down = Vec::new();
@@ -79,12 +80,12 @@ fn with_reason(host: &Host) -> String {
     format!("{} ({}{since})", host.name, reason.unwrap_or_default())
 }
 
-/// In seconds: nobody waits for less.
+/// In whole seconds.
 fn whole(time: Duration) -> Duration {
     Duration::from_secs(time.as_secs())
 }
 
-/// Tells who joined the fleet, who left it, and who has another name by now.
+/// Reports which hosts joined the fleet, which left it, and which have another name now.
 pub(super) fn changed(old: &Fleet, new: &Fleet) {
     let by_url = |fleet: &Fleet| -> BTreeMap<String, Arc<Host>> {
         fleet.hosts().map(|host| (host.url.clone(), Arc::clone(host))).collect()
@@ -115,7 +116,7 @@ pub(super) fn changed(old: &Fleet, new: &Fleet) {
     }
 }
 
-/// Warns of hosts that are listed as `NAME@ADDRESS`, since others have their names.
+/// Warns of hosts that are listed as `NAME@ADDRESS`, because others have their names.
 pub(super) fn clashes(names: &[&String]) {
     if !names.is_empty() {
         tracing::warn!(
@@ -126,7 +127,7 @@ pub(super) fn clashes(names: &[&String]) {
     }
 }
 
-/// Warns of pairs of addresses at which one secondary answers.
+/// Warns of pairs of URLs at which the same secondary answers.
 pub(super) fn pairs(pairs: &[(&Arc<Host>, &Arc<Host>)]) {
     if !pairs.is_empty() {
         tracing::warn!(

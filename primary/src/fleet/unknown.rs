@@ -1,4 +1,4 @@
-//! What is said of a name that is nobody's in the fleet.
+//! The problem of a name or a pattern that no host of the fleet has.
 
 use super::Fleet;
 use crate::turn::Turn;
@@ -9,11 +9,11 @@ use backscroll_shared::wire::problem::{Code, Problem};
 /// Names that are suggested.
 const SUGGESTED: usize = 3;
 
-/// What patterns of other programs are made of.
+/// Characters of patterns that other programs know, and this one does not.
 const OTHER_PATTERNS: [char; 5] = ['{', '[', '(', '|', '\\'];
 const NO_OTHER_PATTERNS: &str = "a pattern has * and ? alone: repeat hostname for each name or pattern";
 
-/// A name, letter for letter.
+/// The problem of a name.
 pub(super) async fn name(fleet: &Fleet, name: &str, turn: &mut Turn) -> Problem {
     let mut like = Vec::new();
     for host in fleet.hosts() {
@@ -22,7 +22,7 @@ pub(super) async fn name(fleet: &Fleet, name: &str, turn: &mut Turn) -> Problem 
         }
         turn.step().await;
     }
-    // The likest first, then by name.
+    // The most similar one first, then by name.
     like.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     let like: Vec<&str> = like.into_iter().take(SUGGESTED).map(|(_, name)| name).collect();
     let advice = if name.contains(OTHER_PATTERNS) {
@@ -37,7 +37,7 @@ pub(super) async fn name(fleet: &Fleet, name: &str, turn: &mut Turn) -> Problem 
     problem(fleet, &format!("no host {} in the fleet: {advice}", quoted(name.as_bytes())))
 }
 
-/// A pattern.
+/// The problem of a pattern.
 pub(super) fn pattern(fleet: &Fleet, pattern: &str) -> Problem {
     let advice = if pattern.contains(OTHER_PATTERNS) || pattern.contains(',') {
         NO_OTHER_PATTERNS
@@ -48,7 +48,7 @@ pub(super) fn pattern(fleet: &Fleet, pattern: &str) -> Problem {
     problem(fleet, &format!("no host in the fleet has a name like {quoted}: {advice}"))
 }
 
-/// It may be one of those that are missing.
+/// Says also what is missing from the fleet: the host may be among it.
 fn problem(fleet: &Fleet, what: &str) -> Problem {
     let mut detail = what.to_owned();
     for why in fleet.missing().values() {

@@ -1,11 +1,13 @@
 use backscroll_primary::fleet::discovery::Discovery;
 use backscroll_primary::{Args, Config};
 use clap::Parser as _;
-use std::process::{Command, Output, Stdio};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
 
 fn hosts(list: &str) -> Result<Vec<String>, String> {
     let args = Args::try_parse_from(["backscroll-primary", &format!("--secondary={list}")]).unwrap();
-    let fleet = Discovery::new(Config::try_from(args)?.fleet).1;
+    let config = Config::try_from(args).map_err(|error| error.to_string())?;
+    let fleet = Discovery::new(config.fleet).1;
     Ok(fleet.borrow().hosts().map(|h| format!("{}={}", h.name, h.url)).collect())
 }
 
@@ -60,6 +62,55 @@ fn program(args: &[&str]) -> Output {
         .unwrap()
 }
 
+/// A primary in a process of its own, which is killed when this is dropped.
+struct Running {
+    child: Child,
+    /// The rest of its log. Nothing more is read of it than is asked for.
+    log: BufReader<ChildStderr>,
+    /// The lines of its log up to the one that says that it serves.
+    started: Vec<String>,
+}
+
+impl Running {
+    /// Starts it with these flags, and waits until it serves.
+    fn start(flags: &[&str]) -> Running {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_backscroll-primary"))
+            .args(["--listen", "127.0.0.1:0"])
+            .args(flags)
+            .env_clear()
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = BufReader::with_capacity(1, child.stderr.take().unwrap());
+        let mut running = Running { child, log, started: Vec::new() };
+        while !running.started.last().is_some_and(|line| line.contains("serving")) {
+            let mut line = String::new();
+            assert!(running.log.read_line(&mut line).unwrap() > 0, "{:?}", running.started);
+            running.started.push(line);
+        }
+        running
+    }
+
+    fn address(&self) -> &str {
+        self.started.last().unwrap().split("listen=").nth(1).unwrap().split(' ').next().unwrap()
+    }
+
+    /// Sends it a signal, and waits for its end.
+    fn signal(&mut self, signal: &str) -> ExitStatus {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Both fail if it has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 #[test]
 fn bad_configuration_is_one_line_and_status_64() {
     for args in
@@ -97,21 +148,9 @@ fn what_is_written_wrongly_is_answered_with_what_to_write() {
 #[test]
 fn a_log_that_nobody_reads_holds_up_no_answer_and_no_end() {
     // Each request that is no sound HTTP is a line of the log.
-    let mut child = Command::new(env!("CARGO_BIN_EXE_backscroll-primary"))
-        .args(["--listen", "127.0.0.1:0", "--log-level", "debug"])
-        .env_clear()
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut log = std::io::BufReader::with_capacity(1, child.stderr.take().unwrap());
-    let mut line = String::new();
-    while !line.contains("serving") {
-        line.clear();
-        std::io::BufRead::read_line(&mut log, &mut line).unwrap();
-    }
-    let address = line.split("listen=").nth(1).unwrap().split(' ').next().unwrap();
+    let mut primary = Running::start(&["--log-level", "debug"]);
     let ask = |request: &[u8], words: &str| {
-        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        let mut stream = std::net::TcpStream::connect(primary.address()).unwrap();
         stream.set_read_timeout(Some(std::time::Duration::from_mins(1))).unwrap();
         std::io::Write::write_all(&mut stream, request).unwrap();
         let mut answer = String::new();
@@ -122,24 +161,16 @@ fn a_log_that_nobody_reads_holds_up_no_answer_and_no_end() {
         ask(b"GET /a b HTTP/1.1\r\nhost: x\r\n\r\n", "bad_request");
     }
     ask(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", "200 OK");
-    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
-    assert!(child.wait().unwrap().success());
-    drop(log);
+    assert!(primary.signal("-TERM").success());
 }
 
 #[test]
 fn there_is_a_thread_for_each_core() {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_backscroll-primary"))
-        .args(["--listen", "127.0.0.1:0"])
-        .env_clear()
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
-    assert!(lines.next().unwrap().unwrap().contains("serving"));
+    let primary = Running::start(&[]);
+    assert_eq!(primary.started.len(), 1, "the first line says that it serves");
     // A thread takes its name once it runs.
     let serving = || {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", child.id())).unwrap();
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", primary.child.id())).unwrap();
         let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
         names.filter(|name| name.starts_with("primary-")).count()
     };
@@ -148,26 +179,16 @@ fn there_is_a_thread_for_each_core() {
     while serving() != cores && since.elapsed() < crate::PATIENCE {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
-    let count = serving();
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert_eq!(count, cores);
+    assert_eq!(serving(), cores);
 }
 
 #[test]
 fn a_signal_stops_it() {
     for signal in ["-TERM", "-INT"] {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_backscroll-primary"))
-            .args(["--listen", "127.0.0.1:0"])
-            .env_clear()
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
-        assert!(lines.next().unwrap().unwrap().contains("serving"));
-        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
-        assert!(child.wait().unwrap().success());
-        assert!(lines.any(|line| line.unwrap().contains("stopped")));
+        let mut primary = Running::start(&[]);
+        assert_eq!(primary.started.len(), 1, "the first line says that it serves");
+        assert!(primary.signal(signal).success());
+        assert!(primary.log.by_ref().lines().any(|line| line.unwrap().contains("stopped")));
     }
 }
 

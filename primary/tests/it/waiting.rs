@@ -3,7 +3,7 @@
 use crate::fanout::Simulated;
 use crate::liar::{COMPLETE, Liar, Step, TEXT, chunk, end, head};
 use crate::{PATIENCE, configured, primary};
-use backscroll_primary::upstream::Times;
+use backscroll_primary::host::times::Times;
 use backscroll_primary::{Args, Config};
 use clap::Parser as _;
 use std::sync::atomic::Ordering::SeqCst;

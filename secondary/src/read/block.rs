@@ -15,7 +15,7 @@ pub const BLOCKS: usize = 56;
 /// The blocks of one thread. They are mapped when first needed and kept: a fresh mapping
 /// costs a page fault for each of its pages.
 ///
-/// A block that waits for the disk needs a place as well, of which there are fewer: however
+/// A block that waits for the disk needs a cold permit as well, of which there are fewer: however
 /// many scans wait for a slow disk, what is in the page cache finds a block.
 #[derive(Debug)]
 pub struct Pool {
@@ -50,8 +50,8 @@ impl Pool {
         self.permits.clone().try_acquire_owned().ok().map(|permit| self.block(permit))
     }
 
-    /// A place for a block that waits for the disk, once there is one.
-    pub(super) async fn cold_place(&self) -> OwnedSemaphorePermit {
+    /// A permit for a block that waits for the disk, once there is one.
+    pub(super) async fn cold_permit(&self) -> OwnedSemaphorePermit {
         self.cold.clone().acquire_owned().await.expect("the semaphore is never closed")
     }
 
@@ -106,21 +106,21 @@ pub struct Block {
 }
 
 impl Block {
-    /// Takes a place among those that wait for the disk, if there is one now.
-    pub(super) fn take_cold_place(&mut self) -> bool {
+    /// Takes a permit to wait for the disk, if there is one now.
+    pub(super) fn take_cold_permit(&mut self) -> bool {
         if self.cold.is_none() {
             self.cold = self.pool.cold.clone().try_acquire_owned().ok();
         }
         self.cold.is_some()
     }
 
-    /// Takes over a place that was waited for.
-    pub(super) fn put_in_cold_place(&mut self, place: OwnedSemaphorePermit) {
-        self.cold = Some(place);
+    /// Takes over a permit that was waited for.
+    pub(super) fn put_cold_permit(&mut self, permit: OwnedSemaphorePermit) {
+        self.cold = Some(permit);
     }
 
-    /// It has been read.
-    pub(super) fn leave_cold_place(&mut self) {
+    /// Gives the permit back, because the block has been read.
+    pub(super) fn leave_cold_permit(&mut self) {
         self.cold = None;
     }
 
@@ -172,12 +172,12 @@ mod tests {
     fn blocks_that_wait_for_the_disk_leave_some_to_those_that_need_not() {
         let pool = Pool::new(4);
         let mut blocks: Vec<Block> = (0..4).map(|_| pool.try_acquire().unwrap().unwrap()).collect();
-        let waiting = blocks.iter_mut().filter_map(|block| block.take_cold_place().then_some(())).count();
+        let waiting = blocks.iter_mut().filter_map(|block| block.take_cold_permit().then_some(())).count();
         assert_eq!(waiting, 3);
-        blocks[0].leave_cold_place();
-        assert!(blocks[3].take_cold_place());
+        blocks[0].leave_cold_permit();
+        assert!(blocks[3].take_cold_permit());
         drop(blocks);
-        assert!(pool.try_acquire().unwrap().unwrap().take_cold_place());
+        assert!(pool.try_acquire().unwrap().unwrap().take_cold_permit());
     }
 
     #[test]

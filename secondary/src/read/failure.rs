@@ -1,6 +1,7 @@
 //! Why the bytes of a file did not come.
 
-use super::readahead::READ_TIME;
+use super::limits::READ_TIME;
+use backscroll_shared::wire::problem::Code;
 use std::io;
 
 /// Why the bytes of a file did not come.
@@ -37,4 +38,15 @@ pub enum ReadFailure {
     /// All blocks of this thread were in use for too long.
     #[error("too many requests are reading at once")]
     Starved,
+}
+
+impl ReadFailure {
+    /// The code that a verdict has for it.
+    pub fn code(&self) -> Code {
+        match self {
+            ReadFailure::Io { .. } | ReadFailure::Hung { .. } => Code::IoError,
+            ReadFailure::Shrunk { .. } | ReadFailure::Overwritten { .. } => Code::FileShrunk,
+            ReadFailure::Starved => Code::Overloaded,
+        }
+    }
 }

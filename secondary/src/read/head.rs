@@ -1,8 +1,8 @@
 //! The first bytes of a file: whether it is compressed. A search through compressed bytes
 //! would look complete and find nothing.
 
-use super::readahead::CACHED_BYTES;
-use super::{CacheUse, ReadAt, ReadFailure, Readahead};
+use super::limits::CACHED_BYTES;
+use super::{BlockSource, CacheUse, ReadAt, ReadFailure};
 use backscroll_shared::scan::Span;
 
 /// Bytes that tell: those of bzip2 take the most.
@@ -35,13 +35,13 @@ pub fn cached<F: ReadAt>(file: &F, size: u64) -> Option<Option<Compression>> {
 
 /// Looks at the first bytes of a file of `size` bytes, however long that takes. Where they
 /// cannot be read it is taken for a plain one, whose end may be all that is wanted.
-pub async fn read<F: ReadAt>(mut ahead: Readahead<F>, size: u64) -> Result<Option<Compression>, ReadFailure> {
+pub async fn read(mut source: impl BlockSource, size: u64) -> Result<Option<Compression>, ReadFailure> {
     let len = usize::try_from(size).map_or(HEAD_BYTES, |size| size.min(HEAD_BYTES));
     if len == 0 {
         return Ok(None);
     }
-    match ahead.again(Span { offset: 0, len }).await {
-        Ok((_, block, _)) => Ok(compression(block.as_ref())),
+    match source.again(Span { offset: 0, len }).await {
+        Ok(head) => Ok(compression(head.block.as_ref())),
         Err(failure @ ReadFailure::Starved) => Err(failure),
         Err(_) => Ok(None),
     }

@@ -5,8 +5,11 @@ use backscroll_secondary::Io;
 use backscroll_secondary::read::block::Pool;
 use backscroll_secondary::read::threads::Threads;
 use backscroll_secondary::read::uring::{RingAlone, Uring};
-use backscroll_secondary::read::{CacheUse, Ended, Engine, ReadAt as _, Readahead};
-use backscroll_shared::scan::{Limits, ReadPlan, Search, Span, Stage, Step};
+use backscroll_secondary::read::{
+    BlockSource as _, CacheUse, Ended, Engine, ReadAt as _, Readahead, SourceBlock,
+};
+use backscroll_shared::filter::Filter;
+use backscroll_shared::scan::{Limits, ReadPlan, Search, Span, Stage, Step, Window};
 use proptest::prelude::*;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -27,10 +30,15 @@ fn searched<E: Engine>(engine: E, path: &Path, keyword: &[u8], block_lens: &[usi
             let size = file.inode_state().unwrap().size;
             let ramp = Box::leak(Box::new([Stage { block_len: *block_len, depth: 3, until: u64::MAX }]));
             let align = if *block_len < 4096 { 1 } else { 4096 };
-            let mut readahead =
-                Readahead::new(file, ReadPlan::with_ramp(size, ramp, align), pool.clone(), Arc::default());
+            let mut readahead = Readahead::new(
+                file,
+                ReadPlan::with_ramp(Window::whole(size), ramp, align),
+                pool.clone(),
+                Arc::default(),
+            );
             let keywords = if keyword.is_empty() { vec![] } else { vec![keyword.to_vec()] };
-            let mut search = Search::new(keywords, None, size, Limits::default());
+            let mut search =
+                Search::new(&Filter::new(keywords).unwrap(), None, Window::whole(size), Limits::default());
             let mut out = Vec::new();
             loop {
                 match search.step() {
@@ -39,7 +47,7 @@ fn searched<E: Engine>(engine: E, path: &Path, keyword: &[u8], block_lens: &[usi
                         out.push(b'\n');
                     }
                     Step::NeedBlock => match readahead.next().await.unwrap() {
-                        Some((span, block, _)) => search.feed(span, block),
+                        Some(SourceBlock { span, block, .. }) => search.feed(span, block),
                         None => break,
                     },
                     Step::Working => {}

@@ -1,16 +1,19 @@
 //! A disk that hangs, or that is slower than its client or faster: who waits for it, what is
 //! held meanwhile, and how much is read.
 
-use backscroll_secondary::frame::Frames;
-use backscroll_secondary::framing::Framing;
-use backscroll_secondary::lookback::look_back;
+use backscroll_secondary::answer::chunks::Chunks;
+use backscroll_secondary::answer::frame_writer::FrameWriter;
+use backscroll_secondary::answer::look_back::look_back;
+use backscroll_secondary::answer::{Answer, Context, Encoding, Ending};
 use backscroll_secondary::read::admission::{Admission, DEEP_AT_ONCE, LARGE_AT_ONCE};
 use backscroll_secondary::read::block::{Block, Pool};
 use backscroll_secondary::read::open_file::OpenFile;
-use backscroll_secondary::read::{CacheUse, Ended, Engine, InodeState, Pause, ReadAt, ReadResult, Readahead};
-use backscroll_secondary::stream::{Context, Encoding, Ending, LogStream};
+use backscroll_secondary::read::{
+    BlockSource as _, CacheUse, Ended, Engine, InodeState, Pause, ReadAt, ReadResult, Readahead, SourceBlock,
+};
+use backscroll_shared::filter::Filter;
 use backscroll_shared::query::FileName;
-use backscroll_shared::scan::{Limits, ReadPlan, Search, Span};
+use backscroll_shared::scan::{Limits, ReadPlan, Search, Span, Window};
 use backscroll_shared::time::{LineTimes, Stamps};
 use backscroll_shared::wire::{Encoder, Format};
 use futures_util::future::poll_immediate;
@@ -44,25 +47,35 @@ impl Disk {
     }
 
     fn readahead(&self, pool: &Arc<Pool>, admission: &Arc<Admission>) -> Readahead<Disk> {
-        Readahead::new(self.clone(), ReadPlan::new(SIZE), Arc::clone(pool), Arc::clone(admission))
+        Readahead::new(
+            self.clone(),
+            ReadPlan::new(Window::whole(SIZE)),
+            Arc::clone(pool),
+            Arc::clone(admission),
+        )
     }
 
-    fn stream(&self, format: Format, pool: &Arc<Pool>, admission: &Arc<Admission>) -> LogStream<Slow> {
-        let search = Search::new(Vec::new(), Some(3), SIZE, Limits::default());
+    fn stream(
+        &self,
+        format: Format,
+        pool: &Arc<Pool>,
+        admission: &Arc<Admission>,
+    ) -> Answer<Slow, Readahead<Disk>> {
+        let search = Search::new(&Filter::All, Some(3), Window::whole(SIZE), Limits::default());
         let encoding = match format {
-            Format::Frames => Encoding::Framed(Box::new(Framing::new(0))),
+            Format::Frames => Encoding::Framed(Box::new(FrameWriter::new(0))),
             _ => Encoding::Plain(Encoder::new(format, "here", b"app.log", 0)),
         };
         let context = Context {
             engine: Slow,
             admission: Arc::clone(admission),
-            frames: Frames::default(),
+            chunks: Chunks::default(),
             giving_up: Rc::default(),
         };
         let ending = Ending { format, trailers: true, browser: false, relay: false, deadline: None };
         let name = FileName::parse(b"app.log".to_vec()).unwrap();
         let readahead = self.readahead(pool, admission);
-        LogStream::new(context, name, stamp(), search, readahead, encoding, ending)
+        Answer::new(context, name, stamp(), search, readahead, encoding, ending)
     }
 }
 
@@ -205,7 +218,7 @@ fn a_block_that_is_being_read_again_is_not_fed_a_second_time() {
         let mut readahead = Disk::new(100).readahead(&pool, &admission);
         let mut end = SIZE;
         for round in 0..40 {
-            let (span, block, _) = readahead.next().await.unwrap().unwrap();
+            let SourceBlock { span, block, .. } = readahead.next().await.unwrap().unwrap();
             drop(block);
             assert_eq!(span.end(), end, "round {round}");
             end = span.offset;
@@ -218,7 +231,7 @@ fn a_block_that_is_being_read_again_is_not_fed_a_second_time() {
                 readahead.park();
             }
             if round % 5 < 3 {
-                assert_eq!(readahead.again(span).await.unwrap().0, span);
+                assert_eq!(readahead.again(span).await.unwrap().span, span);
             }
         }
     });
@@ -232,7 +245,7 @@ fn for_a_slow_client_nothing_is_read_that_it_does_not_take() {
         let mut readahead = disk.readahead(&pool, &admission);
         let mut again = 0;
         for blocks in 1..60 {
-            let (span, block, _) = readahead.next().await.unwrap().unwrap();
+            let SourceBlock { span, block, .. } = readahead.next().await.unwrap().unwrap();
             drop(block);
             for _ in 0..3 {
                 readahead.slow_down();

@@ -3,14 +3,16 @@
 use crate::process::Process;
 use crate::support::{Server, find, raw, sleep, write};
 use backscroll_secondary::Io;
-use backscroll_secondary::frame::Frames;
-use backscroll_secondary::framing::Framing;
+use backscroll_secondary::answer::chunks::Chunks;
+use backscroll_secondary::answer::frame_writer::FrameWriter;
+use backscroll_secondary::answer::{Answer, Context, Encoding, Ending};
 use backscroll_secondary::read::block::Pool;
 use backscroll_secondary::read::uring::Uring;
 use backscroll_secondary::read::{Ended, Engine as _, InodeState, Readahead};
-use backscroll_secondary::stream::{Context, Encoding, Ending, LogStream};
+use backscroll_shared::filter::Filter;
 use backscroll_shared::query::FileName;
-use backscroll_shared::scan::{Limits, ReadPlan, Search};
+use backscroll_shared::scan::{Limits, ReadPlan, Search, Window};
+use backscroll_shared::wire::code::Code;
 use backscroll_shared::wire::frames::{Decoder, Item};
 use backscroll_shared::wire::verdict::{Status, Verdict};
 use backscroll_shared::wire::{Encoder, Format};
@@ -78,12 +80,13 @@ fn answer(content: &[u8], keyword: &[u8], format: Format, client: Client) -> Out
         let file = file.into();
         let opened = InodeState::of(&file).unwrap();
         let keywords = if keyword.is_empty() { vec![] } else { vec![keyword.to_vec()] };
-        let search = Search::new(keywords, None, opened.size, Limits::default());
-        let plan = ReadPlan::new(opened.size);
+        let search =
+            Search::new(&Filter::new(keywords).unwrap(), None, Window::whole(opened.size), Limits::default());
+        let plan = ReadPlan::new(Window::whole(opened.size));
         // So few that nothing may be held needlessly.
         let readahead = Readahead::new(Uring.adopt(file), plan, Pool::new(2), Arc::default());
         let encoding = match format {
-            Format::Frames => Encoding::Framed(Box::new(Framing::new(0))),
+            Format::Frames => Encoding::Framed(Box::new(FrameWriter::new(0))),
             _ => Encoding::Plain(Encoder::new(format, "here", b"app.log", 0)),
         };
         let giving_up = Rc::new(std::cell::Cell::new(false));
@@ -92,11 +95,11 @@ fn answer(content: &[u8], keyword: &[u8], format: Format, client: Client) -> Out
         let context = Context {
             engine: Uring,
             admission: Arc::default(),
-            frames: Frames::default(),
+            chunks: Chunks::default(),
             giving_up: Rc::clone(&giving_up),
         };
         let name = FileName::parse(b"app.log".to_vec()).unwrap();
-        let mut stream = LogStream::new(context, name, opened, search, readahead, encoding, ending);
+        let mut stream = Answer::new(context, name, opened, search, readahead, encoding, ending);
         stream.prime().await.unwrap();
         let (mut body, mut trailers, mut is_cut, mut longest, mut frames) = (Vec::new(), None, false, 0, 0);
         while let Some(frame) = stream.next_frame().await {
@@ -257,7 +260,7 @@ proptest! {
         match outcome.verdict {
             Some(verdict) if verdict.status == Status::Complete => prop_assert_eq!(records.len(), expected.len()),
             Some(verdict) => {
-                prop_assert_eq!(verdict.error.unwrap().code, "draining");
+                prop_assert_eq!(verdict.error.unwrap().code, Code::Draining);
                 prop_assert_eq!(verdict.lines, records.len() as u64);
                 prop_assert!(verdict.bytes_scanned > 0, "what was read is told");
                 prop_assert!(outcome.is_cut || format != Format::Ndjson);

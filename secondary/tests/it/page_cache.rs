@@ -3,12 +3,14 @@
 use crate::support::{Server, naive, raw, write};
 use backscroll_secondary::Io;
 use backscroll_secondary::read::block::{BLOCK_BYTES, Pool};
+use backscroll_secondary::read::limits::CACHED_BYTES;
 use backscroll_secondary::read::open_file::OpenFile;
-use backscroll_secondary::read::readahead::CACHED_BYTES;
 use backscroll_secondary::read::threads::Threads;
 use backscroll_secondary::read::uring::{RingAlone, Uring};
-use backscroll_secondary::read::{CacheUse, Ended, Engine, ReadAt as _, Readahead};
-use backscroll_shared::scan::{ReadPlan, Span};
+use backscroll_secondary::read::{
+    BlockSource as _, CacheUse, Ended, Engine, ReadAt as _, Readahead, SourceBlock,
+};
+use backscroll_shared::scan::{ReadPlan, Span, Window};
 use memmap2::{Advice, Mmap};
 use rustix::fs::{fadvise, fsync};
 use std::fs::File;
@@ -196,8 +198,8 @@ fn read_again_and_again<E: Engine>(engine: E, path: &Path) {
         let file = engine.adopt(open(path).into());
         let size = file.inode_state().unwrap().size;
         let mut readahead =
-            Readahead::new(file, ReadPlan::new(size), pool.clone(), std::sync::Arc::default());
-        while let Some((span, block, _)) = readahead.next().await.unwrap() {
+            Readahead::new(file, ReadPlan::new(Window::whole(size)), pool.clone(), std::sync::Arc::default());
+        while let Some(SourceBlock { span, block, .. }) = readahead.next().await.unwrap() {
             drop(block);
             readahead.park();
             for _ in 0..2 {
@@ -206,7 +208,7 @@ fn read_again_and_again<E: Engine>(engine: E, path: &Path) {
             }
             let (from, len) = (usize::try_from(span.offset).unwrap(), span.len);
             kept += usize::from(cached(path, from..from + len) >= len);
-            let mut before = readahead.of_same_file(ReadPlan::new(span.offset));
+            let mut before = readahead.beside(Some(Window::whole(span.offset)));
             for _ in 0..3 {
                 drop(before.next().await.unwrap());
             }

@@ -1,15 +1,16 @@
 //! Files that are truncated while they are read, and are as long again or longer before the
 //! end is reached: a model of the file, under all engines, in every format.
 
-use backscroll_secondary::frame::Frames;
-use backscroll_secondary::framing::Framing;
+use backscroll_secondary::answer::chunks::Chunks;
+use backscroll_secondary::answer::frame_writer::FrameWriter;
+use backscroll_secondary::answer::{Answer, Context, Encoding, Ending};
 use backscroll_secondary::read::block::Pool;
 use backscroll_secondary::read::threads::Threads;
 use backscroll_secondary::read::uring::{RingAlone, Uring};
 use backscroll_secondary::read::{Ended, Engine, InodeState, Readahead};
-use backscroll_secondary::stream::{Context, Encoding, Ending, LogStream};
+use backscroll_shared::filter::Filter;
 use backscroll_shared::query::FileName;
-use backscroll_shared::scan::{Limits, ReadPlan, Search};
+use backscroll_shared::scan::{Limits, ReadPlan, Search, Window};
 use backscroll_shared::wire::frames::{Decoder, Item};
 use backscroll_shared::wire::problem::Code;
 use backscroll_shared::wire::verdict::{Status, Verdict};
@@ -121,27 +122,34 @@ impl Log {
 #[derive(Debug)]
 enum Outcome {
     Refused(Code, String),
-    Ended { lines: Vec<Vec<u8>>, is_complete: bool, code: Option<String> },
+    Ended { lines: Vec<Vec<u8>>, is_complete: bool, code: Option<Code> },
 }
 
 /// A stream of an answer about `log`, as a client of `format` gets it.
-fn stream<E: Engine>(engine: E, log: &Log, format: Format, keyword: &str, n: Option<u64>) -> LogStream<E> {
+fn stream<E: Engine>(
+    engine: E,
+    log: &Log,
+    format: Format,
+    keyword: &str,
+    n: Option<u64>,
+) -> Answer<E, Readahead<E::File>> {
     let file = log.reader();
     let opened = InodeState::of(&file).unwrap();
     let keywords = if keyword.is_empty() { vec![] } else { vec![keyword.into()] };
-    let search = Search::new(keywords, n, opened.size, Limits::default());
-    let plan = ReadPlan::new(opened.size);
+    let search =
+        Search::new(&Filter::new(keywords).unwrap(), n, Window::whole(opened.size), Limits::default());
+    let plan = ReadPlan::new(Window::whole(opened.size));
     let readahead = Readahead::new(engine.adopt(file), plan, Pool::new(16), Arc::default());
     let encoding = match format {
-        Format::Frames => Encoding::Framed(Box::new(Framing::new(0))),
+        Format::Frames => Encoding::Framed(Box::new(FrameWriter::new(0))),
         _ => Encoding::Plain(Encoder::new(format, "here", b"app.log", 0)),
     };
     let ending =
         Ending { format, trailers: format == Format::Text, browser: false, relay: false, deadline: None };
     let context =
-        Context { engine, admission: Arc::default(), frames: Frames::default(), giving_up: Rc::default() };
+        Context { engine, admission: Arc::default(), chunks: Chunks::default(), giving_up: Rc::default() };
     let name = FileName::parse(b"app.log".to_vec()).unwrap();
-    LogStream::new(context, name, opened, search, readahead, encoding, ending)
+    Answer::new(context, name, opened, search, readahead, encoding, ending)
 }
 
 fn answer<E: Engine>(
@@ -163,7 +171,7 @@ fn answer<E: Engine>(
 }
 
 async fn pulled<E: Engine>(
-    stream: &mut LogStream<E>,
+    stream: &mut Answer<E, Readahead<E::File>>,
     log: &mut Log,
     format: Format,
     events: &[Event],
@@ -249,7 +257,7 @@ fn check<E: Engine>(
             assert_eq!(*code, None);
         }
         Outcome::Ended { is_complete: false, code, lines } => {
-            assert_eq!(code.as_deref(), Some("file_shrunk"));
+            assert_eq!(*code, Some(Code::FileShrunk));
             // A primary may have all that it wants before the end comes.
             assert!(format != Format::Frames || wanted.starts_with(lines), "{} lines", lines.len());
             assert!(events.iter().any(Event::is_harm), "an append does no harm");
@@ -294,7 +302,7 @@ fn found_out<E: Engine>(engine: E) {
                     let (mut log, all) = Log::new(20_000);
                     match answer(engine, &mut log, format, "", n, &events) {
                         Outcome::Ended { is_complete: false, code: Some(code), lines } => {
-                            assert_eq!(code, "file_shrunk");
+                            assert_eq!(code, Code::FileShrunk);
                             // What was left alone is looked at before it is gone on with, so no
                             // line is made of two files.
                             let old = all.iter().rev().zip(&lines).take_while(|(old, line)| old == line);

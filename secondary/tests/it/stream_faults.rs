@@ -1,12 +1,15 @@
 //! A disk that fails at a chosen block, behind the same trait as the engines.
 
-use backscroll_secondary::frame::Frames;
+use backscroll_secondary::answer::chunks::Chunks;
+use backscroll_secondary::answer::{Answer, Context, Encoding, Ending};
 use backscroll_secondary::read::block::{Block, Pool};
 use backscroll_secondary::read::open_file::OpenFile;
-use backscroll_secondary::read::{CacheUse, Ended, Engine, InodeState, Pause, ReadAt, ReadResult, Readahead};
-use backscroll_secondary::stream::{Context, Encoding, Ending, LogStream};
+use backscroll_secondary::read::{
+    BlockSource as _, CacheUse, Ended, Engine, InodeState, Pause, ReadAt, ReadResult, Readahead, SourceBlock,
+};
+use backscroll_shared::filter::Filter;
 use backscroll_shared::query::FileName;
-use backscroll_shared::scan::{Limits, ReadPlan, Search, Span};
+use backscroll_shared::scan::{Limits, ReadPlan, Search, Span, Window};
 use backscroll_shared::wire::{Encoder, Format};
 use futures_util::future::poll_immediate;
 use std::future::{Future, Ready, ready};
@@ -98,19 +101,23 @@ fn answer_to(browser: bool, bad: u64, errno: i32, format: Format, trailers: bool
     let mut outcome = Outcome { problem: None, body: Vec::new(), trailers: None, cut: false };
     engine
         .block_on(async {
-            let readahead =
-                Readahead::new(FaultyFile(engine), ReadPlan::new(SIZE), Pool::new(8), Arc::default());
-            let search = Search::new(Vec::new(), None, SIZE, Limits::default());
+            let readahead = Readahead::new(
+                FaultyFile(engine),
+                ReadPlan::new(Window::whole(SIZE)),
+                Pool::new(8),
+                Arc::default(),
+            );
+            let search = Search::new(&Filter::All, None, Window::whole(SIZE), Limits::default());
             let name = FileName::parse(b"app.log".to_vec()).unwrap();
             let encoding = Encoding::Plain(Encoder::new(format, "here", name.as_bytes(), 0));
             let ending = Ending { format, trailers, browser, relay: false, deadline: None };
             let context = Context {
                 engine,
                 admission: Arc::default(),
-                frames: Frames::default(),
+                chunks: Chunks::default(),
                 giving_up: Rc::default(),
             };
-            let mut stream = LogStream::new(context, name, stamp(), search, readahead, encoding, ending);
+            let mut stream = Answer::new(context, name, stamp(), search, readahead, encoding, ending);
             if let Err(problem) = stream.prime().await {
                 outcome.problem = Some(problem.code().status().as_u16());
                 return Ended::Clean;
@@ -241,8 +248,12 @@ fn a_read_that_is_tried_again_survives_being_given_up_while_it_waits_for_a_block
     let engine = Faulty { bad: 0, errno: 0 };
     let ended = engine.block_on(async {
         let pool = Pool::new(1);
-        let mut readahead =
-            Readahead::new(Interrupted(false.into()), ReadPlan::new(4096), pool.clone(), Arc::default());
+        let mut readahead = Readahead::new(
+            Interrupted(false.into()),
+            ReadPlan::new(Window::whole(4096)),
+            pool.clone(),
+            Arc::default(),
+        );
         // Where the failed read gives its block back, somebody else takes it first.
         let mut next = Box::pin(readahead.next());
         let mut other = Box::pin(pool.acquire());
@@ -252,9 +263,9 @@ fn a_read_that_is_tried_again_survives_being_given_up_while_it_waits_for_a_block
         drop(next);
         drop(poll_immediate(&mut other).await.expect("it was next in line"));
         drop(other);
-        let (span, block, _) = readahead.next().await.unwrap().unwrap();
+        let SourceBlock { span, block, .. } = readahead.next().await.unwrap().unwrap();
         assert_eq!((span, block.as_ref().len()), (Span { offset: 0, len: 4096 }, 4096));
-        assert_eq!(readahead.next().await.unwrap().map(|(span, _, _)| span), None);
+        assert_eq!(readahead.next().await.unwrap().map(|next| next.span), None);
         Ended::Clean
     });
     assert_eq!(ended.unwrap(), Ended::Clean);

@@ -8,6 +8,7 @@
 //! - It tells the connection's watch when an answer has ended.
 
 use super::{LEAVING_BROKEN, LEAVING_WHOLE, Watch};
+use crate::limits::READER_FROM;
 use bytes::Bytes;
 use http::{Method, Version};
 use http_body::{Body, Frame, SizeHint};
@@ -27,10 +28,6 @@ const RESET_GRACE: Duration = Duration::from_millis(200);
 /// written. hyper would go on until its buffer is full, and that buffer is large because it also
 /// takes the heads of requests. A thousand clients that do not read would each fill one.
 const WAITING_BYTES: usize = 32 << 10;
-
-/// After this many bytes a client has shown that it reads: the kernel does not buffer as much for a
-/// client that does not. From here on only hyper limits what is buffered.
-const TRUSTED_FROM: u64 = 8 << 20;
 
 /// The body of an answer, on its way to a [`super::Watched`] socket.
 #[derive(Debug)]
@@ -72,7 +69,7 @@ impl<B: Body> Answer<B> {
 impl<B: Body> Answer<B> {
     /// Ready once few bytes wait for the client.
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.waiting < WAITING_BYTES || self.bytes >= TRUSTED_FROM {
+        if self.waiting < WAITING_BYTES || self.bytes >= READER_FROM {
             return Poll::Ready(());
         }
         self.watch.flushed.register(cx.waker());

@@ -1,4 +1,5 @@
 use super::*;
+use crate::filter::Filter;
 use proptest::prelude::*;
 
 fn secondary(query: &str) -> Result<LogQuery, Problem> {
@@ -19,7 +20,7 @@ fn every_parameter_is_taken() {
     .unwrap();
     assert_eq!(query.hostnames, ["a", "b*"]);
     assert_eq!(query.filename.as_bytes(), b"nginx/access.log");
-    assert_eq!(query.keywords, [b"GET /".to_vec(), vec![0xff]]);
+    assert_eq!(query.filter.keywords(), [b"GET /".to_vec(), vec![0xff]]);
     assert_eq!(query.n, Some(20));
     assert_eq!(query.on_error, OnError::Ignore);
 }
@@ -27,12 +28,12 @@ fn every_parameter_is_taken() {
 #[test]
 fn values_are_decoded_once() {
     let query = secondary("filename=a&keyword=%2541").unwrap();
-    assert_eq!(query.keywords, [b"%41".to_vec()]);
+    assert_eq!(query.filter.keywords(), [b"%41".to_vec()]);
 }
 
 #[test]
 fn empty_keywords_are_no_filter() {
-    assert!(secondary("filename=a&keyword=&keyword").unwrap().keywords.is_empty());
+    assert!(secondary("filename=a&keyword=&keyword").unwrap().filter.keywords().is_empty());
 }
 
 #[test]
@@ -84,7 +85,7 @@ fn bad_percent_encodings_are_refused() {
 
 #[test]
 fn a_keyword_with_a_line_feed_stands_alone() {
-    assert_eq!(secondary("filename=a&keyword=b%0Ac").unwrap().keywords, [b"b\nc".to_vec()]);
+    assert_eq!(secondary("filename=a&keyword=b%0Ac").unwrap().filter.keywords(), [b"b\nc".to_vec()]);
     assert_eq!(refused("filename=a&keyword=b%0Ac&keyword=d").0, Code::BadParameter);
 }
 
@@ -100,7 +101,7 @@ proptest! {
             hostnames: Vec::new(),
             on_error: OnError::Report,
             filename: FileName::parse(name.into_bytes()).unwrap(),
-            keywords: keywords.into_iter().map(|k| k.into_iter().filter(|b| *b != b'\n').chain([b'x']).collect()).collect(),
+            filter: Filter::new(keywords.into_iter().map(|k| k.into_iter().filter(|b| *b != b'\n').chain([b'x']).collect()).collect()).unwrap(),
             n,
         };
         prop_assert_eq!(secondary(&query.for_secondary()).unwrap(), query);

@@ -1,36 +1,34 @@
 //! The line that edges of blocks cut, matched as it grows, with the NUL bytes before it.
 
-use super::matcher::{Found, LineMatcher, Place};
-use super::nuls;
+use super::limits::Limits;
 use super::open_line::OpenLine;
-use super::plan::Span;
-use super::search::Limits;
+use super::window::Span;
+use crate::filter::{LineFilter, Match, PartialMatch};
+use crate::nuls;
 
 /// What has been read of the line so far.
 #[derive(Debug)]
 pub(super) struct CutLine {
     open: OpenLine,
-    found: Found,
+    partial: PartialMatch,
     /// The first match in it, as far as it has been read.
-    first: Option<Span>,
+    first_match: Option<Span>,
     /// NUL bytes before it, of which it is not known yet whether its line begins with them.
     nuls: u64,
     /// Whether it is the last one of a file that ends without a line feed.
     is_unended: bool,
     limits: Limits,
-    scratch: Vec<u8>,
 }
 
 impl CutLine {
     pub(super) fn new(limits: Limits) -> CutLine {
         CutLine {
             open: OpenLine::default(),
-            found: Found::default(),
-            first: None,
+            partial: PartialMatch::default(),
+            first_match: None,
             nuls: 0,
             is_unended: false,
             limits,
-            scratch: Vec::new(),
         }
     }
 
@@ -40,8 +38,8 @@ impl CutLine {
     }
 
     /// The first match in it.
-    pub(super) fn first(&self) -> Option<Span> {
-        self.first
+    pub(super) fn first_match(&self) -> Option<Span> {
+        self.first_match
     }
 
     pub(super) fn held(&self) -> usize {
@@ -61,8 +59,8 @@ impl CutLine {
     /// Begins with the next one.
     pub(super) fn restart(&mut self) {
         self.open.clear();
-        self.found = Found::default();
-        self.first = None;
+        self.partial.restart();
+        self.first_match = None;
     }
 
     /// It is the last one of a file that ends without a line feed.
@@ -82,21 +80,21 @@ impl CutLine {
     }
 
     /// Takes that again.
-    pub(super) fn take_again(&mut self, matcher: &LineMatcher, bytes: &[u8]) {
-        self.open.take_again(bytes, self.kept(matcher));
+    pub(super) fn take_again(&mut self, filter: &LineFilter, bytes: &[u8]) {
+        self.open.take_again(bytes, self.kept(filter));
     }
 
     /// Adds bytes that stand before it, at `offset` in the file.
-    pub(super) fn grow(&mut self, matcher: &LineMatcher, offset: u64, bytes: &[u8]) {
+    pub(super) fn grow(&mut self, filter: &LineFilter, offset: u64, bytes: &[u8]) {
         let nuls = nuls::leading(bytes);
         let piece = &bytes[nuls..];
         if !piece.is_empty() {
-            self.hold_nuls(matcher, offset + bytes.len() as u64);
-            let place = matcher.accumulate(&mut self.found, piece, self.open.head(), &mut self.scratch);
-            if let Some(Place { at, len }) = place {
-                self.first = Some(Span { offset: offset + (nuls + at) as u64, len });
+            self.hold_nuls(filter, offset + bytes.len() as u64);
+            let first = filter.extend(&mut self.partial, piece, self.open.head());
+            if let Some(Match { at, len }) = first {
+                self.first_match = Some(Span { offset: offset + (nuls + at) as u64, len });
             }
-            self.open.prepend(piece, self.kept(matcher));
+            self.open.prepend(piece, self.kept(filter));
         }
         // Whether they are a part of the line is known once it is known what is before them.
         self.nuls += nuls as u64;
@@ -109,37 +107,37 @@ impl CutLine {
 
     /// It begins at `offset` in the file. Says whether it is a record, and how many NUL bytes it
     /// began with that are no part of it.
-    pub(super) fn complete(&mut self, matcher: &LineMatcher, offset: u64) -> (bool, u64) {
+    pub(super) fn complete(&mut self, filter: &LineFilter, offset: u64) -> (bool, u64) {
         let is_unended = std::mem::take(&mut self.is_unended);
         if self.nuls < self.limits.nul_run as u64 {
-            self.hold_nuls(matcher, offset);
-            return (matcher.is_match(self.found), 0);
+            self.hold_nuls(filter, offset);
+            return (filter.is_match(&self.partial), 0);
         }
         // Without the run there is no last line where nothing else is in it.
         let is_line = !is_unended || self.open.len() > 0;
-        (is_line && matcher.is_match(self.found), std::mem::take(&mut self.nuls))
+        (is_line && filter.is_match(&self.partial), std::mem::take(&mut self.nuls))
     }
 
     /// Bytes of it that are held: what is delivered, and what a keyword may reach into.
-    fn kept(&self, matcher: &LineMatcher) -> usize {
-        self.limits.line.max(matcher.overlap())
+    fn kept(&self, filter: &LineFilter) -> usize {
+        self.limits.line.max(filter.reach())
     }
 
     /// The NUL bytes before it are a part of it. They stand at `offset` in the file.
-    fn hold_nuls(&mut self, matcher: &LineMatcher, offset: u64) {
+    fn hold_nuls(&mut self, filter: &LineFilter, offset: u64) {
         let nuls = std::mem::take(&mut self.nuls);
         if nuls == 0 {
             return;
         }
         // As many as a keyword may reach over, where the line holds fewer than that.
-        let most = self.limits.line.max(matcher.overlap() + 1);
+        let most = self.limits.line.max(filter.reach() + 1);
         let piece = vec![0; usize::try_from(nuls).unwrap_or(usize::MAX).min(most)];
-        let place = matcher.accumulate(&mut self.found, &piece, self.open.head(), &mut self.scratch);
-        if let Some(Place { at, len }) = place {
+        let first = filter.extend(&mut self.partial, &piece, self.open.head());
+        if let Some(Match { at, len }) = first {
             // A match within them stands at their beginning; one that reaches past them is
             // counted from their end.
             let before = if at == 0 { 0 } else { nuls - piece.len() as u64 };
-            self.first = Some(Span { offset: offset + before + at as u64, len });
+            self.first_match = Some(Span { offset: offset + before + at as u64, len });
         }
         self.open.prepend_nuls(nuls, &piece, most);
     }

@@ -1,6 +1,6 @@
 //! The line whose beginning has not been read yet. It grows at its front, block by block.
 
-use super::plan::Span;
+use super::window::Span;
 
 /// Memory of a cleared buffer that is used again.
 const ROOMY: usize = 64 << 10;

@@ -1,20 +1,6 @@
 //! Which bytes come next, from the end to the start.
 
-/// A piece of the file: where it begins, and how many bytes it has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
-    /// Offset of the first byte in the file.
-    pub offset: u64,
-    /// Bytes.
-    pub len: usize,
-}
-
-impl Span {
-    /// Offset of the first byte after it.
-    pub fn end(self) -> u64 {
-        self.offset + self.len as u64
-    }
-}
+use super::window::{Span, Window};
 
 /// One step of the ramp: how large and how many the reads are, until so many bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,29 +25,41 @@ pub const RAMP: &[Stage] = &[
     Stage { block_len: 512 << 10, depth: 8, until: u64::MAX },
 ];
 
-/// Walks a file from its end to its start, in blocks that begin where the page cache's
-/// pages do: a read that straddles one page more copies slower and fetches more.
+/// Walks a window of a file from its end to its start, in blocks that begin where the page
+/// cache's pages do: a read that straddles one page more copies slower and fetches more.
 #[derive(Debug, Clone)]
 pub struct ReadPlan {
     ramp: &'static [Stage],
     align: u64,
-    size: u64,
-    /// Bytes below this offset are still to be planned.
+    window: Window,
+    /// Bytes of the window below this offset are still to be planned.
     next_end: u64,
+    /// Bytes of holes, which are not planned.
+    skipped: u64,
 }
 
 /// Page size that reads are aligned to. Larger pages are multiples of it.
 const PAGE: u64 = 4096;
 
 impl ReadPlan {
-    /// Plans the first `size` bytes of a file by [`RAMP`].
-    pub fn new(size: u64) -> ReadPlan {
-        ReadPlan::with_ramp(size, RAMP, PAGE)
+    /// Plans a window of a file by [`RAMP`].
+    pub fn new(window: Window) -> ReadPlan {
+        ReadPlan::with_ramp(window, RAMP, PAGE)
     }
 
-    /// Plans by a ramp of one's own. `align` divides each of its block lengths.
-    pub fn with_ramp(size: u64, ramp: &'static [Stage], align: u64) -> ReadPlan {
-        ReadPlan { ramp, align, size, next_end: size }
+    /// Plans nothing: what is read is named block by block.
+    pub fn empty() -> ReadPlan {
+        ReadPlan::new(Window::whole(0))
+    }
+
+    /// Plans by another ramp. `align` divides each of its block lengths.
+    pub fn with_ramp(window: Window, ramp: &'static [Stage], align: u64) -> ReadPlan {
+        ReadPlan { ramp, align, window, next_end: window.end, skipped: 0 }
+    }
+
+    /// What is planned.
+    pub fn window(&self) -> Window {
+        self.window
     }
 
     fn stage(&self) -> &Stage {
@@ -75,9 +73,9 @@ impl ReadPlan {
         self.stage().depth
     }
 
-    /// Whether the file's start has been planned.
+    /// Whether the window's start has been planned.
     pub fn is_over(&self) -> bool {
-        self.next_end == 0
+        self.next_end <= self.window.start
     }
 
     /// Offset of the first byte after what is still to be planned.
@@ -87,10 +85,10 @@ impl ReadPlan {
 
     /// Bytes planned so far.
     pub fn planned(&self) -> u64 {
-        self.size - self.next_end
+        self.window.end - self.next_end - self.skipped
     }
 
-    /// Plans the next block to read; nothing once the start has been planned.
+    /// Plans the next block to read; nothing once the window's start has been planned.
     pub fn next_span(&mut self) -> Option<Span> {
         let span = self.peek()?;
         self.advance(span);
@@ -99,11 +97,12 @@ impl ReadPlan {
 
     /// The next block to read, which is then planned by [`ReadPlan::advance`].
     pub fn peek(&self) -> Option<Span> {
-        if self.next_end == 0 {
+        if self.is_over() {
             return None;
         }
         let block_len = self.stage().block_len;
         let offset = self.next_end.saturating_sub(block_len as u64).next_multiple_of(self.align);
+        let offset = offset.max(self.window.start);
         // An offset rounded up to the end would leave nothing: only where the block is
         // shorter than the alignment, which `with_ramp` rules out.
         debug_assert!(offset < self.next_end);
@@ -117,11 +116,11 @@ impl ReadPlan {
         self.next_end = span.offset;
     }
 
-    /// Plans nothing of the hole that ends where the plan is now and begins at `offset`. It is as
-    /// if the file were shorter.
+    /// Plans nothing of the hole that ends where the plan is now and begins at `offset`: its
+    /// bytes do not count as planned.
     pub fn skip_to(&mut self, offset: u64) {
-        debug_assert!(offset <= self.next_end);
-        self.size -= self.next_end - offset;
+        debug_assert!((self.window.start..=self.next_end).contains(&offset));
+        self.skipped += self.next_end - offset;
         self.next_end = offset;
     }
 

@@ -1,89 +1,20 @@
 //! The state machine: blocks in, records out, stop at `n`.
 
-use super::examine::{Examiner, Hits};
+use super::block_matcher::{BlockMatcher, BlockMatches};
+use super::joined::JoinedSearch;
+use super::limits::Limits;
 use super::lines::LineSearch;
-use super::matcher::LineMatcher;
-use super::plan::Span;
-use super::spans::SpanSearch;
-use crate::limits;
+use super::record::{Step, Summary};
+use super::window::{Span, Window};
+use crate::filter::{Filter, LineFilter};
 
-/// What one search may hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of a line that are delivered.
-    pub line: usize,
-    /// Bytes of a record, each line's feed included.
-    pub record: usize,
-    /// NUL bytes at the beginning of a line from which on they are no part of it.
-    pub nul_run: usize,
-    /// Runs of NUL bytes between the lines of one record: where the next begins, as it does at the
-    /// record limit.
-    pub runs: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            line: limits::LINE_BYTES,
-            record: limits::RECORD_BYTES,
-            nul_run: limits::NUL_RUN_BYTES,
-            runs: limits::RECORD_RUNS,
-        }
-    }
-}
-
-/// What a match yields: one line, or several that one match touches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Record<'a> {
-    /// Where its first line begins in the file, with a run of NUL bytes that is no part of it.
-    pub offset: u64,
-    /// Its lines in file order, without the last one's line feed. [`Search::delivered`] says where
-    /// they stand in the file.
-    pub bytes: &'a [u8],
-    /// Lines in it.
-    pub lines: u64,
-    /// Lines in it that were cut at the line limit.
-    pub truncated_lines: u64,
-    /// The bytes before it that are at hand: nothing, or up to the line feed before it.
-    pub older: &'a [u8],
-}
-
-/// What [`Search::step`] has come to.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Step<'a> {
-    /// The next newest record.
-    Record(Record<'a>),
-    /// So much has been looked at without a record that others may go first.
-    Working,
-    /// [`Search::feed`] the block before the last one.
-    NeedBlock,
-    /// [`Search::feed`] these bytes once more: they were given back by [`Search::release`].
-    NeedAgain(Span),
-    /// No record is left, or `n` have been delivered.
-    Done,
-}
-
-/// What a search has done so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// Lines delivered.
-    pub lines: u64,
-    /// Bytes of the file looked at.
-    pub bytes_scanned: u64,
-    /// Lines delivered that were cut at the line limit.
-    pub truncated_lines: u64,
-    /// Bytes of NUL runs at the beginning of lines, delivered or not, that were passed over; those
-    /// of holes, which were not even read, among them.
-    pub skipped_bytes: u64,
-}
-
-/// A backwards search through one file. `B` is a block of its bytes, owned until it has
+/// A backwards search through a window of one file. `B` is a block of its bytes, owned until it has
 /// been searched through and dropped as soon as it has.
 #[derive(Debug)]
 pub struct Search<B> {
     mode: Mode<B>,
     remaining: Option<u64>,
-    size: u64,
+    window: Window,
     /// Offset of the oldest byte fed.
     reached: u64,
     /// Bytes of holes that were not read.
@@ -95,22 +26,21 @@ pub struct Search<B> {
 #[expect(clippy::large_enum_variant, reason = "the large one is the usual one, and needs no allocation so")]
 enum Mode<B> {
     Lines(LineSearch<B>),
-    Spans(Box<SpanSearch<B>>),
+    Joined(Box<JoinedSearch<B>>),
 }
 
 impl<B: AsRef<[u8]>> Search<B> {
-    /// Searches the first `size` bytes of a file for lines that hold every one of
-    /// `keywords` (none: every line), or for one keyword that holds a line feed; yields at
-    /// most `n` records.
-    pub fn new(keywords: Vec<Vec<u8>>, n: Option<u64>, size: u64, limits: Limits) -> Search<B> {
-        let mode = match <[Vec<u8>; 1]>::try_from(keywords) {
-            Ok([keyword]) if keyword.contains(&b'\n') => {
-                Mode::Spans(Box::new(SpanSearch::new(&keyword, size, limits)))
+    /// Searches a window of a file; yields at most `n` records, the newest.
+    pub fn new(filter: &Filter, n: Option<u64>, window: Window, limits: Limits) -> Search<B> {
+        let lines = |literals| Mode::Lines(LineSearch::new(LineFilter::literals(literals), window, limits));
+        let mode = match filter {
+            Filter::All => lines(&[]),
+            Filter::Literals(literals) => lines(literals),
+            Filter::AcrossLines(keyword) => {
+                Mode::Joined(Box::new(JoinedSearch::new(keyword, window, limits)))
             }
-            Ok(one) => Mode::Lines(LineSearch::new(LineMatcher::new(one.into(), limits.nul_run), limits)),
-            Err(keywords) => Mode::Lines(LineSearch::new(LineMatcher::new(keywords, limits.nul_run), limits)),
         };
-        Search { mode, remaining: n, size, reached: size, holes: 0, summary: Summary::default() }
+        Search { mode, remaining: n, window, reached: window.end, holes: 0, summary: Summary::default() }
     }
 
     /// Takes the block at `span`: the one before the last, or what was released, as `step` asks
@@ -122,7 +52,7 @@ impl<B: AsRef<[u8]>> Search<B> {
         self.expect_block(span, &block);
         match &mut self.mode {
             Mode::Lines(lines) => lines.feed(span, block, None),
-            Mode::Spans(spans) => spans.feed(span, block),
+            Mode::Joined(joined) => joined.feed(span, block),
         }
     }
 
@@ -137,28 +67,28 @@ impl<B: AsRef<[u8]>> Search<B> {
         self.holes += span.len as u64;
         match &mut self.mode {
             Mode::Lines(lines) => lines.feed_hole(span),
-            Mode::Spans(spans) => spans.feed_hole(span),
+            Mode::Joined(joined) => joined.feed_hole(span),
         }
     }
 
-    /// Who can look through blocks for this search elsewhere, where somebody can.
-    pub fn examiner(&self) -> Option<Examiner> {
+    /// What matches blocks for this search elsewhere. None where it has to match them itself.
+    pub fn block_matcher(&self) -> Option<BlockMatcher> {
         match &self.mode {
-            Mode::Lines(lines) => lines.examiner(),
-            Mode::Spans(_) => None,
+            Mode::Lines(lines) => lines.block_matcher(),
+            Mode::Joined(_) => None,
         }
     }
 
-    /// The same as [`Search::feed`], for a block that this search's [`Examiner`] has looked
-    /// through.
+    /// The same as [`Search::feed`], for a block whose matching lines this search's
+    /// [`BlockMatcher`] has found.
     ///
     /// # Panics
-    /// As `feed`, and where the search has no examiner.
-    pub fn feed_examined(&mut self, span: Span, block: B, hits: Hits) {
+    /// As `feed`, and where the search has no block matcher.
+    pub fn feed_matched(&mut self, span: Span, block: B, matches: BlockMatches) {
         self.expect_block(span, &block);
         match &mut self.mode {
-            Mode::Lines(lines) => lines.feed(span, block, Some(hits)),
-            Mode::Spans(_) => panic!("a search across lines has no examiner"),
+            Mode::Lines(lines) => lines.feed(span, block, Some(matches)),
+            Mode::Joined(_) => panic!("a search across lines has no block matcher"),
         }
     }
 
@@ -174,7 +104,7 @@ impl<B: AsRef<[u8]>> Search<B> {
     pub fn release(&mut self) {
         match &mut self.mode {
             Mode::Lines(lines) => lines.release(),
-            Mode::Spans(spans) => spans.release(),
+            Mode::Joined(joined) => joined.release(),
         }
     }
 
@@ -183,16 +113,16 @@ impl<B: AsRef<[u8]>> Search<B> {
     pub fn held(&self) -> usize {
         match &self.mode {
             Mode::Lines(lines) => lines.held(),
-            Mode::Spans(spans) => spans.held(),
+            Mode::Joined(joined) => joined.held(),
         }
     }
 
-    /// What is delivered of the last record instead of its first bytes: it is a line longer
-    /// than the line limit, and no keyword stands in its beginning. Its time does.
-    pub fn window(&self) -> Option<Span> {
+    /// What is delivered of the last record instead of its first bytes, where that is a line longer
+    /// than the line limit without a match in its beginning. Its time stands in its beginning.
+    pub fn excerpt(&self) -> Option<Span> {
         match &self.mode {
-            Mode::Lines(lines) => lines.window(),
-            Mode::Spans(spans) => spans.window(),
+            Mode::Lines(lines) => lines.excerpt(),
+            Mode::Joined(joined) => joined.excerpt(),
         }
     }
 
@@ -201,7 +131,7 @@ impl<B: AsRef<[u8]>> Search<B> {
     pub fn delivered(&self) -> Vec<Span> {
         match &self.mode {
             Mode::Lines(lines) => lines.delivered(),
-            Mode::Spans(spans) => spans.delivered(),
+            Mode::Joined(joined) => joined.delivered(),
         }
     }
 
@@ -209,7 +139,7 @@ impl<B: AsRef<[u8]>> Search<B> {
     pub fn at_hand(&self, span: Span) -> Option<&[u8]> {
         match &self.mode {
             Mode::Lines(lines) => lines.at_hand(span),
-            Mode::Spans(spans) => spans.at_hand(span),
+            Mode::Joined(joined) => joined.at_hand(span),
         }
     }
 
@@ -225,12 +155,12 @@ impl<B: AsRef<[u8]>> Search<B> {
 
     /// Goes on to the next record.
     pub fn step(&mut self) -> Step<'_> {
-        if self.remaining == Some(0) || self.size == 0 {
+        if self.remaining == Some(0) || self.window.is_empty() {
             return Step::Done;
         }
         let step = match &mut self.mode {
             Mode::Lines(lines) => lines.step(),
-            Mode::Spans(spans) => spans.step(),
+            Mode::Joined(joined) => joined.step(),
         };
         if let Step::Record(record) = &step {
             self.remaining = self.remaining.map(|n| n - 1);
@@ -256,8 +186,8 @@ impl<B: AsRef<[u8]>> Search<B> {
     pub fn summary(&self) -> Summary {
         let skipped_bytes = match &self.mode {
             Mode::Lines(lines) => lines.skipped(),
-            Mode::Spans(spans) => spans.skipped(),
+            Mode::Joined(joined) => joined.skipped(),
         };
-        Summary { bytes_scanned: self.size - self.reached - self.holes, skipped_bytes, ..self.summary }
+        Summary { bytes_scanned: self.window.end - self.reached - self.holes, skipped_bytes, ..self.summary }
     }
 }

@@ -1,6 +1,8 @@
 //! The search against a naive oracle, at block sizes of 1 to 17 bytes and at the real ones.
 
 use super::*;
+use crate::filter::Filter;
+use crate::nuls::is_all_nul;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -143,6 +145,10 @@ fn releases() -> impl Strategy<Value = Releases> {
     (0usize..5, steps).prop_map(|(every, steps)| Releases { every, steps })
 }
 
+fn filter(keywords: &[Vec<u8>]) -> Filter {
+    Filter::new(keywords.to_vec()).unwrap()
+}
+
 /// Drives a search over bytes in memory. Holes are passed over where `has_holes`.
 fn drive(
     file: &[u8],
@@ -153,7 +159,7 @@ fn drive(
     releases: &Releases,
     has_holes: bool,
 ) -> (Vec<Owned>, Summary) {
-    let mut search = Search::new(keywords.to_vec(), n, file.len() as u64, limits);
+    let mut search = Search::new(&filter(keywords), n, plan.window(), limits);
     let mut records = Vec::new();
     let (mut blocks, mut again, mut steps) = (0, 0, 0);
     let block = |span: Span| file[usize::try_from(span.offset).unwrap()..][..span.len].to_vec();
@@ -175,7 +181,8 @@ fn drive(
             Step::NeedBlock if has_holes && std::mem::take(&mut last_was_nul) => {
                 // What is NUL before such a block is a hole.
                 let end = usize::try_from(plan.next_end()).unwrap();
-                let nuls = file[..end].iter().rev().take_while(|b| **b == 0).count();
+                let start = usize::try_from(plan.window().start).unwrap();
+                let nuls = file[start..end].iter().rev().take_while(|b| **b == 0).count();
                 plan.skip_to((end - nuls) as u64);
                 search.feed_hole(Span { offset: plan.next_end(), len: nuls });
                 None
@@ -184,12 +191,12 @@ fn drive(
                 let span = plan.next_span().expect("the search stops at the file's start");
                 last_was_nul = is_all_nul(&block(span));
                 blocks += 1;
-                match search.examiner() {
-                    // Every second one is looked through by somebody else, as on two threads.
-                    Some(examiner) if blocks % 2 == 0 => {
+                match search.block_matcher() {
+                    // Every second one is matched by somebody else, as on two threads.
+                    Some(matcher) if blocks % 2 == 0 => {
                         let block = block(span);
-                        let hits = examiner.examine(span.offset, &block);
-                        search.feed_examined(span, block, hits);
+                        let matches = matcher.matches(span.offset, &block);
+                        search.feed_matched(span, block, matches);
                     }
                     _ => search.feed(span, block(span)),
                 }
@@ -209,9 +216,9 @@ fn drive(
                 assert!(limits != Limits::default() || at_hand.is_some());
             }
             let bytes = spans.iter().flat_map(|span| block(*span)).collect();
-            if let Some(window) = search.window() {
-                assert_eq!(spans, [window]);
-                (record.0, record.1) = (window.offset, bytes);
+            if let Some(excerpt) = search.excerpt() {
+                assert_eq!(spans, [excerpt]);
+                (record.0, record.1) = (excerpt.offset, bytes);
             } else {
                 assert_eq!(record.1, bytes, "it can be read again");
                 assert!(spans.len() <= limits.runs + 1 || record.3 > 0);
@@ -237,7 +244,7 @@ fn check(
     releases: &Releases,
     has_holes: bool,
 ) {
-    let plan = ReadPlan::with_ramp(file.len() as u64, blocks(block_len), 1);
+    let plan = ReadPlan::with_ramp(Window::whole(file.len() as u64), blocks(block_len), 1);
     let (records, summary) = drive(file, keywords, n, limits, plan, releases, has_holes);
     let expected = oracle(file, keywords, n, limits);
     assert_eq!(records, expected, "blocks of {block_len}");
@@ -295,6 +302,40 @@ proptest! {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn a_window_is_searched_as_if_it_were_a_file_of_its_own(
+        before in content(), inside in content(), after in content(), keywords in keyword_set(),
+        n in prop::option::of(0u64..6), line in 1usize..40, nul_run in 1usize..12,
+        releases in releases(), has_holes in any::<bool>(), align in 1u64..9,
+    ) {
+        let ended = |mut bytes: Vec<u8>| {
+            bytes.push(b'\n');
+            bytes
+        };
+        let limits = Limits { line, record: 60, nul_run, runs: 2 };
+        let before = if before.is_empty() { before } else { ended(before) };
+        let inside = if after.is_empty() { inside } else { ended(inside) };
+        let file = [&before[..], &inside, &after].concat();
+        let start = before.len() as u64;
+        let window = Window { start, end: start + inside.len() as u64 };
+        let mut expected = oracle(&inside, &keywords, n, limits);
+        for record in &mut expected {
+            record.0 += start;
+        }
+        for blocks_of in 1..=8 {
+            let plan = ReadPlan::with_ramp(window, blocks(blocks_of * usize::try_from(align).unwrap()), align);
+            let (records, summary) = drive(&file, &keywords, n, limits, plan, &releases, has_holes);
+            prop_assert_eq!(&records, &expected);
+            if n.is_none() && !has_holes {
+                prop_assert_eq!(summary.bytes_scanned, window.len());
+            }
+        }
+    }
+}
+
+proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
@@ -305,8 +346,8 @@ proptest! {
         let limits = Limits { line, record: 60, nul_run, ..Limits::default() };
         let expected = oracle(&file, &[], n, limits);
         for block_len in 1..=17 {
-            let mut search: Search<&[u8]> = Search::new(vec![], n, file.len() as u64, limits);
-            let mut plan = ReadPlan::with_ramp(file.len() as u64, blocks(block_len), 1);
+            let mut plan = ReadPlan::with_ramp(Window::whole(file.len() as u64), blocks(block_len), 1);
+            let mut search: Search<&[u8]> = Search::new(&Filter::All, n, plan.window(), limits);
             let (mut out, mut steps) = (Vec::new(), 0);
             loop {
                 if releases.steps.contains(&steps) {
@@ -358,7 +399,7 @@ proptest! {
             file.push(b'\n');
         }
         if !ended { file.pop(); }
-        let (records, _) = drive(&file, &keywords, None, Limits::default(), ReadPlan::new(file.len() as u64), &Releases { every: 3, ..Releases::default() }, false);
+        let (records, _) = drive(&file, &keywords, None, Limits::default(), ReadPlan::new(Window::whole(file.len() as u64)), &Releases { every: 3, ..Releases::default() }, false);
         prop_assert_eq!(records, oracle(&file, &keywords, None, Limits::default()));
     }
 }
@@ -370,7 +411,7 @@ fn lines_of(file: &[u8], keywords: &[&[u8]]) -> Vec<Vec<u8>> {
         &keywords,
         None,
         Limits::default(),
-        ReadPlan::new(file.len() as u64),
+        ReadPlan::new(Window::whole(file.len() as u64)),
         &Releases::default(),
         false,
     )
@@ -405,8 +446,8 @@ fn a_long_line_is_matched_whole_cut_and_held_in_bounded_memory() {
     // 64 MiB in one line, the keyword at its very end, past the limit.
     const LEN: usize = 64 << 20;
     let mut search: Search<Vec<u8>> =
-        Search::new(vec![b"tail".to_vec()], None, LEN as u64, Limits::default());
-    let mut plan = ReadPlan::new(LEN as u64);
+        Search::new(&filter(&[b"tail".to_vec()]), None, Window::whole(LEN as u64), Limits::default());
+    let mut plan = ReadPlan::new(Window::whole(LEN as u64));
     let mut newest = true;
     let record = loop {
         match search.step() {
@@ -426,13 +467,13 @@ fn a_long_line_is_matched_whole_cut_and_held_in_bounded_memory() {
     };
     assert_eq!(record, (1 << 20, 0, 1));
     // It stands at the end of what is delivered.
-    assert_eq!(search.window(), Some(Span { offset: (LEN - (1 << 20)) as u64, len: 1 << 20 }));
+    assert_eq!(search.excerpt(), Some(Span { offset: (LEN - (1 << 20)) as u64, len: 1 << 20 }));
 }
 
 #[test]
 fn the_plan_covers_every_byte_once_and_begins_reads_at_pages() {
     for size in [1u64, 4095, 4096, 65_536, 65_537, 1 << 20, (1 << 20) + 1, (5 << 32) + 17] {
-        let mut plan = ReadPlan::new(size);
+        let mut plan = ReadPlan::new(Window::whole(size));
         let mut end = size;
         let mut blocks = 0;
         while end > 0 && blocks < 1000 {
@@ -451,9 +492,9 @@ fn the_plan_covers_every_byte_once_and_begins_reads_at_pages() {
 fn a_block_full_of_matches_across_lines_is_worked_off_in_turns() {
     let file = b"ab\n".repeat(1 << 12);
     let mut search: Search<&[u8]> = Search::new(
-        vec![b"b\na".to_vec()],
+        &filter(&[b"b\na".to_vec()]),
         None,
-        file.len() as u64,
+        Window::whole(file.len() as u64),
         Limits { line: 8, record: 64, ..Limits::default() },
     );
     let (mut records, mut in_a_row, mut turns) = (0, 0, 0);

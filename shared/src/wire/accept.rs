@@ -1,4 +1,9 @@
-//! Which format a client takes (RFC 9110, section 12.5.1), as clients really ask.
+//! Which format a client takes (RFC 9110, section 12.5.1).
+//!
+//! Written by hand, because clients send what the grammar does not allow: Java before 19 sends a bare
+//! `*` and `q=.2`, and scripts send a word that is no type beside one that is. Such a part is
+//! skipped, and the others count. The crate `headers-accept`, which is built on `mediatype`, refuses
+//! the whole field in such a case. It also reads only the first of several fields.
 
 use super::problem::{Code, Problem};
 use super::{Format, frames};
@@ -11,8 +16,8 @@ struct Offer<T: 'static> {
     aliases: &'static [&'static str],
 }
 
-/// Who writes `application/json` by habit is helped more by objects than by a refusal, and a
-/// browser shows text.
+/// Clients that send `application/json` by habit get objects and not a refusal, and browsers get
+/// text.
 const LOG_FORMATS: [Offer<Format>; 2] = [
     Offer { format: Format::Text, name: "text/plain", aliases: &[HTML] },
     Offer { format: Format::Ndjson, name: NDJSON, aliases: &[JSON] },
@@ -52,15 +57,15 @@ pub fn list_format(map: &HeaderMap) -> Result<ListFormat, Problem> {
     negotiate(map, &LIST_FORMATS)
 }
 
-/// Whether the client is a browser, which shows nothing at all of an answer that is cut. Java
-/// before 19 names `text/html` too, whatever it asks for, but with `*` behind it, which no browser
-/// sends. A Java program has to see that an answer is cut.
+/// Whether the client is a browser, which shows nothing at all of an answer that is cut. Java before
+/// 19 also sends `text/html`, but with a bare `*` after it, which no browser sends. A Java program
+/// has to see that an answer is cut.
 pub fn is_browser(map: &HeaderMap) -> bool {
     ranges(map).any(|range| range.is(HTML) && range.weight > 0) && !ranges(map).any(|range| range.is_bare)
 }
 
-/// Refuses a request for a part of an answer. Who continues one that was cut, as wget does by
-/// itself, would join pieces of two answers: there is something newer in the next one.
+/// Refuses a request for a part of an answer. A client that continues an answer that was cut, as
+/// wget does by itself, would join parts of two answers, because the next one has newer lines.
 pub fn check_range(map: &HeaderMap) -> Result<(), Problem> {
     let is_all = |value: &http::HeaderValue| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"bytes=0-");
     if map.get_all(header::RANGE).iter().all(is_all) {
@@ -72,7 +77,7 @@ pub fn check_range(map: &HeaderMap) -> Result<(), Problem> {
     ))
 }
 
-/// One of the types that a client takes, as far as it can be read.
+/// One of the types that a client takes.
 #[derive(Debug, Clone, Copy)]
 struct Range<'v> {
     kind: &'v str,
@@ -84,17 +89,17 @@ struct Range<'v> {
 }
 
 impl<'v> Range<'v> {
-    /// Nothing where it is no type.
+    /// None where the element is not a type.
     fn parse(element: &'v str) -> Option<Range<'v>> {
         let mut parts = element.split(';').map(str::trim);
         let name = parts.next()?;
-        // In the default of Java before 19.
+        // As Java before 19 sends it.
         let is_bare = name == "*";
         let (kind, subtype) = if is_bare { ("*", "*") } else { name.split_once('/')? };
         let is_name = |name: &str| {
             !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+*".contains(&b))
         };
-        // Other parameters make no difference: there is one text here, and one JSON.
+        // Other parameters make no difference, because there is only one text and one JSON here.
         let weight = parts.find_map(|part| {
             let (name, value) = part.split_once('=')?;
             if name.trim().eq_ignore_ascii_case("q") { weight(value.trim()) } else { None }
@@ -109,7 +114,7 @@ impl<'v> Range<'v> {
         })
     }
 
-    /// How closely it names an offer, if it does.
+    /// How closely it names the offer; None where it does not.
     fn names<T>(&self, offer: &Offer<T>) -> Option<Closeness> {
         let kind = offer.name.split('/').next().unwrap_or_default();
         if self.is(offer.name) {
@@ -124,7 +129,7 @@ impl<'v> Range<'v> {
     }
 }
 
-/// The closest one counts, whatever else a client takes.
+/// How closely a range names an offer. The closest range decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Closeness {
     Any,
@@ -133,7 +138,7 @@ enum Closeness {
     Name,
 }
 
-/// A weight in thousandths, where it is one: `.2`, as Java writes it, is.
+/// A weight in thousandths; None where the text is none. `.2` is one, as Java sends it.
 fn weight(text: &str) -> Option<u16> {
     let weight: f32 = text.parse().ok().filter(|weight| (0.0..=1.0).contains(weight))?;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 1000")]
@@ -145,8 +150,8 @@ fn ranges(map: &HeaderMap) -> impl Iterator<Item = Range<'_>> {
     values.flat_map(|value| value.split(',')).filter_map(|element| Range::parse(element.trim()))
 }
 
-/// The offer that weighs most; of several, the one that is named more closely, then the one that
-/// is named first.
+/// The offer with the greatest weight. Among equals it is the one that is named more closely, then
+/// the one that is named first.
 fn negotiate<T: Copy>(map: &HeaderMap, offers: &[Offer<T>]) -> Result<T, Problem> {
     let mut asked = map.get_all(header::ACCEPT).iter();
     if asked.all(|value| matches!(value.as_bytes().trim_ascii(), b"" | b"*/*")) {
@@ -157,7 +162,7 @@ fn negotiate<T: Copy>(map: &HeaderMap, offers: &[Offer<T>]) -> Result<T, Problem
             .enumerate()
             .filter_map(|(at, range)| Some((range.names(offer)?, range.weight, std::cmp::Reverse(at))));
         let (closeness, weight, at) = named.max()?;
-        // Where none is named, it is the order of the offers that counts.
+        // If none is named, the order of the offers decides.
         let at = (closeness >= Closeness::Alias).then_some(at);
         (weight > 0).then_some((weight, closeness, at))
     };

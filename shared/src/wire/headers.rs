@@ -23,15 +23,15 @@ pub const TRAILER_NAMES: HeaderValue = HeaderValue::from_static(
     "log-status, log-lines, log-bytes-scanned, log-truncated-lines, log-skipped-bytes, log-error, log-hosts-failed",
 );
 
-/// Private between primary and secondary: the name by which the one who asks knows the host,
-/// which the records then carry. It reads the verdict from the trailers and writes the last
-/// NDJSON object itself, so the secondary leaves it out.
+/// Private between primary and secondary: the name of the host in the primary's fleet, which the
+/// records then carry. The primary reads the verdict from the trailers and writes the last NDJSON
+/// object itself, so the secondary leaves it out.
 pub const RELAY: HeaderName = HeaderName::from_static("backscroll-relay");
 
 /// Private between primary and secondary: the milliseconds that are left for the request.
 pub const REMAINING: HeaderName = HeaderName::from_static("backscroll-remaining-ms");
 
-/// How much time is left for the request, where whoever asks has said so.
+/// How much time is left for the request; None where the field is absent or malformed.
 pub fn remaining(map: &HeaderMap) -> Option<Duration> {
     let text = map.get(REMAINING)?.to_str().ok()?;
     text.parse().ok().map(Duration::from_millis)
@@ -44,15 +44,15 @@ pub fn streaming(map: &mut HeaderMap, content_type: &'static str) {
     map.insert("x-accel-buffering", HeaderValue::from_static("no"));
 }
 
-/// The fields of every answer: what is served is somebody's data, not a page.
+/// The fields of every answer. They keep browsers from storing it, and from taking it for a page.
 pub fn hardened(map: &mut HeaderMap) {
     map.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     map.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }
 
-/// Whether the client reads trailers: HTTP/1.1, and `TE` names them (RFC 9110, section
-/// 10.1.4). Exactly as hyper sees it, which otherwise drops them in silence: then a failed
-/// answer would end as a complete one does.
+/// Whether the client reads trailers: it speaks HTTP/1.1, and `TE` names them (RFC 9110, section
+/// 10.1.4). The rule has to be hyper's own. Otherwise hyper would drop the trailers without an error,
+/// and a failed answer would end like a complete one.
 pub fn wants_trailers(version: Version, map: &HeaderMap) -> bool {
     version == Version::HTTP_11
         && map
@@ -62,8 +62,8 @@ pub fn wants_trailers(version: Version, map: &HeaderMap) -> bool {
             .any(|value| value.split(',').any(|coding| coding.trim().eq_ignore_ascii_case("trailers")))
 }
 
-/// The address that the client called, fit to stand in a `curl` line between quotes;
-/// `HOST:PORT` where its `Host` says nothing of the kind.
+/// The address that the client called, safe to be shown in a `curl` line between quotes. It is
+/// `HOST:PORT` if the field `Host` holds no such address.
 pub fn called(map: &HeaderMap) -> &str {
     map.get(header::HOST)
         .and_then(|host| host.to_str().ok())
@@ -76,7 +76,7 @@ pub fn called(map: &HeaderMap) -> &str {
         .unwrap_or("HOST:PORT")
 }
 
-/// A field value of any text: control bytes are escaped.
+/// The text as the value of a field. Control characters are escaped.
 pub fn value(text: &str) -> HeaderValue {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {

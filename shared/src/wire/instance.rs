@@ -1,13 +1,12 @@
-//! Which process answers: an id that a secondary makes anew at each start and puts on every
-//! answer.
+//! Which process answers: a random id that a secondary makes at each start and puts on every answer.
 //!
-//! It tells two things to a primary. An answer without it is not a secondary's, whatever its
-//! status and type. And two addresses whose answers carry the same one lead to one secondary.
+//! It tells a primary two things. An answer without it is not a secondary's, whatever its status and
+//! type are. And two addresses whose answers have the same id lead to one secondary.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::fmt;
 
-/// Private between primary and secondary: the id of the one who answers.
+/// Private between primary and secondary: the id of the secondary that answers.
 pub const INSTANCE: HeaderName = HeaderName::from_static("backscroll-instance");
 
 /// Digits of an id: 128 bits in hexadecimal.
@@ -18,12 +17,12 @@ const DIGITS: usize = 32;
 pub struct Instance(u128);
 
 impl Instance {
-    /// Of these bits, which are to be random.
+    /// The id of these bits, which should be random.
     pub fn new(bits: u128) -> Instance {
         Instance(bits)
     }
 
-    /// The id on an answer; nothing where there is none, several, or one in another form.
+    /// The id on an answer; None where there is none, more than one, or one in another form.
     pub fn of(map: &HeaderMap) -> Option<Instance> {
         let mut values = map.get_all(INSTANCE).iter();
         let text = values.next()?.to_str().ok()?;

@@ -28,15 +28,15 @@ impl Encoder {
         out.extend_from_slice(b"}\n");
     }
 
-    /// Appends the beginning of one record, whose bytes follow in parts.
+    /// Appends the beginning of one record. Its bytes follow in parts.
     pub fn begin_parts(&self, record: &Record<'_>, time: Option<LineTime>, out: &mut Vec<u8>) -> Parts {
         let is_text = std::str::from_utf8(record.bytes).is_ok();
         self.begin_pieces(record.offset, time, is_text, out);
         Parts { at: 0, is_text }
     }
 
-    /// Begins a record that is written in pieces: as [`escaped`] where all of it is UTF-8, as
-    /// [`base64()`] where it is not. [`END`] ends it.
+    /// Appends the beginning of a record whose bytes the caller appends in parts: with [`escaped`] if
+    /// all of it is UTF-8, with [`base64()`] if it is not. [`END`] ends it.
     pub fn begin_pieces(&self, offset: u64, time: Option<LineTime>, is_text: bool, out: &mut Vec<u8>) {
         self.begin(offset, time, out);
         out.extend_from_slice(if is_text { b",\"line\":\"" } else { b",\"line_base64\":\"" });
@@ -53,11 +53,11 @@ impl Encoder {
     }
 }
 
-/// Bytes of a record in a part of it: three of them are four digits of base64, and one of them
-/// may be six of text. Many answers hold a part each.
+/// Bytes of a record in one part. Three of them are four digits of base64, and one of them may be
+/// six characters of text. Many answers hold one part each.
 const PART_BYTES: usize = 3 << 10;
 
-/// How far a record has been written that is written in parts.
+/// How far a record is written that is written in parts.
 #[derive(Debug, Clone, Copy)]
 pub struct Parts {
     at: usize,
@@ -65,8 +65,8 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Appends the next part of the bytes of the record. Returns whether it was the last one,
-    /// with the end of the line behind it.
+    /// Appends the next part of the bytes of the record. After the last part it appends the end of
+    /// the line, and returns true.
     pub fn next(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> bool {
         let mut end = bytes.len().min(self.at + PART_BYTES);
         if self.is_text {
@@ -87,24 +87,24 @@ impl Parts {
     }
 }
 
-/// What ends a record that is written in pieces.
+/// What ends a record that is written in parts.
 pub const END: &[u8] = b"\"}\n";
 
-/// What ends it where the rest of it does not come: still an object, and one that says so.
+/// What ends it if the rest of it does not come. It is a valid object that says so.
 pub const CUT: &[u8] = b"\",\"incomplete\":true}\n";
 
-/// Appends a piece of a record's text.
-pub fn escaped(piece: &str, out: &mut Vec<u8>) {
+/// Appends a part of a record's text.
+pub fn escaped(part: &str, out: &mut Vec<u8>) {
     let mut writer = serde_json::Serializer::with_formatter(out, Unquoted);
-    piece.serialize(&mut writer).expect("a Vec takes every string");
+    part.serialize(&mut writer).expect("a Vec takes every string");
 }
 
-/// Appends a piece of a record's bytes. All pieces but the last have a multiple of three.
-pub fn base64(piece: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(STANDARD.encode(piece).as_bytes());
+/// Appends a part of a record's bytes. The length of each part but the last is a multiple of three.
+pub fn base64(part: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(STANDARD.encode(part).as_bytes());
 }
 
-/// Leaves the quotes to whoever writes the pieces.
+/// Writes strings without quotes, which the caller writes.
 struct Unquoted;
 
 impl serde_json::ser::Formatter for Unquoted {
@@ -117,7 +117,7 @@ impl serde_json::ser::Formatter for Unquoted {
     }
 }
 
-/// How each record of `file` on `host` begins, and nothing else in an answer does.
+/// What each record of `file` on `host` begins with. Nothing else in an answer begins like this.
 pub fn beginning(host: &str, file: &[u8]) -> Vec<u8> {
     let mut out = b"{\"host\":".to_vec();
     push_string(host, &mut out);
@@ -132,11 +132,11 @@ const OFFSET_DIGITS: usize = 20;
 /// What may follow the offset of a record.
 const AFTER_OFFSET: [&[u8]; 3] = [b",\"time\":\"", b",\"line\":\"", b",\"line_base64\":\""];
 
-/// Bytes that follow a [`beginning`] of which [`goes_on`] takes note, at most.
+/// Bytes after a [`beginning`] that [`goes_on`] looks at, at most.
 pub const GOES_ON_BYTES: usize = OFFSET_DIGITS + 16;
 
-/// Whether what follows a [`beginning`] goes on as in a record: an offset, then its time or
-/// its line.
+/// Whether the bytes after a [`beginning`] go on like a record: with an offset, and then with a time
+/// or a line.
 pub fn goes_on(rest: &[u8]) -> bool {
     let digits = rest.iter().take_while(|b| b.is_ascii_digit()).take(OFFSET_DIGITS + 1).count();
     let after = &rest[digits..];

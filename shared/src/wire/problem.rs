@@ -1,128 +1,23 @@
 //! Errors before the first byte: `application/problem+json` (RFC 9457).
 
+pub use super::code::Code;
+
 use super::headers;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
-/// A stable word for each kind of error; people script against it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Code {
-    /// The request is no sound HTTP.
-    BadRequest,
-    /// A parameter is missing, malformed or repeated.
-    BadParameter,
-    /// A parameter that is not known here.
-    UnknownParameter,
-    /// The server itself may not read the file.
-    Forbidden,
-    /// No such file, or one that the caller may not know of.
-    NotFound,
-    /// No such host in the fleet.
-    UnknownHost,
-    /// No such endpoint.
-    NoRoute,
-    /// The endpoint takes other methods.
-    MethodNotAllowed,
-    /// Nothing here is of the type asked for.
-    NotAcceptable,
-    /// The request's target is too long.
-    UriTooLong,
-    /// The file is compressed, and that cannot be searched.
-    UnsupportedCompression,
-    /// The request's headers are too large.
-    HeadersTooLarge,
-    /// The disk failed before the first byte.
-    IoError,
-    /// The primary could not reach the host.
-    UpstreamUnreachable,
-    /// The host did not answer in time.
-    UpstreamTimeout,
-    /// Too much at once.
-    Overloaded,
-    /// The server is about to stop.
-    Draining,
-}
-
-impl Code {
-    const ALL: [Code; 17] = [
-        Code::BadRequest,
-        Code::BadParameter,
-        Code::UnknownParameter,
-        Code::Forbidden,
-        Code::NotFound,
-        Code::UnknownHost,
-        Code::NoRoute,
-        Code::MethodNotAllowed,
-        Code::NotAcceptable,
-        Code::UriTooLong,
-        Code::UnsupportedCompression,
-        Code::HeadersTooLarge,
-        Code::IoError,
-        Code::UpstreamUnreachable,
-        Code::UpstreamTimeout,
-        Code::Overloaded,
-        Code::Draining,
-    ];
-
-    /// The word on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Code::BadRequest => "bad_request",
-            Code::BadParameter => "bad_parameter",
-            Code::UnknownParameter => "unknown_parameter",
-            Code::Forbidden => "forbidden",
-            Code::NotFound => "not_found",
-            Code::UnknownHost => "unknown_host",
-            Code::NoRoute => "no_route",
-            Code::MethodNotAllowed => "method_not_allowed",
-            Code::NotAcceptable => "not_acceptable",
-            Code::UriTooLong => "uri_too_long",
-            Code::UnsupportedCompression => "unsupported_compression",
-            Code::HeadersTooLarge => "headers_too_large",
-            Code::IoError => "io_error",
-            Code::UpstreamUnreachable => "upstream_unreachable",
-            Code::UpstreamTimeout => "upstream_timeout",
-            Code::Overloaded => "overloaded",
-            Code::Draining => "draining",
-        }
-    }
-
-    /// The code of this word, where it is one of these.
-    pub fn known(word: &str) -> Option<Code> {
-        Code::ALL.into_iter().find(|code| code.as_str() == word)
-    }
-
-    /// The status code that goes with it.
-    pub fn status(self) -> StatusCode {
-        match self {
-            Code::BadRequest | Code::BadParameter | Code::UnknownParameter => StatusCode::BAD_REQUEST,
-            Code::Forbidden => StatusCode::FORBIDDEN,
-            Code::NotFound | Code::UnknownHost | Code::NoRoute => StatusCode::NOT_FOUND,
-            Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Code::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
-            Code::UriTooLong => StatusCode::URI_TOO_LONG,
-            Code::UnsupportedCompression => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Code::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Code::IoError => StatusCode::INTERNAL_SERVER_ERROR,
-            Code::UpstreamUnreachable => StatusCode::BAD_GATEWAY,
-            Code::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
-            Code::Overloaded | Code::Draining => StatusCode::SERVICE_UNAVAILABLE,
-        }
-    }
-}
-
-/// One error, told to a client. Its text says what to do, and holds no path of the host
-/// outside the log directory.
+/// One error, as a client gets it. Its text says what to do, and holds no path of the host outside
+/// the log directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     code: Code,
     detail: String,
-    /// Hosts that failed, where the primary tells it.
+    /// From the primary: the hosts that failed.
     hosts_failed: Option<String>,
 }
 
-/// Seconds for which an overloaded or draining server asks to be left alone: not the same
-/// for all who are turned away together.
+/// Seconds after which a client may try again at an overloaded or draining server. Chosen at random,
+/// so that clients that are refused together do not come back together.
 const RETRY_AFTER: std::ops::RangeInclusive<u32> = 1..=3;
 
 impl Problem {
@@ -147,7 +42,7 @@ impl Problem {
         &self.detail
     }
 
-    /// The answer that tells it.
+    /// The answer that carries it.
     pub fn into_response<B: From<Bytes>>(self) -> Response<B> {
         let status = self.code.status();
         let body = serde_json::json!({
@@ -175,82 +70,5 @@ impl Problem {
             map.insert(headers::LOG_HOSTS_FAILED, headers::value(&hosts));
         }
         response
-    }
-}
-
-/// Bytes of a target before it was percent-encoded: a byte that needs it counts as one, whoever has
-/// encoded it. A client may leave that to the server, and a browser never does.
-fn bytes_as_written(target: &str) -> usize {
-    let byte_at = |percent: usize| u8::from_str_radix(target.get(percent + 1..percent + 3)?, 16).ok();
-    let percents = memchr::memchr_iter(b'%', target.as_bytes());
-    let encoded = percents.filter(|percent| byte_at(*percent).is_some_and(crate::conn::is_encoded));
-    target.len() - 2 * encoded.count()
-}
-
-/// Refuses a request whose target or headers are larger than the limits, or whose framing
-/// or host somebody in between may understand otherwise.
-pub fn check_head<B>(request: &http::Request<B>) -> Result<(), Problem> {
-    use crate::limits;
-    let map = request.headers();
-    let is_relayed = map.contains_key(headers::RELAY);
-    // What a client wrote as UTF-8 is three times as long percent-encoded, as a primary does.
-    let most = limits::URI_BYTES * if is_relayed { 3 } else { 1 };
-    let target = request.uri().path_and_query().map_or("", |target| target.as_str());
-    let mut bytes = target.len();
-    if bytes > most && !is_relayed {
-        bytes = bytes_as_written(target);
-    }
-    if bytes > most {
-        return Err(Problem::new(
-            Code::UriTooLong,
-            format!("the request's target has {bytes} bytes: at most {most} are taken"),
-        ));
-    }
-    if map.contains_key(header::TRANSFER_ENCODING) {
-        return Err(Problem::new(
-            Code::BadRequest,
-            "the request has a Transfer-Encoding: send it without a body",
-        ));
-    }
-    let hosts = map.get_all(header::HOST).iter().count();
-    if hosts > 1 || (hosts == 0 && request.version() == http::Version::HTTP_11) {
-        return Err(Problem::new(
-            Code::BadRequest,
-            format!("the request has {hosts} Host fields: HTTP/1.1 asks for exactly one"),
-        ));
-    }
-    // Each header line adds a colon, a space and a line's end.
-    let size: usize =
-        request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    if size > limits::HEADER_BYTES {
-        return Err(Problem::new(
-            Code::HeadersTooLarge,
-            format!("the headers have {size} bytes: at most {} are taken", limits::HEADER_BYTES),
-        ));
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::limits::URI_BYTES;
-
-    #[test]
-    fn a_byte_of_a_target_that_has_to_be_encoded_counts_as_one() {
-        let is_taken = |target: &str| {
-            let request = http::Request::get(target).header(header::HOST, "x").body(()).unwrap();
-            check_head(&request).is_ok()
-        };
-        let begin = "/logs?filename=a&keyword=";
-        let room = URI_BYTES - begin.len();
-        for (word, bytes) in [("a", 1), ("%FC", 1), ("%c3%bc", 2), ("%22", 1), ("%20", 3), ("%41", 3)] {
-            let target = |words: usize| format!("{begin}{}", word.repeat(words));
-            assert!(is_taken(&target(room / bytes)), "{word}");
-            assert!(!is_taken(&target(room / bytes + 1)), "{word}");
-        }
-        for broken in ["%", "%4", "%zz"] {
-            assert_eq!(bytes_as_written(broken), broken.len());
-        }
     }
 }

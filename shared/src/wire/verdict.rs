@@ -1,5 +1,6 @@
-//! Whether an answer is whole, and what it took. An incomplete answer never looks complete.
+//! Whether an answer is complete, and what it took. An incomplete answer never looks complete.
 
+use super::code::Code;
 use super::headers;
 use http::{HeaderMap, HeaderValue};
 use serde::{Deserialize, Serialize};
@@ -15,9 +16,9 @@ pub enum Status {
     Partial,
     /// Records are missing.
     Failed,
-    /// Of a host: it did not answer, or not end, in time.
+    /// Only of a host: it did not answer in time, or did not end in time.
     Timeout,
-    /// Of a host: it has no such file.
+    /// Only of a host: it has no such file.
     NotFound,
 }
 
@@ -34,7 +35,7 @@ impl Status {
     }
 
     fn parse(text: &str) -> Option<Status> {
-        // Those of a whole answer: the others are told of a host among several.
+        // Those of a whole answer. The others are verdicts on a host among several.
         [Status::Complete, Status::Partial, Status::Failed].into_iter().find(|s| s.as_str() == text)
     }
 }
@@ -42,8 +43,8 @@ impl Status {
 /// Why records are missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// A stable word, such as `io_error`.
-    pub code: String,
+    /// Its stable word, such as `io_error`.
+    pub code: Code,
     /// What happened and what to do, for a person.
     pub detail: String,
 }
@@ -55,11 +56,11 @@ pub struct Verdict {
     pub status: Status,
     /// Lines delivered.
     pub lines: u64,
-    /// Bytes of log files looked at.
+    /// Bytes of log files that were read.
     pub bytes_scanned: u64,
     /// Lines delivered that were cut at the line limit.
     pub truncated_lines: u64,
-    /// Bytes of runs of NUL at the beginning of lines, and of holes, that were passed over.
+    /// Bytes that were skipped: runs of NUL at the beginning of lines, and holes.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub skipped_bytes: u64,
     /// The largest step back in time from a line to the next one that was seen in a merge, in
@@ -95,8 +96,8 @@ impl Verdict {
     }
 
     /// A failure with nothing delivered yet.
-    pub fn failed(code: &str, detail: String) -> Verdict {
-        Verdict { error: Some(Failure { code: code.to_owned(), detail }), ..Verdict::new(Status::Failed) }
+    pub fn failed(code: Code, detail: String) -> Verdict {
+        Verdict { error: Some(Failure { code, detail }), ..Verdict::new(Status::Failed) }
     }
 
     /// Whether records of this host are missing.
@@ -104,7 +105,7 @@ impl Verdict {
         !matches!(self.status, Status::Complete | Status::NotFound)
     }
 
-    /// The trailer fields. Those announced by [`headers::TRAILER_NAMES`], and no others.
+    /// The trailer fields. [`headers::TRAILER_NAMES`] announces all of them.
     pub fn to_trailers(&self) -> HeaderMap {
         let mut map = HeaderMap::new();
         map.insert(headers::LOG_STATUS, HeaderValue::from_static(self.status.as_str()));
@@ -124,12 +125,12 @@ impl Verdict {
         map
     }
 
-    /// The last line of a text that ends properly although it is incomplete: for a browser, which
-    /// shows neither trailers nor anything of an answer that is cut.
+    /// The last line of an incomplete text that ends properly. It is for browsers, which show neither
+    /// trailers nor anything of an answer that is cut.
     pub fn last_line(&self) -> Vec<u8> {
         let mut line = "-- incomplete: ".to_owned();
         match &self.error {
-            Some(Failure { code, detail }) => line.extend([code, ": ", detail]),
+            Some(Failure { code, detail }) => line.extend([code.as_str(), ": ", detail]),
             None => line.push_str(self.status.as_str()),
         }
         let failed = hosts_failed(&self.hosts);
@@ -141,8 +142,8 @@ impl Verdict {
         line.into_bytes()
     }
 
-    /// Reads a secondary's trailer fields; nothing where they hold no verdict, or one that
-    /// contradicts itself.
+    /// Reads a secondary's trailer fields. None where they hold no verdict, or one that contradicts
+    /// itself.
     pub fn from_trailers(map: &HeaderMap) -> Option<Verdict> {
         let once = |name| {
             let mut values = map.get_all(name).iter();
@@ -154,14 +155,14 @@ impl Verdict {
         if map.contains_key(headers::LOG_ERROR) {
             let value = String::from_utf8_lossy(once(headers::LOG_ERROR)?.as_bytes()).into_owned();
             let (code, detail) = value.split_once(": ").unwrap_or(("io_error", &value));
-            error = Some(Failure { code: code.to_owned(), detail: detail.to_owned() });
+            error = Some(Failure { code: code.into(), detail: detail.to_owned() });
         }
         let verdict = Verdict {
             status: Status::parse(text(headers::LOG_STATUS)?)?,
             lines: number(headers::LOG_LINES)?,
             bytes_scanned: number(headers::LOG_BYTES_SCANNED)?,
             truncated_lines: number(headers::LOG_TRUNCATED_LINES)?,
-            // It is sent where there are any.
+            // Sent only if there are any.
             skipped_bytes: if map.contains_key(headers::LOG_SKIPPED_BYTES) {
                 number(headers::LOG_SKIPPED_BYTES)?
             } else {
@@ -176,7 +177,7 @@ impl Verdict {
         is_sound.then_some(verdict)
     }
 
-    /// Whether it does not contradict itself: what is complete has no failure in it.
+    /// Whether it does not contradict itself: a complete one has no failure in it.
     pub fn is_consistent(&self) -> bool {
         let has_failed = self.error.is_some() || self.hosts.values().any(Verdict::is_failure);
         self.status != Status::Complete || !has_failed
@@ -187,8 +188,8 @@ impl Verdict {
 const NAMES_BYTES: usize = 8 << 10;
 
 /// The value of `Log-Hosts-Failed`: the names of the hosts whose records are missing,
-/// comma-separated, as far as there is room; then `+N` for the N others. Empty where there
-/// are none.
+/// comma-separated, as far as there is room, and then `+N` for the N others. Empty if there are
+/// none.
 pub fn hosts_failed(hosts: &BTreeMap<String, Verdict>) -> String {
     let mut names = String::new();
     let mut left = 0_u64;
@@ -213,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_verdict_survives_the_trailers() {
-        let mut verdict = Verdict::failed("io_error", "reading \"a\": bad disk".to_owned());
+        let mut verdict = Verdict::failed(Code::IoError, "reading \"a\": bad disk".to_owned());
         verdict.lines = 3;
         verdict.skipped_bytes = 4096;
         assert_eq!(Verdict::from_trailers(&verdict.to_trailers()), Some(verdict.clone()));
@@ -233,7 +234,7 @@ mod tests {
     #[test]
     fn a_verdict_that_contradicts_itself_is_none() {
         let complete = Verdict::new(Status::Complete).to_trailers();
-        let failed = Verdict::failed("io_error", "bad disk".to_owned()).to_trailers();
+        let failed = Verdict::failed(Code::IoError, "bad disk".to_owned()).to_trailers();
         let skipped = Verdict { skipped_bytes: 4096, ..Verdict::new(Status::Complete) }.to_trailers();
         assert!(Verdict::from_trailers(&complete).is_some() && Verdict::from_trailers(&failed).is_some());
         for (map, name, value) in [
@@ -273,7 +274,7 @@ mod tests {
 
     #[test]
     fn the_last_line_for_a_browser_names_code_and_hosts_on_one_line() {
-        let mut verdict = Verdict::failed("io_error", "bad\r\ndisk".to_owned());
+        let mut verdict = Verdict::failed(Code::IoError, "bad\r\ndisk".to_owned());
         assert_eq!(verdict.last_line(), b"-- incomplete: io_error: bad  disk\n");
         verdict.hosts.insert("web2".to_owned(), Verdict::new(Status::Timeout));
         verdict.hosts.insert("web3".to_owned(), Verdict::new(Status::Failed));
@@ -285,7 +286,7 @@ mod tests {
 
     #[test]
     fn only_announced_fields_are_sent() {
-        let mut verdict = Verdict::failed("x", "line\nfeed \u{1b}".to_owned());
+        let mut verdict = Verdict::failed("x".into(), "line\nfeed \u{1b}".to_owned());
         verdict.hosts.insert("b".to_owned(), Verdict::new(Status::Failed));
         let announced = headers::TRAILER_NAMES.to_str().unwrap().to_ascii_lowercase();
         for name in verdict.to_trailers().keys() {

@@ -1,7 +1,7 @@
-//! Which folders tell that the fleet's file may have changed.
+//! Watches the folders in which a change of the fleet's file can be seen.
 //!
-//! The folder of the file, and the one above it, where the folder itself may be replaced. If
-//! the folder is gone, the nearest one above it that is there tells when it comes back.
+//! These are the folder of the file, and the one above it, because the folder itself may be
+//! replaced. If the folder is gone, the nearest folder above it shows when it comes back.
 
 use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -21,7 +21,7 @@ pub(super) struct Watched {
     touched: Arc<Notify>,
     /// The folder that is watched.
     identity: Identity,
-    /// Whether another folder may be there by now, even one of the same inode.
+    /// Whether another folder may be there by now, even one with the same inode.
     is_stale: Arc<AtomicBool>,
     watcher: Option<RecommendedWatcher>,
     is_warned: bool,
@@ -31,7 +31,7 @@ impl Watched {
     /// For the file at `path`; [`Watched::renewed`] begins to watch.
     pub(super) fn new(path: &Path, touched: Arc<Notify>) -> Watched {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        // Whole, so that it has folders above it.
+        // Absolute, so that it has folders above it.
         let folder = std::path::absolute(folder.unwrap_or(Path::new("."))).unwrap_or_default();
         Watched::of(folder, touched)
     }
@@ -41,7 +41,7 @@ impl Watched {
         Watched { folder, touched, identity: None, is_stale, watcher: None, is_warned: false }
     }
 
-    /// Watches what is there now, where that is not what is watched.
+    /// Watches the folder that is there now, if that is another one than the one that is watched.
     pub(super) async fn renewed(self) -> Watched {
         let (folder, touched) = (self.folder.clone(), Arc::clone(&self.touched));
         #[expect(
@@ -86,7 +86,7 @@ fn watcher(
     let of_file = folder.to_owned();
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         let Some(event) = event.ok().filter(|event| is_news(event.kind)) else { return };
-        // Of a folder above it only what is on the way to the file.
+        // In a folder above it only what lies on the path of the file counts.
         let is_above = event.paths.iter().any(|path| of_file.starts_with(path));
         let is_inside = event.paths.iter().any(|path| path.starts_with(&of_file));
         let moves = matches!(
@@ -102,12 +102,12 @@ fn watcher(
     })?;
     let is_there = watcher.watch(folder, RecursiveMode::NonRecursive);
     let mut above = folder.ancestors().skip(1);
-    // What is above it need not be readable, as long as the folder is.
+    // The folders above need not be readable, as long as the folder is.
     let seen_above = above.any(|folder| watcher.watch(folder, RecursiveMode::NonRecursive).is_ok());
     if seen_above { Ok(watcher) } else { is_there.map(|()| watcher) }
 }
 
-/// That it was read is none, least of all by ourselves.
+/// Whether it may have changed the file. To read the file does not.
 fn is_news(kind: EventKind) -> bool {
     match kind {
         EventKind::Access(kind) => kind == AccessKind::Close(AccessMode::Write),
@@ -126,7 +126,7 @@ mod tests {
             assert!(!is_news(EventKind::Access(kind)));
         }
         assert!(is_news(EventKind::Access(AccessKind::Close(AccessMode::Write))));
-        // Other is what stands for news that were lost.
+        // `Other` stands for events that were lost.
         assert!(is_news(EventKind::Other));
     }
 }

@@ -10,6 +10,7 @@ use super::{entries, quick};
 use crate::liar::{ID, Liar, Step, chunk, end, say};
 use crate::{Primary, primary};
 use backscroll_shared::time::Stamp;
+use backscroll_shared::wire::code::Code;
 use backscroll_shared::wire::frames::Encoder;
 use backscroll_shared::wire::verdict::{Status, Verdict};
 use std::sync::atomic::Ordering::SeqCst;
@@ -276,7 +277,7 @@ async fn a_failure_behind_what_was_wanted_costs_nothing() {
     };
     // Its older records, and that it failed, come in one piece.
     let older = entries(1, 9).split_off(6);
-    let failed = say(&older, &Verdict::failed("io_error", "bad disk".to_owned()));
+    let failed = say(&older, &Verdict::failed(Code::IoError, "bad disk".to_owned()));
     let whole = say(&entries(0, 5), &Verdict::new(Status::Complete));
     let (whole, failed) = (Liar::new(whole).await, Liar::new(failed).await);
     let primary = primary(crate::configured(&[("h1", whole.url()), ("h2", failed.url())])).await;
@@ -293,7 +294,7 @@ async fn a_file_that_shrank_taints_what_came_of_it_also_behind_what_was_wanted()
     let say = |entries: &[Entry], verdict: &Verdict| {
         vec![frames_head(), Step::Say(body(&ended(entries, verdict))), end("")]
     };
-    let shrunk = Verdict::failed("file_shrunk", "it was cut".to_owned());
+    let shrunk = Verdict::failed(Code::FileShrunk, "it was cut".to_owned());
     let whole = Liar::new(say(&entries(0, 5), &Verdict::new(Status::Complete))).await;
     // Its first two are among the three that are delivered, or none of them is.
     for (theirs, is_tainted) in [(entries(1, 5), true), (entries(1, 9).split_off(6), false)] {

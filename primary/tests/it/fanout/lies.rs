@@ -5,7 +5,7 @@ use super::simulated::Entry;
 use crate::liar::{ID, Step, end, foreign, head, say, whole};
 use backscroll_shared::time::{LineTime, Stamp};
 use backscroll_shared::wire::frames::{CONTENT_TYPE, Encoder};
-use backscroll_shared::wire::verdict::{Failure, Status, Verdict};
+use backscroll_shared::wire::verdict::{Status, Verdict};
 
 /// What is to be told of the one who said it.
 #[derive(Debug, PartialEq, Eq)]
@@ -94,8 +94,10 @@ fn nasty() -> String {
 pub(crate) fn lies() -> Vec<Lie> {
     let nasty = nasty();
     let with = |status, code: &str, detail: &str| {
-        let error = Some(Failure { code: code.to_owned(), detail: detail.to_owned() });
-        end_of(&Verdict { error, ..Verdict::new(status) })
+        let mut verdict = serde_json::to_value(Verdict::new(status)).unwrap();
+        // Written by hand: no secondary of ours can say such a code.
+        verdict["error"] = serde_json::json!({ "code": code, "detail": detail });
+        raw_end(&serde_json::to_vec(&verdict).unwrap())
     };
     let long = &nasty[..nasty.floor_char_boundary(9000)];
     vec![

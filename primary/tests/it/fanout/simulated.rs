@@ -4,6 +4,7 @@
 pub(crate) use super::fault::Fault;
 use backscroll_shared::scan::Record;
 use backscroll_shared::time::Stamp;
+use backscroll_shared::wire::code::Code;
 use backscroll_shared::wire::frames::{CONTENT_TYPE, Encoder};
 use backscroll_shared::wire::instance::Instance;
 use backscroll_shared::wire::verdict::{Status, Verdict};
@@ -253,7 +254,9 @@ async fn records(
                 Verdict { lines: sent as u64, bytes_scanned: 100, ..Verdict::new(Status::Complete) };
             Encoder::end(&verdict, &mut out);
         }
-        Fault::FailsAfter(_) => Encoder::end(&Verdict::failed("io_error", "bad disk".to_owned()), &mut out),
+        Fault::FailsAfter(_) => {
+            Encoder::end(&Verdict::failed(Code::IoError, "bad disk".to_owned()), &mut out)
+        }
         Fault::CutInside(_) => {
             let whole = out.len();
             let text = "cut off ".repeat(9);
@@ -271,7 +274,7 @@ async fn records(
             sleep(pause).await;
             if Instant::now() >= deadline {
                 out.clear();
-                Encoder::end(&Verdict::failed("upstream_timeout", "late".to_owned()), &mut out);
+                Encoder::end(&Verdict::failed(Code::UpstreamTimeout, "late".to_owned()), &mut out);
                 chunk(stream, host, &out).await?;
                 return stream.write_all(b"0\r\n\r\n").await;
             }

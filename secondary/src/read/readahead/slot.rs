@@ -1,37 +1,42 @@
 //! One read of the queue: which bytes, and how far it is.
 
-use super::super::block::Block;
-use super::super::crew::Examined;
-use super::super::{CacheUse, ReadAt, ReadResult};
-use backscroll_shared::scan::{Hits, Span};
+use crate::read::block::Block;
+use crate::read::crew::Helped;
+use crate::read::{CacheUse, ReadAt, ReadResult};
+use backscroll_shared::scan::Span;
 use tokio::sync::oneshot;
 
 #[derive(Debug)]
-pub(super) struct Slot<R> {
+pub(super) struct Slot<R, D> {
     pub(super) span: Span,
     pub(super) cache: CacheUse,
-    pub(super) state: State<R>,
+    pub(super) state: State<R, D>,
     /// Bytes that earlier, short reads have brought.
     pub(super) done: usize,
     pub(super) retries: u32,
 }
 
 #[derive(Debug)]
-pub(super) enum State<R> {
+pub(super) enum State<R, D> {
     /// Not begun, or to be begun again.
     Planned,
     Reading(R),
     Read(ReadResult),
-    /// The first block of a run that another thread has.
-    Lent(oneshot::Receiver<Vec<Examined>>),
+    /// The first block of a batch that another thread has.
+    Lent(oneshot::Receiver<Vec<Helped<D>>>),
     /// A later one.
     LentToo,
-    Examined(Block, Hits),
+    /// Another thread has read it, and looked at it.
+    Helped(Block, D),
 }
 
-impl<R> Slot<R> {
-    pub(super) fn planned(span: Span, cache: CacheUse) -> Slot<R> {
+impl<R, D> Slot<R, D> {
+    pub(super) fn planned(span: Span, cache: CacheUse) -> Slot<R, D> {
         Slot { span, cache, state: State::Planned, done: 0, retries: 0 }
+    }
+
+    pub(super) fn is_planned(&self) -> bool {
+        matches!(self.state, State::Planned)
     }
 
     /// Reads, or goes on, as far as it need not wait. Gives the block back where it must.

@@ -1,4 +1,11 @@
+use super::encode::push;
+use super::format::{END, MARK, OTHER_TIME, OWN_TIME, RECORD, RECORD_BYTES};
 use super::*;
+use crate::scan::Record;
+use crate::time::{LineTime, Stamp};
+use crate::wire::code::Code;
+use crate::wire::verdict::Verdict;
+use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
 
 fn stamp() -> impl Strategy<Value = Option<Stamp>> {
@@ -44,14 +51,14 @@ fn progress(index: usize) -> u64 {
     (index as u64 / 2).pow(9)
 }
 
-/// Reads what comes in pieces of these sizes, over and over.
+/// Reads bytes that come in chunks of these sizes, again and again.
 fn decoded(bytes: &[u8], sizes: &[usize]) -> Result<(Vec<Item>, bool), Malformed> {
     let mut decoder = Decoder::default();
     let mut items = Vec::new();
     let (mut rest, mut sizes) = (bytes, sizes.iter().cycle());
     while !rest.is_empty() {
-        let (piece, after) = rest.split_at(rest.len().min(*sizes.next().unwrap()));
-        decoder.push(Bytes::copy_from_slice(piece));
+        let (chunk, after) = rest.split_at(rest.len().min(*sizes.next().unwrap()));
+        decoder.push(Bytes::copy_from_slice(chunk));
         while let Some(item) = decoder.next_item()? {
             items.push(item);
         }
@@ -67,7 +74,7 @@ proptest! {
         sizes in proptest::collection::vec(1usize..40, 1..5),
     ) {
         let mut items = items;
-        items.push(Item::End(Verdict::failed("io_error", "a \"disk\"".to_owned())));
+        items.push(Item::End(Verdict::failed(Code::IoError, "a \"disk\"".to_owned())));
         let bytes = encoded(&items);
         prop_assert_eq!(decoded(&bytes, &sizes), Ok((items.clone(), true)));
         // Cut anywhere before its end, it is not over.
@@ -104,7 +111,7 @@ fn frames_of_neighbours_are_small() {
 }
 
 #[test]
-fn what_has_been_scanned_so_far_is_told_between_the_items() {
+fn what_has_been_scanned_so_far_is_said_between_the_items() {
     let (mut encoder, mut out) = (Encoder::default(), Vec::new());
     encoder.mark(9, &mut out);
     encoder.progress(1 << 40, &mut out);
@@ -112,18 +119,18 @@ fn what_has_been_scanned_so_far_is_told_between_the_items() {
     let len = out.len();
     encoder.progress(1 << 40, &mut out);
     encoder.progress(7, &mut out);
-    assert_eq!(out.len(), len, "no news is not told, and it never goes back");
+    assert_eq!(out.len(), len, "no news is not said, and it never goes back");
     encoder.progress((1 << 40) + 5, &mut out);
     for size in [1, 2, 100] {
         let mut decoder = Decoder::default();
-        let mut told = Vec::new();
-        for piece in out.chunks(size) {
-            decoder.push(Bytes::copy_from_slice(piece));
+        let mut said = Vec::new();
+        for chunk in out.chunks(size) {
+            decoder.push(Bytes::copy_from_slice(chunk));
             while let Some(item) = decoder.next_item().unwrap() {
-                told.push((item, decoder.scanned()));
+                said.push((item, decoder.scanned()));
             }
         }
-        assert_eq!(told, [(Item::Mark(9), 0), (Item::Mark(8), 1 << 40)]);
+        assert_eq!(said, [(Item::Mark(9), 0), (Item::Mark(8), 1 << 40)]);
         assert_eq!((decoder.scanned(), decoder.held()), ((1 << 40) + 5, 0));
     }
 }
@@ -145,7 +152,7 @@ fn what_no_secondary_sends_is_refused_by_its_kind() {
 }
 
 #[test]
-fn a_long_record_in_small_pieces_is_not_copied_over_and_over() {
+fn a_long_record_in_small_chunks_is_not_copied_over_and_over() {
     let bytes = Bytes::from(vec![b'x'; RECORD_BYTES]);
     let item = Item::Record(Framed { offset: 0, stamp: None, lines: 2, truncated_lines: 0, bytes });
     let whole = encoded(std::slice::from_ref(&item));
@@ -164,8 +171,8 @@ proptest! {
         let mut in_parts: Option<(Framed, BytesMut)> = None;
         let (mut rest, mut sizes) = (&bytes[..], sizes.iter().cycle());
         while !rest.is_empty() {
-            let (piece, after) = rest.split_at(rest.len().min(*sizes.next().unwrap()));
-            decoder.push(Bytes::copy_from_slice(piece));
+            let (chunk, after) = rest.split_at(rest.len().min(*sizes.next().unwrap()));
+            decoder.push(Bytes::copy_from_slice(chunk));
             loop {
                 if let Some((framed, mut bytes)) = in_parts.take() {
                     while let Some(part) = decoder.next_part() {
@@ -187,7 +194,7 @@ proptest! {
                     None => break,
                 }
             }
-            // Besides what is to be whole, a frame's beginning and the piece that ends it.
+            // Besides what is to be whole, a frame's beginning and the chunk that ends it.
             prop_assert!(decoder.held() <= whole_bytes + 70 + 60);
             rest = after;
         }
@@ -202,8 +209,8 @@ fn what_is_held_of_a_frame_takes_no_more_memory_than_it_needs() {
     let record = Record { offset: 0, bytes: &bytes, lines: 1, truncated_lines: 0, older: &[] };
     Encoder::default().record(&record, None, &mut out);
     let mut decoder = Decoder::in_parts(8 << 10);
-    for piece in out[..out.len() - 1].chunks(1000) {
-        decoder.push(Bytes::copy_from_slice(piece));
+    for chunk in out[..out.len() - 1].chunks(1000) {
+        decoder.push(Bytes::copy_from_slice(chunk));
         assert_eq!(decoder.next_item(), Ok(None));
     }
     assert!(decoder.held.capacity() <= out.len(), "{}", decoder.held.capacity());

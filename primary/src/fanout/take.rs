@@ -1,0 +1,62 @@
+//! Handles what comes from a host.
+
+use super::source::{Event, Source};
+use super::state::Fanout;
+use backscroll_shared::query::OnError;
+use backscroll_shared::wire::frames::Framed;
+use backscroll_shared::wire::problem::Code;
+use backscroll_shared::wire::verdict::Status;
+
+impl Fanout {
+    /// Handles what came from a host.
+    pub(super) fn take(&mut self, mut source: Box<Source>, event: Event) {
+        let index = source.index;
+        if let Some(instance) = source.instance.take() {
+            let has_refused = matches!(&event, Event::Ended(verdict) if verdict.status != Status::Complete);
+            if let Some(twin) = self.twins.meet(index, instance, has_refused) {
+                tracing::debug!(host = self.names[twin], "another name of a host that is asked: left");
+                self.merge.over(twin);
+                self.verdicts.remove(&self.names[twin]);
+                if twin == index {
+                    return;
+                }
+            }
+        }
+        match event {
+            Event::Record(_) if self.wants_none() => {
+                let ended =
+                    source.failed(Code::UpstreamUnreachable, "sent records where none were asked for");
+                self.take(source, ended);
+            }
+            Event::Record(framed) => {
+                self.delivered[index].came(&framed);
+                self.merge.offer(index, framed.stamp.map(|s| s.nanos), (source, framed));
+            }
+            Event::Mark(nanos) => {
+                self.merge.mark(index, nanos);
+                self.pulls.push(Box::pin(source.pull()));
+            }
+            Event::Ended(verdict) => {
+                self.merge.over(index);
+                let is_last = verdict.is_failure() && self.on_error == OnError::Fail;
+                self.verdicts.insert(source.name().to_owned(), verdict);
+                if is_last {
+                    self.end();
+                }
+            }
+        }
+    }
+
+    /// Counts a record of a host that is written, and goes on with the host.
+    pub(super) fn is_written(&mut self, index: usize, mut source: Box<Source>, framed: &Framed) {
+        self.records += 1;
+        let delivered = &mut self.delivered[index];
+        // A host may say any number.
+        delivered.lines = delivered.lines.saturating_add(framed.lines);
+        delivered.truncated_lines = delivered.truncated_lines.saturating_add(framed.truncated_lines);
+        match source.next_at_hand() {
+            Some(event) => self.take(source, event),
+            None => self.pulls.push(Box::pin(source.pull())),
+        }
+    }
+}

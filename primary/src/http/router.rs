@@ -1,0 +1,123 @@
+//! The endpoints: one table, from which come the routes and the page of `/`.
+
+use super::app::App;
+use super::{files, health, hosts, logs};
+use crate::answer::{TEXT, whole};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use axum::routing::{MethodRouter, get};
+use backscroll_shared::VERSION;
+use backscroll_shared::query::{Audience, quoted};
+use backscroll_shared::wire::head::check_head;
+use backscroll_shared::wire::headers;
+use backscroll_shared::wire::problem::{Code, Problem};
+use http::StatusCode;
+use http::request::Parts;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+/// A line of the page of `/`: one or several endpoints.
+struct Endpoints {
+    /// Each path with what answers it.
+    paths: Vec<(&'static str, MethodRouter<Arc<App>>)>,
+    /// The parameters that they take.
+    parameters: &'static [&'static str],
+    /// What they answer.
+    what: &'static str,
+}
+
+/// All endpoints but `/`.
+fn endpoints() -> [Endpoints; 4] {
+    [
+        Endpoints {
+            paths: vec![("/logs", get(logs::logs))],
+            parameters: Audience::Primary.parameters(),
+            what: "lines, newest first; Accept: application/x-ndjson for objects",
+        },
+        Endpoints {
+            paths: vec![("/files", get(files::files))],
+            parameters: &files::PARAMETERS,
+            what: "the hosts' log files",
+        },
+        Endpoints {
+            paths: vec![("/hosts", get(hosts::hosts))],
+            parameters: &[],
+            what: "the fleet, and how it is",
+        },
+        Endpoints {
+            paths: vec![("/healthz", get(health::healthz)), ("/readyz", get(health::readyz))],
+            parameters: &[],
+            what: "whether this lives, and whether it can serve",
+        },
+    ]
+}
+
+/// Answers every request. Each endpoint takes GET and HEAD.
+pub fn router(app: Arc<App>) -> Router {
+    let mut router = Router::new().route("/", get(index));
+    for (path, answer) in endpoints().into_iter().flat_map(|endpoints| endpoints.paths) {
+        router = router.route(path, answer);
+    }
+    router.method_not_allowed_fallback(other_method).fallback(no_route).layer(from_fn(guard)).with_state(app)
+}
+
+async fn guard(mut request: Request, next: Next) -> Response {
+    // Private fields between a primary and its hosts. A client that sends them changes nothing.
+    request.headers_mut().remove(headers::RELAY);
+    request.headers_mut().remove(headers::REMAINING);
+    if let Err(problem) = check_head(&request) {
+        return problem.into_response::<Body>();
+    }
+    let mut response = next.run(request).await;
+    headers::hardened(response.headers_mut());
+    response
+}
+
+async fn other_method(request: Request) -> Response {
+    let detail = format!("{} takes GET and HEAD, not {}", request.uri().path(), request.method());
+    Problem::new(Code::MethodNotAllowed, detail).into_response::<Body>()
+}
+
+async fn no_route(request: Request) -> Response {
+    let path = quoted(request.uri().path().as_bytes());
+    let detail = format!("no endpoint {path}: GET / lists them");
+    Problem::new(Code::NoRoute, detail).into_response::<Body>()
+}
+
+/// Columns of the paths and parameters, on the page of `/`.
+const COLUMNS: usize = 52;
+
+/// `GET /`: what this is, its endpoints, and lines to try.
+async fn index(State(app): State<Arc<App>>, request: Parts) -> Response {
+    let here = headers::called(&request.headers);
+    let fleet = app.shared.fleet();
+    let host = fleet.hosts().next().map_or("NAME", |host| host.name.as_str());
+    let mut list = String::new();
+    for Endpoints { paths, parameters, what } in endpoints() {
+        let paths: Vec<&str> = paths.iter().map(|(path, _)| *path).collect();
+        let mut usage = paths.join(", ");
+        for (index, name) in parameters.iter().enumerate() {
+            usage.push(if index == 0 { '?' } else { '&' });
+            usage.push_str(name);
+            usage.push('=');
+        }
+        writeln!(list, "GET {usage:COLUMNS$}{what}").expect("a String takes it");
+    }
+    whole(
+        StatusCode::OK,
+        TEXT,
+        format!(
+            "backscroll-primary {VERSION}: the newest lines first, from the fleet's log files where they lie
+
+{list}
+hostname: a name of the fleet, repeatable, * and ? as wildcards; without it the whole fleet, merged by the lines' times
+
+Try:  curl 'http://{here}/files?hostname={host}'
+      curl 'http://{here}/logs?hostname={host}&filename=FILE&keyword=error&n=20'
+"
+        ),
+    )
+}

@@ -1,0 +1,67 @@
+//! `GET /files`: the log files that can be named.
+
+use super::body::{AnswerBody, Reply};
+use super::state::{Connection, InFlight, RingThread};
+use crate::listing::{Listing, parse_glob};
+use crate::read::Engine;
+use backscroll_shared::query::{Pair, pairs, unknown_parameter};
+use backscroll_shared::wire::accept::{self, ListFormat};
+use backscroll_shared::wire::headers;
+use backscroll_shared::wire::problem::{Code, Problem};
+use futures_util::stream;
+use http::{HeaderValue, Request, Response, header};
+use std::rc::Rc;
+use std::sync::Arc;
+use tokio::sync::Mutex;
+
+pub(super) async fn files<E: Engine, B>(
+    thread: &Rc<RingThread<E>>,
+    connection: &Rc<Connection>,
+    request: &Request<B>,
+) -> Reply {
+    let mut glob = None;
+    for Pair { name, value } in pairs(request.uri().query().unwrap_or(""))? {
+        if name != b"glob" {
+            return Err(unknown_parameter(&name, &["glob"]));
+        }
+        parse_glob(&value)?;
+        if glob.replace(value).is_some() {
+            return Err(Problem::new(Code::BadParameter, "glob is given twice: give it once"));
+        }
+    }
+    accept::check_range(request.headers())?;
+    let format = accept::list_format(request.headers())?;
+    let catalog = &thread.shared.catalog;
+    let mut listing = Listing::new(thread.context(), Arc::clone(catalog), glob, format)?;
+    // A primary takes an empty listing for knowledge.
+    if request.headers().contains_key(headers::RELAY)
+        && let Some(problem) = catalog.unknown_listing()
+    {
+        return Err(problem);
+    }
+    listing.begin().await?;
+    let content_type = match format {
+        ListFormat::Text => "text/plain; charset=utf-8",
+        ListFormat::Json => "application/json",
+    };
+    let listing = Rc::new(Mutex::new(listing));
+    connection.answers(&listing);
+    let frames = stream::unfold(listing, |listing| async move {
+        let frame = listing.lock().await.next_frame().await;
+        frame.map(|frame| (frame, listing))
+    });
+    let mut response = Response::new(AnswerBody::Frames(Box::pin(frames)));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers::hardened(response.headers_mut());
+    Ok(response)
+}
+
+impl<E: Engine> InFlight for Listing<E> {
+    fn file(&self) -> Option<String> {
+        None
+    }
+
+    fn park(&mut self) {
+        Listing::park(self);
+    }
+}

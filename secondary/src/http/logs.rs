@@ -1,0 +1,155 @@
+//! `GET /logs`: the newest records of one file.
+
+use super::body::{AnswerBody, Reply};
+use super::state::{Connection, InFlight, RingThread};
+use crate::answer::frame_writer::FrameWriter;
+use crate::answer::{Answer, Encoding, Ending};
+use crate::read::crew::Help;
+use crate::read::head::{self, Compression};
+use crate::read::{BlockSource, BlockTask, Engine, ReadAt as _, ReadFailure, Readahead};
+use backscroll_shared::limits::FIRST_RECORD_WAIT;
+use backscroll_shared::query::{Audience, FileName, LogQuery};
+use backscroll_shared::scan::{BlockMatcher, BlockMatches, Limits, ReadPlan, Search, Span, Window};
+use backscroll_shared::wire::problem::{Code, Problem};
+use backscroll_shared::wire::{Encoder, Format, accept, headers};
+use bytes::Bytes;
+use futures_util::future::join;
+use futures_util::stream;
+use http::{Method, Request, Response, header};
+use std::future::Future;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::Mutex;
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
+
+pub(super) async fn logs<E: Engine, B>(
+    thread: &Rc<RingThread<E>>,
+    connection: &Rc<Connection>,
+    request: &Request<B>,
+) -> Reply {
+    let query = LogQuery::parse(request.uri().query().unwrap_or(""), Audience::Secondary)?;
+    accept::check_range(request.headers())?;
+    // A primary calls its hosts by names of its own.
+    let relay = request.headers().get(headers::RELAY).map(|name| String::from_utf8_lossy(name.as_bytes()));
+    let format = match relay {
+        Some(_) => accept::relay_format(request.headers())?,
+        None => accept::log_format(request.headers())?,
+    };
+    let deadline = headers::remaining(request.headers()).and_then(|time| Instant::now().checked_add(time));
+    let catalog = &thread.shared.catalog;
+    let log = catalog.open_file(&query.filename).map_err(|problem| {
+        // A primary takes "not here" for knowledge, by which an answer of the fleet is complete.
+        let is_known = relay.is_none() || problem.code() != Code::NotFound;
+        (!is_known).then(|| catalog.unknown(&query.filename)).flatten().unwrap_or(problem)
+    })?;
+    let file = thread.engine.adopt(log.file);
+    let head = head::cached(&file, log.opened.size);
+    plain(&query.filename, head.flatten())?;
+
+    let host = relay.as_deref().unwrap_or(&thread.shared.config.hostname).to_owned();
+    let trailers = headers::wants_trailers(request.version(), request.headers());
+    let mut response = Response::new(AnswerBody::from(Bytes::new()));
+    headers::streaming(response.headers_mut(), format.content_type());
+    if trailers {
+        response.headers_mut().insert(header::TRAILER, headers::TRAILER_NAMES);
+    }
+    let window = Window::whole(log.opened.size);
+    let context = thread.context();
+    let readahead =
+        Readahead::new(file, ReadPlan::new(window), thread.pool.clone(), context.admission.clone());
+    // Where the file's first bytes are not in the page cache.
+    let ahead = head.is_none().then(|| readahead.beside(None));
+    let cold_head = ahead.map(|ahead| (query.filename.clone(), head::read(ahead, log.opened.size)));
+    if request.method() == Method::HEAD {
+        if let Some((name, head)) = cold_head {
+            plain(&name, head.await.unwrap_or_default())?;
+        }
+        // What a GET would send is not known without the search: a stream of unknown length.
+        *response.body_mut() = AnswerBody::Frames(Box::pin(stream::empty()));
+        return Ok(response);
+    }
+
+    let search = Search::new(&query.filter, query.n, readahead.window(), Limits::default());
+    let help = search
+        .block_matcher()
+        .zip(readahead.file().shared())
+        .map(|(matcher, fd)| Help::new(Arc::clone(&thread.shared.crew), thread.index, fd, matcher));
+    let source = readahead.with_help(help);
+    let encoding = if format == Format::Frames {
+        Encoding::Framed(Box::new(FrameWriter::new(log.opened.modified_seconds)))
+    } else {
+        Encoding::Plain(Encoder::new(format, &host, query.filename.as_bytes(), log.opened.modified_seconds))
+    };
+    let browser = format == Format::Text && accept::is_browser(request.headers());
+    // Whoever says that it is a primary, and reads no trailers, gets the verdict all the same.
+    let ending = Ending { format, trailers, browser, relay: relay.is_some() && trailers, deadline };
+    let mut answer = Answer::new(context, query.filename, log.opened, search, source, encoding, ending);
+    let primed = match cold_head {
+        None => timeout(FIRST_RECORD_WAIT, answer.prime()).await,
+        Some((name, head)) => Box::pin(prime_beside(&mut answer, &name, head)).await?,
+    };
+    if let Ok(primed) = primed {
+        primed?;
+    }
+    if let Some(whole) = answer.take_whole() {
+        *response.body_mut() = AnswerBody::from(whole);
+        return Ok(response);
+    }
+    let answer = Rc::new(Mutex::new(answer));
+    connection.answers(&answer);
+    *response.body_mut() = AnswerBody::Frames(Box::pin(stream::unfold(answer, |answer| async move {
+        let frame = answer.lock().await.next_frame().await;
+        frame.map(|frame| (frame, answer))
+    })));
+    Ok(response)
+}
+
+/// Primes the answer while the file's first bytes are read from the disk.
+async fn prime_beside<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>>(
+    answer: &mut Answer<E, S>,
+    name: &FileName,
+    head: impl Future<Output = Result<Option<Compression>, ReadFailure>>,
+) -> Result<Result<Result<(), Problem>, Elapsed>, Problem> {
+    let prime = async {
+        let primed = timeout(FIRST_RECORD_WAIT, answer.prime()).await;
+        // Its blocks are not held while the other read waits for one.
+        answer.park();
+        primed
+    };
+    let (primed, head) = join(prime, head).await;
+    let starved = |failure: ReadFailure| Problem::new(Code::Overloaded, format!("{failure}: ask again"));
+    plain(name, head.map_err(starved)?)?;
+    Ok(primed)
+}
+
+/// Refuses what is compressed: a search through it would look complete and find nothing.
+fn plain(name: &FileName, compression: Option<Compression>) -> Result<(), Problem> {
+    let Some(Compression { name: format, unpack }) = compression else { return Ok(()) };
+    Err(Problem::new(
+        Code::UnsupportedCompression,
+        format!(
+            "{name} is compressed with {format}, which cannot be searched yet: unpack it beside the others, as with {unpack}, and ask for that"
+        ),
+    ))
+}
+
+impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> InFlight for Answer<E, S> {
+    fn file(&self) -> Option<String> {
+        Some(self.name().to_string())
+    }
+
+    fn park(&mut self) {
+        Answer::park(self);
+    }
+}
+
+/// What threads that help a search do with its blocks.
+impl BlockTask for BlockMatcher {
+    type Finding = BlockMatches;
+
+    fn look_at(&self, span: Span, block: &[u8]) -> BlockMatches {
+        self.matches(span.offset, block)
+    }
+}

@@ -1,0 +1,134 @@
+//! The lines that lie in a block whole: matched forwards in one go, delivered backwards.
+
+use super::{LineSearch, Phase, record};
+use crate::filter::Match;
+use crate::nuls;
+use crate::scan::block_matcher::first_whole_line;
+use crate::scan::excerpt::excerpt;
+use crate::scan::record::Step;
+use crate::scan::window::Span;
+use memchr::{memchr, memrchr, memrchr_iter};
+
+/// Bytes of a block that are matched in one go where a whole block would take too long.
+const PIECE: usize = if cfg!(test) { 9 } else { 8 << 10 };
+
+impl<B: AsRef<[u8]>> LineSearch<B> {
+    /// Lines of the region, where every line is a record: how many were appended to `out`.
+    pub(in crate::scan) fn take_lines(
+        &mut self,
+        out: &mut Vec<u8>,
+        full: usize,
+        longest: usize,
+        most: u64,
+    ) -> u64 {
+        let (Phase::Region { start, end: Some(mut end) }, Some(block)) = (self.phase, &self.block) else {
+            return 0;
+        };
+        if !self.filter.matches_all() || self.has_runs {
+            return 0;
+        }
+        self.cut.clear();
+        let block = block.as_ref();
+        let longest = longest.min(self.limit);
+        let mut left = Some(end);
+        let mut taken = 0;
+        let mut feeds = memrchr_iter(b'\n', &block[start..end]);
+        while taken < most && out.len() < full {
+            let feed = feeds.next().map(|feed| start + feed);
+            let line = &block[feed.map_or(start, |feed| feed + 1)..end];
+            if line.len() > longest {
+                break;
+            }
+            out.extend_from_slice(line);
+            out.push(b'\n');
+            taken += 1;
+            left = feed;
+            let Some(feed) = feed else { break };
+            end = feed;
+        }
+        self.phase = Phase::Region { start, end: left };
+        taken
+    }
+
+    /// The lines whose content ends at `end` or before are next.
+    pub(super) fn enter_region(&mut self, end: usize) {
+        let block = self.block.as_ref().expect("in a block").as_ref();
+        let left = if self.is_matched { None } else { Some(end) };
+        self.phase = match first_whole_line(self.is_at_start(), block, end) {
+            None => Phase::Rest { end },
+            Some(start) => {
+                let runs = nuls::in_lines(&block[start..end], self.nul_run);
+                self.has_runs = runs > 0;
+                self.skipped += runs;
+                Phase::Region { start, end: left }
+            }
+        };
+    }
+
+    /// The bounds of the next newest record of the region, or nothing: then the phase is
+    /// the next one, or a part of the region has been looked through in vain.
+    pub(super) fn next_in_region(&mut self, start: usize, end: Option<usize>) -> Option<(usize, usize)> {
+        if let Some((from, to)) = self.matches.pop() {
+            return Some((from as usize, to as usize));
+        }
+        let Some(end) = end else {
+            self.phase = if self.is_at_start() {
+                // Nothing lies before the region.
+                self.block = None;
+                Phase::Finished
+            } else {
+                Phase::Rest { end: start - 1 }
+            };
+            return None;
+        };
+        let block = self.block.as_ref().expect("in a block").as_ref();
+        if self.filter.matches_all() {
+            let feed = memrchr(b'\n', &block[start..end]).map(|feed| start + feed);
+            self.phase = Phase::Region { start, end: feed };
+            return Some((feed.map_or(start, |feed| feed + 1), end));
+        }
+        let from = if self.filter.takes_whole_blocks() { start } else { piece_start(block, start, end) };
+        self.phase = Phase::Region { start, end: if from == start { None } else { Some(from - 1) } };
+        self.filter.matching_lines(from, &block[..end], self.nul_run, &mut self.matches);
+        self.matches.pop().map(|(from, to)| (from as usize, to as usize))
+    }
+
+    /// Where the text begins of a line of the region.
+    fn text_of(&self, line: usize, end: usize) -> usize {
+        if !self.has_runs {
+            return line;
+        }
+        let block = self.block.as_ref().expect("in a block").as_ref();
+        line + nuls::at_start(&block[line..end], self.nul_run)
+    }
+
+    /// The record of the line from `line` to `end`.
+    pub(super) fn record_in_region(&mut self, line: usize, end: usize) -> Step<'_> {
+        let text = self.text_of(line, end);
+        let block = self.block.as_ref().expect("in a block").as_ref();
+        let (bytes, older) = (&block[text..end], &block[..line]);
+        let offset = self.span.offset + text as u64;
+        self.delivered = Span { offset, len: bytes.len().min(self.limit) };
+        self.excerpt = None;
+        if bytes.len() > self.limit {
+            let first = self.filter.first_match(bytes);
+            let first = first.map(|Match { at, len }| Span { offset: offset + at as u64, len });
+            self.excerpt = excerpt(offset, bytes.len() as u64, first, self.limit);
+        }
+        let line_offset = self.span.offset + line as u64;
+        Step::Record(record(line_offset, (bytes, bytes.len() as u64), older, self.limit))
+    }
+}
+
+/// Where the first line begins of those that are matched next, up to `end`: about a piece of
+/// the region.
+fn piece_start(block: &[u8], start: usize, end: usize) -> usize {
+    let near = end.saturating_sub(PIECE);
+    if near <= start {
+        return start;
+    }
+    match memchr(b'\n', &block[near..end]).map(|feed| near + feed) {
+        Some(feed) => feed + 1,
+        None => memrchr(b'\n', &block[start..near]).map_or(start, |feed| start + feed + 1),
+    }
+}
