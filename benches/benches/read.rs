@@ -1,9 +1,9 @@
-//! Whole files backwards through each read engine: block sizes at one depth, depths at one
-//! block size, warm and cold, the blocks dropped or searched through.
+//! Reads whole files backwards with each read engine: several block sizes at one depth, several
+//! depths at one block size, warm and cold, with the blocks dropped or searched.
 //!
-//! The engines of one point follow each other at once, so that a machine that becomes slower
-//! does so for all of them. `inline` is `pread` on the spot, whose depth is one: it is the
-//! limit where the file is warm, and no limit where it is cold.
+//! All engines are measured at one point directly after each other, so that a machine that becomes
+//! slower does so for all of them. `inline` is a plain `pread` with depth one: it is the limit if
+//! the file is warm, but not if it is cold.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on ends")]
 
@@ -22,7 +22,7 @@ use std::time::Duration;
 
 const FILE_BYTES: u64 = 64 << 20;
 
-/// Block sizes at depth 4, and depths at the block size of a deep scan.
+/// Several block sizes at depth 4, and several depths at the block size of a deep scan.
 const POINTS: [(usize, usize); 8] = [
     (16 << 10, 4),
     (64 << 10, 4),
@@ -35,7 +35,7 @@ const POINTS: [(usize, usize); 8] = [
 ];
 
 fn read(criterion: &mut Criterion) {
-    // On the disk that the build is on: the folder for temporary files may be memory.
+    // On the disk of the build: the folder for temporary files may be in memory.
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let path = dir.path().join("read.log");
     write_large(&path, FILE_BYTES).unwrap();
@@ -53,7 +53,7 @@ fn read(criterion: &mut Criterion) {
                 let reading = Reading::new(block_bytes, depth);
                 let mut point =
                     Point { group: &mut group, reading, block_bytes, depth, path: &path, cache, using };
-                // Inline stands for depth one: one figure for each block size is enough.
+                // `inline` always has depth one: one figure for each block size is enough.
                 if block_bytes != 256 << 10 || depth == 1 {
                     point.depth = 1;
                     point.bench(Inline);
@@ -62,7 +62,7 @@ fn read(criterion: &mut Criterion) {
                 point.bench(Threads);
                 if uring {
                     point.bench(Uring);
-                    // Where the file is warm: what the way through the ring costs.
+                    // If the file is warm, this shows what the way through the ring costs.
                     if cache == Cache::Warm {
                         point.bench(RingAlone);
                     }
@@ -72,7 +72,7 @@ fn read(criterion: &mut Criterion) {
     }
 }
 
-/// One block size at one depth, for each engine.
+/// One block size at one depth, with each engine.
 struct Point<'a, 'b> {
     group: &'a mut BenchmarkGroup<'b, WallTime>,
     reading: Reading,

@@ -1,5 +1,5 @@
-//! Matching alone, from memory: what the processor can do when no disk and no client is in
-//! the way. Throughput is that of the file's bytes, whatever is found in them.
+//! Matching alone, from memory: what the processor can do without a disk and a client. The
+//! throughput counts all bytes of the file, whatever is found in them.
 //!
 //! `cargo bench -p backscroll-benches --bench scan -- absent` runs the cases of that name.
 
@@ -11,8 +11,8 @@ use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_grou
 use std::hint::black_box;
 use std::time::Duration;
 
-/// Bytes of a line, its feed included. The long ones miss 4 KiB by three bytes, so that a
-/// block's edge cuts a line, as it does in a log.
+/// The bytes of a line, with its line feed. The long lines are three bytes shorter than 4 KiB, so
+/// that the edges of blocks cut lines, as they do in a log.
 const LINES: [(&str, usize); 3] = [("40B", 40), ("100B", 100), ("4KiB", 4093)];
 
 const LEAST_BYTES: u64 = 8 << 20;
@@ -23,7 +23,7 @@ const CASES: [(&str, Keywords<'_>); 9] = [
     ("rare", &[RARE]),
     ("in_every_line", &[EVERY]),
     ("no_keyword", &[]),
-    // The longer one is in every line, so that each line has to be searched for the other.
+    // The longer keyword is in every line, so each line has to be searched for the other one.
     ("two_keywords", &[EVERY, RARE]),
     ("across_lines_absent", &[ACROSS_ABSENT]),
     ("across_lines_rare", &[ACROSS_RARE]),

@@ -1,5 +1,5 @@
-//! Finding the time of a line, a form a case: nanoseconds a line, over two thousand lines of
-//! that form.
+//! Finding the time of a line, with one case for each form: nanoseconds for a line, over two
+//! thousand lines of that form.
 //!
 //! `cargo bench -p backscroll-benches --bench times -- syslog` runs the case of that name.
 

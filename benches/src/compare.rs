@@ -1,5 +1,5 @@
-//! `cargo compare`: every figure of the project, measured here and now, side by side with
-//! what people use instead.
+//! `cargo compare`: measures every figure of the project, and compares it with what people use
+//! instead.
 //!
 //! ```text
 //! rows/*  ──►  stats    ──►  report  ──►  Markdown, JSON
@@ -9,8 +9,8 @@
 //!      nginx, pool, inline, engines: what is compared with
 //! ```
 //!
-//! Whatever loads a server, and whatever is timed from its start, runs in a process of its
-//! own: a subcommand of the same program.
+//! Everything that loads a server, or is timed from its start, runs in a separate process, as a
+//! subcommand of the same program.
 
 #![expect(clippy::disallowed_methods, reason = "no ring thread comes here")]
 
@@ -31,8 +31,8 @@ pub mod stop;
 pub mod throttle;
 
 use crate::load;
-use crate::program;
 use anyhow::{Context as _, Result, bail};
+use backscroll_e2e::program;
 use bench::Bench;
 use clap::{Parser, Subcommand, ValueEnum as _};
 use machine::Machine;
@@ -41,20 +41,20 @@ use rows::RowName;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// Backscroll side by side with what people use instead
+/// Compares Backscroll with what people use instead
 #[derive(Debug, Parser)]
 #[command(name = "cargo compare --")]
 pub struct Args {
     /// Fewer and shorter runs: three minutes at most
     #[arg(long)]
     quick: bool,
-    /// This row only (repeatable); nothing is written unless --out is given
+    /// Measure only this row (repeatable); nothing is written unless --out is given
     #[arg(long, value_name = "ROW")]
     only: Vec<RowName>,
-    /// Where the results go [default: benches/results]
+    /// Folder for the results [default: benches/results]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Where the logs are made, 1.1 GiB that go at the end [default: the system's temporary
+    /// Folder for the logs, 1.1 GiB that are removed at the end [default: the system's temporary
     /// folder]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -62,7 +62,7 @@ pub struct Args {
     part: Option<Part>,
 }
 
-/// What runs in a process of its own.
+/// The subcommands, which run in separate processes.
 #[derive(Debug, Subcommand)]
 enum Part {
     #[command(hide = true)]
@@ -73,12 +73,12 @@ enum Part {
     PoolServer(pool::Options),
     #[command(hide = true)]
     SimulatedFleet(simulated::Options),
-    /// Counts a keyword in a file, from its end to its start
+    /// Counts a keyword in a file, read from its end to its beginning
     #[command(hide = true)]
     CountBackwards { file: PathBuf, keyword: String },
 }
 
-/// The program.
+/// The entry point of the program.
 pub fn main() -> Result<()> {
     let args = Args::parse_from(program::arguments());
     match args.part {
@@ -125,7 +125,7 @@ fn compare(args: &Args) -> Result<()> {
     if args.only.is_empty() || args.out.is_some() {
         let out = args.out.clone().unwrap_or_else(results_dir);
         write(&results, &out, &prefix)?;
-        eprintln!("written: {prefix}.md, its JSON and its plots, in {}", out.display());
+        eprintln!("{prefix}.md, its JSON and its plots were written to {}", out.display());
     }
     eprintln!("{:.0} s in all", began.elapsed().as_secs_f64());
     if failed > 0 {
@@ -134,7 +134,7 @@ fn compare(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Measures one row. One that fails is not to lose the others: it is said in its place.
+/// Measures one row. If it fails, the error is reported in its place, and the other rows are kept.
 fn measure(row: RowName, bench: &Bench, results: &mut Results) -> Result<bool> {
     let before = results.rows.len();
     let began = Instant::now();
@@ -153,7 +153,7 @@ fn measure(row: RowName, bench: &Bench, results: &mut Results) -> Result<bool> {
     Ok(outcome.is_ok())
 }
 
-/// `benches/results`, wherever cargo was called.
+/// `benches/results`, in whatever folder cargo was started.
 fn results_dir() -> PathBuf {
     let package = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| "benches".into(), PathBuf::from);
     package.join("results")

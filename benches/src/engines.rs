@@ -1,9 +1,9 @@
-//! What the benchmarks drive, so that every variant of one does the same work.
+//! What the benchmarks run, so that all variants of one do the same work.
 //!
 //! - [`lines`]: lines of one length, from memory.
-//! - [`search`]: the search over memory and over files; the only place that knows its calls.
-//! - [`inline`]: the read engine that nothing can beat on warm files: `pread` on the spot.
-//! - [`reading`]: whole files read through one engine, timed.
+//! - [`search`]: the search in memory and in files. Only this module calls it.
+//! - [`inline`]: a plain `pread`, the fastest possible read engine on warm files.
+//! - [`reading`]: reads whole files with one engine, and takes the time.
 //! - [`cold`]: files that are not in the page cache.
 
 pub mod cold;

@@ -1,21 +1,16 @@
-//! What needs both servers, and nothing that they need.
+//! The tools that measure the project's figures. The servers do not depend on them.
 //!
-//! - [`engines`]: what the benchmarks drive: the search from memory, the read engines and
-//!   their limit, files that are not in the page cache.
-//! - [`fleet`]: a primary and its secondaries in this process, for the demo and the tests.
-//! - [`tour`]: the `curl` lines that the demo prints.
-//! - [`program`]: the real programs as processes of their own, for what only those show.
+//! - [`engines`]: what the benchmarks run: the search in memory, the read engines and their limit,
+//!   files that are not in the page cache.
 //! - [`load`]: small requests timed while deep scans run.
-//! - [`compare`]: every figure of the project, side by side with what people use instead.
+//! - [`compare`]: every figure of the project, compared with what people use instead.
 //!
-//! The programs are `demo` (`cargo demo`), `compare` (`cargo compare`) and `load`
-//! (`cargo load`); the end-to-end tests are in `tests/e2e`.
+//! The programs are `compare` (`cargo compare`), `load` (`cargo load`) and
+//! `scan_instructions` (`cargo scan-guard`). Benchmarks with criterion are in `benches`,
+//! results of whole comparisons in `results`.
 
 #![forbid(unsafe_code)]
 
 pub mod compare;
 pub mod engines;
-pub mod fleet;
 pub mod load;
-pub mod program;
-pub mod tour;

@@ -1,15 +1,15 @@
-//! `cargo load`: small requests over keep-alive connections, each timed, while deep scans
-//! run in a loop beside them. The usual load tools send one kind of request.
+//! `cargo load`: times small requests over keep-alive connections while deep scans run in a loop.
+//! The usual load tools send only one kind of request.
 //!
-//! - [`http`], [`connection`]: an HTTP/1.1 client that is as small as it can be, because it
-//!   shares the machine with the server.
-//! - [`report`]: what came of it, as text and as JSON.
+//! - [`http`], [`connection`]: a minimal HTTP/1.1 client, because it shares the machine with the
+//!   server.
+//! - [`report`]: the results, as text and as JSON.
 //! - [`slow`]: clients that hardly read.
 //!
-//! Without `--rate` each connection sends its next request when the last answer is whole: a
-//! server that stalls is then asked less, and its stalls are counted once. With `--rate`
-//! requests are due at fixed times, and each is timed from when it was due. Either way a
-//! request that is unanswered at the end counts with its age: what never comes must not
+//! Without `--rate`, each connection sends its next request when the last answer is complete. Then
+//! a server that stalls gets fewer requests, and each stall counts only once. With `--rate`,
+//! requests are due at fixed times, and each is timed from when it was due. In both cases a request
+//! that is unanswered at the end counts with its age, since an answer that never comes must not
 //! look fast.
 
 pub mod connection;
@@ -24,17 +24,17 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
-/// How long the deep scans run before the first small request is timed: long enough that all
-/// of them are under way.
+/// How long the deep scans run before the first small request is timed, so that all of them have
+/// started.
 const DEEP_START: Duration = Duration::from_millis(500);
 
-/// How long connecting, and one untimed request, may take.
+/// How long it may take to connect and to send one untimed request.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 
-/// How long a connection that failed rests, so that a server which refuses is not hammered.
+/// How long to wait after a failed connection, so that a server that refuses is not overloaded.
 const REST: Duration = Duration::from_millis(20);
 
-/// Small requests timed in a histogram, while deep scans run in a loop
+/// Times small requests in a histogram while deep scans run in a loop
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
     /// The small request
@@ -43,15 +43,15 @@ pub struct Options {
     /// Keep-alive connections that send it
     #[arg(long, default_value_t = 16, value_name = "C", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub connections: u32,
-    /// How long, in seconds
+    /// How long the load lasts, in seconds
     #[arg(long, default_value_t = 5.0, value_name = "S", value_parser = seconds)]
     pub seconds: f64,
-    /// Small requests a second, all connections together, each timed from when it was due;
-    /// without it each connection sends as fast as it is answered
+    /// Small requests a second, over all connections, each timed from when it was due; without it,
+    /// each connection sends its next request as soon as it has the answer
     #[arg(long, value_name = "R", value_parser = seconds)]
     pub rate: Option<f64>,
-    /// The deep scan; `{}` in it becomes the number of the connection, from 0 on, so that
-    /// each may read a file of its own
+    /// The deep scan; `{}` in it is replaced by the number of the connection, from 0 on, so that
+    /// each can read another file
     #[arg(long, value_name = "URL", requires = "deep")]
     pub deep_url: Option<String>,
     /// Connections that send it, in a loop
@@ -82,7 +82,7 @@ async fn drive(options: &Options) -> Result<Report> {
     }
     let mut connections = Vec::new();
     for _ in 0..options.connections {
-        // One request that is not timed: what is wrong with the URL is said here.
+        // One request that is not timed, which reports a wrong URL.
         let opened = async {
             let mut connection = Connection::open(request.address).await?;
             connection.get(&request).await.with_context(|| options.url.clone())?;
@@ -120,7 +120,7 @@ async fn drive(options: &Options) -> Result<Report> {
     Ok(Report::new(options, &tally, seconds, cpu_seconds, scans))
 }
 
-/// When one connection's requests are due.
+/// The times at which the requests of one connection are due.
 #[derive(Debug, Clone, Copy)]
 struct Pace {
     first: Duration,
@@ -139,7 +139,7 @@ async fn small_requests(
     let mut due = began + pace.map_or(Duration::ZERO, |pace| pace.first);
     while due < deadline {
         match pace {
-            // What was due before the time ran out, and could not be sent, has been waited for.
+            // Requests that were due before the end, but could not be sent, count as unanswered.
             Some(_) if Instant::now() >= deadline => {
                 tally.unfinished(deadline - due)?;
                 due += pace.map_or(Duration::ZERO, |pace| pace.step);
@@ -185,7 +185,7 @@ async fn deep_scans(request: Request, deadline: Instant) -> Deep {
     deep
 }
 
-/// One request through the connection that there is, or through a new one.
+/// Sends one request over the existing connection, or over a new one.
 async fn exchange(connection: &mut Option<Connection>, request: &Request) -> Result<u64> {
     let open = match connection {
         Some(open) => open,

@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     // Held to the end: it writes out what is still queued.
     let _guard = match logs::init(&config.log, PROGRAM) {
         Ok(guard) => guard,
-        Err(why) => return leave(cli::EXIT_USAGE, &why),
+        Err(why) => return leave(cli::EXIT_USAGE, &why.to_string()),
     };
     // A connection of a client, and those to its hosts.
     config.connections = descriptors::connections(config.connections, 1 + STREAMS_EACH);

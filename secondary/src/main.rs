@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     };
     let log_guard = match logs::init(&args.log, PROGRAM) {
         Ok(guard) => guard,
-        Err(why) => return leave(EXIT_USAGE, &why),
+        Err(why) => return leave(EXIT_USAGE, &why.to_string()),
     };
     // A connection needs two descriptors: its socket and its file.
     config.connections = descriptors::connections(config.connections, 2);

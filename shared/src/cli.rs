@@ -1,4 +1,4 @@
-//! How both programs take their flags, and how they leave.
+//! The command line of both programs, and the messages with which they end.
 
 pub mod healthcheck;
 
@@ -13,7 +13,7 @@ use std::time::Duration;
 /// Exit status for bad configuration (`EX_USAGE` of `sysexits.h`).
 pub const EXIT_USAGE: u8 = 64;
 
-/// What `--listen` takes.
+/// Parses the value of `--listen`. The error suggests what was probably meant.
 pub fn listen(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
         let advice = |meant: String| format!("write ADDR:PORT; did you mean {meant}?");
@@ -34,12 +34,12 @@ pub fn listen(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
-/// The port of examples.
+/// The port in suggestions.
 const EXAMPLE_PORT: u16 = 8001;
 
-/// Parses the command line and the environment. Bad configuration is one clear line.
+/// Parses the command line and the environment. A mistake is reported in one line.
 ///
-/// Returns the exit status where the program has nothing more to do.
+/// The error is the exit status of a program that has nothing more to do.
 pub fn parse<A: Parser>(program: &str) -> Result<A, u8> {
     taken(program, A::try_parse())
 }
@@ -60,16 +60,16 @@ fn taken<A>(program: &str, parsed: Result<A, clap::Error>) -> Result<A, u8> {
     })
 }
 
-/// How long a complaint waits for whoever reads it.
+/// How long the caller waits until a complaint has been written.
 const COMPLAINT_TIME: Duration = Duration::from_secs(1);
 
-/// Complaints that nobody has read yet. With these waiting, further ones are left out.
+/// The most complaints that may wait to be written. Further ones are dropped.
 const COMPLAINTS: usize = 4;
 
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
-/// Says why the program leaves, or what else its user has to know, in one line on standard error.
-/// Where nobody reads it, the program goes on all the same.
+/// Writes one line to standard error: why the program ends, or something else that its user has to
+/// know. If nobody reads standard error, the program goes on all the same.
 pub fn complain(program: &str, why: &str) {
     let line = format!("{program}: {why}\n");
     let (written, wait) = channel::<()>();
@@ -78,13 +78,13 @@ pub fn complain(program: &str, why: &str) {
         return;
     }
     let thread = std::thread::Builder::new().name("complaint".to_owned()).spawn(move || {
-        // There is nobody else to tell.
+        // If standard error fails, there is no other place to report it.
         let _ = std::io::stderr().write_all(line.as_bytes());
         WAITING.fetch_sub(1, SeqCst);
         drop(written);
     });
     if thread.is_ok() {
-        // An error says that it has been written.
+        // It ends with an error once the line has been written and the sender is dropped.
         let _ = wait.recv_timeout(COMPLAINT_TIME);
     } else {
         WAITING.fetch_sub(1, SeqCst);

@@ -1,6 +1,6 @@
-//! How long a peer may take over a connection. Both servers wrap each socket in a
-//! [`Watched`] stream, and look at its [`Watch`] about once a second: one timer a thread,
-//! where a timer for each read and write would be the costlier part of a small request.
+//! Time limits of a connection. Both servers wrap each socket in a [`Watched`] stream, and check
+//! its [`Watch`] about once a second. One timer for a thread is enough: a timer for each read and
+//! write would cost more than the rest of a small request.
 
 mod answer;
 mod connections;
@@ -31,61 +31,62 @@ use tokio::net::TcpStream;
 
 use crate::limits;
 
-/// What a connection waits for, and since when.
+/// The state of a connection, and since when it is in that state.
 #[derive(Debug)]
 pub struct Watch {
     born: Instant,
-    /// Who is at the other end, where that is known.
+    /// The address of the client, if it is known.
     client: Option<SocketAddr>,
-    /// Whether it is one of the few that are kept for health checks.
+    /// Whether the connection is one of the few that are reserved for health checks.
     is_reserved: bool,
     phase: AtomicU8,
     /// Milliseconds after `born`.
     phase_since: AtomicU64,
-    /// Milliseconds after `born` since when the peer takes nothing; `TAKING` if it does.
+    /// When the peer stopped reading, in milliseconds after `born`; `TAKING` while it reads.
     stalled_since: AtomicU64,
-    /// Counts the times that all that was buffered for the socket has been written.
+    /// How often everything that was buffered for the socket has been written.
     flushes: AtomicU64,
-    /// The failing answer that waits for the next one.
+    /// Wakes an answer that waits until everything has been written.
     flushed: AtomicWaker,
-    /// Whether an answer is on its way whose end is the connection's end.
+    /// Whether an answer is being sent that ends when the connection closes.
     ends_by_closing: AtomicBool,
     /// Requests so far.
     requests: AtomicU64,
-    /// Which endpoint the last one asked.
+    /// The endpoint of the last request: an index into `ENDPOINTS`.
     endpoint: AtomicU8,
-    /// Whether a peer that ends its sending has gone.
+    /// Whether a peer that ends its side of the connection is taken for gone.
     leaves_at_once: AtomicBool,
-    /// Whether the connection is to make room for another one, as soon as it is idle.
+    /// Whether the connection has to close, as soon as it is idle, to make room for another one.
     is_evicted: AtomicBool,
-    /// What waits for the next request.
+    /// Wakes the task that waits for the next request.
     reader: AtomicWaker,
-    /// Milliseconds after `born` by when the answer is to be with the peer; `NEVER` if that is
-    /// not limited.
+    /// When the peer must have the answer at the latest, in milliseconds after `born`; `NEVER` if
+    /// there is no limit.
     answer_until: AtomicU64,
 }
 
-/// What the log says of a request. No more: the rest of its target is the client's business.
+/// The endpoints that the log names. It does not show the rest of a request's target, which may be
+/// confidential.
 const ENDPOINTS: [&str; 6] = ["/logs", "/files", "/hosts", "/healthz", "/readyz", "/"];
 
-/// Nothing is asked for.
+/// No request is there.
 const IDLE: u8 = 0;
-/// A request's head is coming in.
+/// The head of a request is being received.
 const HEAD: u8 = 1;
 /// A request is being answered.
 const BUSY: u8 = 2;
-/// All of an answer has been produced, and the last of it is on its way.
+/// The whole answer has been produced, and its end is being sent.
 const LEAVING_WHOLE: u8 = 3;
-/// The same of an answer that was broken off.
+/// The answer was broken off, and the rest of what was produced is being sent.
 const LEAVING_BROKEN: u8 = 4;
 const TAKING: u64 = u64::MAX;
 const NEVER: u64 = u64::MAX;
 
-/// How long what is left of an answer may take to leave once the time for its request is over.
+/// How long the rest of an answer may take to be sent after the time for its request is over.
 const LATE_GRACE: Duration = Duration::from_secs(5);
 
-/// How long a first request, or the rest of a request's head, is waited for where others need the
-/// connection's place.
+/// How long to wait for a first request, or for the rest of a request's head, while another client
+/// needs the connection's place.
 const HEAD_GRACE: Duration = Duration::from_secs(1);
 
 /// Why a connection is to be cut.
@@ -93,16 +94,16 @@ const HEAD_GRACE: Duration = Duration::from_secs(1);
 pub enum Overdue {
     /// The head of a request took too long.
     Head,
-    /// Nothing was asked for too long.
+    /// No request came for too long.
     Idle,
-    /// The peer took nothing for too long.
+    /// The peer read nothing for too long.
     Stalled,
-    /// The time for the request was over, and the peer had not taken all of the answer.
+    /// The time for the request was over, and the peer had not read the whole answer.
     Late,
 }
 
 impl Watch {
-    /// A connection that has just been accepted.
+    /// The watch of a connection that has just been accepted.
     pub fn new() -> Arc<Watch> {
         Watch::of(None, false)
     }
@@ -132,55 +133,56 @@ impl Watch {
     }
 
     fn enter(&self, phase: u8) {
-        // The time first: whoever sees the phase, on another thread, sees its time.
+        // The time is stored first, so that another thread that sees the phase sees its time too.
         self.phase_since.store(self.now(), Relaxed);
         self.phase.store(phase, Release);
     }
 
-    /// The head of a request for this path is whole: what follows is the server's time.
+    /// Notes that the head of a request for this path is complete. From here on the server is
+    /// responsible for the time that passes.
     pub fn request_began(&self, path: &str) {
         let known = ENDPOINTS.iter().position(|endpoint| *endpoint == path).unwrap_or(ENDPOINTS.len());
         self.endpoint.store(u8::try_from(known).unwrap_or(u8::MAX), Relaxed);
-        // One task counts them.
+        // Only one task changes this number.
         self.requests.store(self.requests.load(Relaxed) + 1, Relaxed);
         self.answer_until.store(NEVER, Relaxed);
         self.enter(BUSY);
     }
 
-    /// A request was refused by a head that cannot be read: the connection is of no more use than
-    /// an idle one.
+    /// Notes that a request was refused because its head cannot be read. From now on the connection
+    /// counts as idle.
     fn request_was_refused(&self) {
         self.requests.store(self.requests.load(Relaxed) + 1, Relaxed);
         self.enter(IDLE);
     }
 
-    /// The answer that is on its way is to end within this time: what has not left a little
-    /// later is cut.
+    /// Sets the time within which the answer has to end. If it has not been sent a little later,
+    /// the connection is cut.
     pub fn answer_within(&self, time: Duration) {
         let time = u64::try_from((time + LATE_GRACE).as_millis()).unwrap_or(NEVER);
         self.answer_until.store(self.now().saturating_add(time), Relaxed);
     }
 
-    /// The peer is a primary: where it ends its sending it wants nothing any more. Any other
-    /// client may have ended only that, and wait for its answer.
+    /// Notes that the peer is a primary: when it ends its side of the connection, it does not want
+    /// the answer any more. Any other client may still wait for its answer.
     pub fn peer_leaves_at_once(&self) {
         self.leaves_at_once.store(true, Relaxed);
     }
 
-    /// What is answered to a request for this path instead, where the connection is one of those
-    /// that are kept for health checks.
+    /// The problem to answer a request for this path with, if the connection is reserved for health
+    /// checks and the request is for something else.
     pub fn refused(&self, path: &str) -> Option<Problem> {
         let is_for_others = self.is_reserved && !matches!(path, "/healthz" | "/readyz");
         is_for_others.then(|| Problem::new(Code::Overloaded, refusal::TOO_MANY))
     }
 
-    /// Whether the connection is to end with its first answer.
+    /// Whether the connection closes after its first answer.
     pub fn ends_with_its_answer(&self) -> bool {
         self.is_reserved
     }
 
-    /// Since when it has been idle, or has not sent the rest of a head; nothing where it is of use,
-    /// or so new that its first request may be on its way.
+    /// Since when the connection has been idle, or has not sent the rest of a head. `None` if it is
+    /// in use, or so new that its first request may still arrive.
     fn evictable(&self) -> Option<Instant> {
         let phase = self.phase.load(Acquire);
         let since = self.born + Duration::from_millis(self.phase_since.load(Relaxed));
@@ -192,18 +194,19 @@ impl Watch {
         (is_evictable && !self.is_evicted.load(Relaxed)).then_some(since)
     }
 
-    /// Whether a request came before it was told to make room, or instead of that.
+    /// Whether a request has arrived, so that the connection does not close to make room.
     fn is_answering(&self) -> bool {
         !matches!(self.phase.load(Acquire), IDLE | HEAD)
     }
 
-    /// Makes it end, unless a request comes first that is on its way already.
+    /// Makes the connection close, unless a request that is already on its way arrives first.
     fn evict(&self) {
         self.is_evicted.store(true, SeqCst);
         self.reader.wake();
     }
 
-    /// All that was produced has been written: an answer that was leaving is gone.
+    /// Notes that everything that was produced has been written. If an answer was leaving, it is
+    /// complete.
     fn written(&self) {
         self.flushes.fetch_add(1, Relaxed);
         let phase = self.phase.load(Relaxed);
@@ -216,7 +219,7 @@ impl Watch {
         self.flushed.wake();
     }
 
-    /// How long the peer has taken nothing.
+    /// How long the peer has read nothing.
     pub fn stalled_for(&self) -> Duration {
         match self.stalled_since.load(Relaxed) {
             TAKING => Duration::ZERO,
@@ -224,7 +227,7 @@ impl Watch {
         }
     }
 
-    /// Whether the peer has overdrawn its time, and over what.
+    /// The time limit that the peer has exceeded, if there is one.
     pub fn overdue(&self) -> Option<Overdue> {
         if self.stalled_for() >= limits::STALL_TIME {
             return Some(Overdue::Stalled);
@@ -241,8 +244,8 @@ impl Watch {
         }
     }
 
-    /// Says in the log that the connection is cut, and which answer is lost. `file` is the one
-    /// that was asked for, where that is known.
+    /// Logs that the connection is cut, and which answer is lost. `file` is the file that was asked
+    /// for, if it is known.
     pub fn log_cut(&self, overdue: Overdue, file: Option<&str>) {
         let client = self.client.map(tracing::field::display);
         let endpoint = ENDPOINTS.get(usize::from(self.endpoint.load(Relaxed))).unwrap_or(&"other");
@@ -258,15 +261,15 @@ impl Watch {
                 client,
                 endpoint,
                 file,
-                "an answer was cut: its client had not read all of it when the time for its request was over"
+                "an answer was cut: its client had not read all of it when the time for the request was over"
             ),
             Overdue::Head | Overdue::Idle => tracing::debug!(client, ?overdue, "a connection is cut"),
         }
     }
 }
 
-/// Prepares a socket that was just accepted: small answers leave at once, and little waits
-/// in the kernel.
+/// Prepares a socket that was just accepted: small answers are sent at once, and the kernel holds
+/// little unsent data.
 pub fn prepare(socket: &TcpStream) -> io::Result<()> {
     socket.set_nodelay(true)?;
     SockRef::from(socket).set_tcp_notsent_lowat(limits::UNSENT_BYTES)

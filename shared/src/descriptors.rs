@@ -1,15 +1,16 @@
-//! How many descriptors the process may have, and so how many connections.
+//! The limit on open file descriptors, and how many connections it allows.
 
 use crate::conn::HEALTH_RESERVE;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Descriptors for everything but these connections: the log, the listener, rings, directories,
-/// and the connections that are kept for health checks.
+/// Descriptors for everything else: the log, the listener, rings, directories, and the connections
+/// that are reserved for health checks.
 const RESERVE: u64 = 64 + HEALTH_RESERVE as u64;
 
-/// Makes room for `wanted` connections of `each` descriptors: takes the limit as far up as
-/// the process may. Returns how many connections there is room for, with a warning where
-/// that is fewer: without descriptors a server is deaf, and cannot even say so.
+/// Raises the limit on open descriptors, as far as the process may, so that `wanted` connections
+/// with `each` descriptors are possible. Returns how many connections are possible, and logs a
+/// warning if they are fewer than wanted: a server without descriptors cannot accept a client, not
+/// even to refuse it.
 pub fn connections(wanted: usize, each: usize) -> usize {
     let limit = getrlimit(Resource::Nofile);
     let needed = wanted as u64 * each as u64 + RESERVE;
@@ -26,7 +27,7 @@ pub fn connections(wanted: usize, each: usize) -> usize {
         tracing::warn!(
             connections = room,
             wanted,
-            "the limit on open files leaves room for fewer connections: raise it (ulimit -n, LimitNOFILE=)"
+            "the limit on open files allows fewer connections than wanted: raise it (ulimit -n, LimitNOFILE=)"
         );
     }
     room

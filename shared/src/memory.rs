@@ -1,15 +1,16 @@
-//! Memory that many clients needed is given back once most of them are gone: the allocator keeps
-//! what is freed.
+//! Returns memory to the system once most of many clients have gone. The allocator would keep what
+//! was freed.
 
-/// Connections of a thread whose memory is not worth giving back.
+/// The memory of fewer connections than this is not worth returning.
 const FEW: usize = 64;
 
-/// The most connections that a thread had since memory was given back last.
+/// The most connections that a thread has had since memory was last returned.
 #[derive(Debug, Default)]
 pub struct Peak(usize);
 
 impl Peak {
-    /// Whether it has passed, now that so many are left: half of them are gone.
+    /// Whether the peak has passed: at most half of its connections are left. Then a new peak
+    /// begins.
     pub fn has_passed(&mut self, connections: usize) -> bool {
         self.0 = self.0.max(connections);
         let has_passed = self.0 >= FEW && connections <= self.0 / 2;
@@ -20,28 +21,28 @@ impl Peak {
     }
 }
 
-/// Gives back what nobody uses, after `before`, which frees what the program itself keeps. It
-/// takes milliseconds, so a thread of its own does it, which lives as long as that takes.
+/// Calls `before`, which frees what the program keeps for reuse, and then returns free memory to
+/// the system. This takes milliseconds, so a new thread does it, and then ends.
 pub fn give_back(before: impl FnOnce() + Send + 'static) {
     let work = move || {
         before();
         trim();
     };
     if let Err(error) = std::thread::Builder::new().name("backscroll-trim".to_owned()).spawn(work) {
-        tracing::warn!(%error, "memory is not given back: no thread could be started for that");
+        tracing::warn!(%error, "memory is not returned to the system: no thread could be started for that");
     }
 }
 
 #[cfg(target_env = "gnu")]
 #[expect(unsafe_code, reason = "there is no safe way to the allocator of the C library")]
 fn trim() {
-    // SAFETY: it may be called from any thread at any time; it only gives free pages back.
+    // SAFETY: `malloc_trim` may be called from any thread at any time; it only returns free pages.
     unsafe {
         libc::malloc_trim(0);
     }
 }
 
-/// Other allocators give back by themselves.
+/// Other allocators return memory by themselves.
 #[cfg(not(target_env = "gnu"))]
 fn trim() {}
 

@@ -1,24 +1,25 @@
-//! Which of the known words somebody may have meant.
+//! Finds the known word that somebody most likely meant by a misspelt one.
 
-/// Bytes of a word that is compared: what it costs grows with the square of this.
+/// The most bytes of a word that is compared: the cost grows with the square of the length.
 const WORD_BYTES: usize = 64;
 
-/// From here on two words are alike: a letter too many, too few, exchanged or in capitals.
+/// Two words with at least this similarity are alike: a letter is added, missing, swapped or in
+/// capitals.
 const ALIKE: f64 = 0.88;
 
-/// How alike two words are, up to 1; None where they are not.
+/// The similarity of two words, at most 1. `None` if they are not alike.
 pub fn likeness(given: &str, known: &str) -> Option<f64> {
     if given.len() > WORD_BYTES || known.len() > WORD_BYTES || given.is_empty() {
         return None;
     }
     let (given, known) = (given.to_lowercase(), known.to_lowercase());
     let likeness = strsim::jaro_winkler(&given, &known);
-    // One that goes on is meant by its beginning, as in `web1` for `web1.internal`.
+    // The beginning of a name is enough: `web1` for `web1.internal`.
     let is_short = known.strip_prefix(&given).is_some_and(|rest| rest.starts_with(['.', ':', '@', '-']));
     (likeness >= ALIKE || is_short).then_some(likeness)
 }
 
-/// The one of the known words that is most like what was given; None where none is.
+/// The known word that is most similar to the given one. `None` if none is alike.
 pub fn nearest<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let alike = known.into_iter().filter_map(|known| Some((likeness(given, known)?, known)));
     alike.max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, known)| known)

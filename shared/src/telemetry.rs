@@ -1,4 +1,4 @@
-//! What the programs say of themselves.
+//! What the programs report about themselves.
 
 pub mod logs;
 mod writer;

@@ -1,5 +1,4 @@
-//! The time that a line carries, so that the lines of many hosts can be merged, newest
-//! first.
+//! The time of a log line, by which the lines of many hosts are merged, newest first.
 //!
 //! ```text
 //! line ──► prefix ──► forms ────────────► offset ──► years, zone, regions ──► LineTime
@@ -11,14 +10,15 @@
 //!             └► json, pairs: a value that `keys` names         └► epoch: a number
 //! ```
 //!
-//! Nothing is configured, and the forms and the names of fields are tables: `forms`, `keys`,
-//! `names`. Only one place of a line is looked at, which its beginning decides. A date there
-//! that is in no known form, or that could be several days, hides whatever follows: a false
-//! time is worse than none. A time is read to its end wherever that is: no edge of what is
-//! looked at cuts its zone off.
+//! Nothing has to be configured. The forms, the names of fields and the names of zones are tables:
+//! `forms`, `keys`, `names`. The beginning of a line decides the one place where its time is
+//! searched. If there is a date in no known form, or one that could mean several days, the line has
+//! no time, whatever follows: a wrong time is worse than none. A time that begins within the
+//! searched bytes is read to its end, so that its zone is not cut off.
 //!
-//! What a line's time is depends on the line alone, never on its neighbours' form: only the
-//! year and the offset that it leaves out do, and whether a number without a name is a time.
+//! The time of a line depends on the line alone, and not on the form of other lines. Three things
+//! depend on the file: a missing year, a missing offset, and whether a number without a name is a
+//! time.
 
 mod brackets;
 mod civil;
@@ -61,19 +61,19 @@ use zone::HostZone;
 
 const NANOS: i64 = 1_000_000_000;
 
-/// The time that a line carries.
+/// The time of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LineTime {
     /// Nanoseconds since 1970-01-01T00:00:00Z.
     pub nanos: i64,
-    /// East of UTC, in minutes, as the line says or as the zone of the host has it then; 0
-    /// for a time that counts from the epoch.
+    /// Minutes east of UTC: as the line says, or as the host's zone has it at that time; 0 for a
+    /// number that counts from the epoch.
     pub offset_minutes: i16,
 }
 
 impl LineTime {
-    /// Appends the time as RFC 3339 has it, in UTC and with nine digits of the second, so that
-    /// times can be sorted as text: `2024-11-05T08:11:12.500000000Z`.
+    /// Appends the time in the form of RFC 3339, in UTC and with nine digits after the second, so
+    /// that times can be sorted as text: `2024-11-05T08:11:12.500000000Z`.
     pub fn push_rfc3339(&self, out: &mut Vec<u8>) {
         rfc3339::push(*self, out);
     }
@@ -81,22 +81,21 @@ impl LineTime {
 
 /// Finds the times of the lines of one file, newest line first.
 ///
-/// What a line may leave out is worked out:
+/// A line may leave out the zone and the year, which are then worked out:
 ///
-/// - no zone: the zone of the host. One hour comes twice when summer time ends. The order of
-///   the file tells which of the two is meant, since no line is later than the newer line that
-///   was read just before. A line alone tells nothing, and then the earlier hour is taken. For
-///   the hour that clocks jump over, jiff's compatible choice is taken;
-/// - no year: of the newest line, the newest in which it is not later than the file's last
-///   change; from then on the newest in which it is not later than the line before, so that
-///   the year goes down at New Year. A step of months back and forth is not a year. Lines may
-///   be left out, but not eleven months of them.
+/// - no zone: the zone of the host. When summer time ends, one hour occurs twice. The order of the
+///   file tells which of the two is meant, since no line is later than the newer line that was read
+///   just before. Where that does not tell, the earlier hour is taken. For the hour that clocks
+///   skip, jiff's compatible choice is taken;
+/// - no year: for the newest line, the latest year in which the line is not later than the file's
+///   last change; for each other line, the latest year in which it is not later than the line read
+///   before. So the year goes down at New Year. A step back by months that is soon taken back does
+///   not change the year. Lines may be skipped, but not eleven months of them.
 ///
-/// A leap second, `:60`, is taken as `:59` with its fraction: it sorts among the second
-/// before it.
+/// A leap second, `:60`, is read as `:59` with its fraction, and is sorted within that second.
 ///
-/// A number without a name that a line begins with counts as a time only where it is one of
-/// the ten years before the file's last change, or of the year after it.
+/// A number at the beginning of a line, without a name, is a time only if it lies in the ten years
+/// before the file's last change, or in the year after it.
 #[derive(Debug, Clone)]
 pub struct LineTimes {
     years: Years,
@@ -106,13 +105,12 @@ pub struct LineTimes {
 }
 
 impl LineTimes {
-    /// For a file last written `modified_seconds` after the epoch, on a host whose zone is
-    /// the system's.
+    /// For a file that was last written `modified_seconds` after the epoch, in the system's zone.
     pub fn new(modified_seconds: i64) -> LineTimes {
         LineTimes::with_zone(modified_seconds, system::zone())
     }
 
-    /// For a file last written `modified_seconds` after the epoch, on a host in `zone`.
+    /// For a file that was last written `modified_seconds` after the epoch, on a host in `zone`.
     pub fn with_zone(modified_seconds: i64, zone: TimeZone) -> LineTimes {
         LineTimes {
             years: Years::new(modified_seconds),
@@ -122,10 +120,11 @@ impl LineTimes {
         }
     }
 
-    /// The time that `line` carries, if it carries one. Looks at its first hundreds of bytes,
-    /// and at the ends of a long JSON object.
+    /// The time of `line`, if it has one. Searches a few hundred bytes at its beginning, or both
+    /// ends of a long JSON object.
     pub fn of(&mut self, line: &[u8]) -> Option<LineTime> {
-        // What a writer that does not append leaves in a file that was emptied under it.
+        // A writer that does not append leaves NUL bytes in a file that another program has
+        // emptied.
         let nuls = line.iter().take_while(|byte| **byte == 0).count();
         let stamp = match find::find(&line[nuls..], &self.epochs)? {
             Raw::Epoch(nanos) => return Some(LineTime { nanos, offset_minutes: 0 }),

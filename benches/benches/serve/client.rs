@@ -1,5 +1,5 @@
-//! Connections that ask the same question again and again, on one thread. hyper reads the
-//! answers: whether one has a length or comes in chunks is the server's choice.
+//! Connections that send the same request again and again, on one thread. hyper reads the answers,
+//! since the server may send a length or chunks.
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-/// How long an answer may take: a server that hangs must not hang the benchmark.
+/// How long an answer may take, so that a server that hangs does not hang the benchmark.
 const ANSWER_TIME: Duration = Duration::from_mins(1);
 
 /// Open connections to one server.
@@ -32,7 +32,7 @@ impl Clients {
                 let socket = TcpStream::connect(server).await?;
                 socket.set_nodelay(true)?;
                 let (asking, connection) = handshake(TokioIo::new(socket)).await?;
-                // Its errors are those of the request.
+                // An error of the connection also fails the request, which reports it.
                 tokio::spawn(connection);
                 open.push(asking);
             }
@@ -41,8 +41,8 @@ impl Clients {
         Ok(Clients { runtime, connections })
     }
 
-    /// Every connection asks for `target` so many times, and each answer has a body of `bytes`
-    /// bytes: how long until all have their answers.
+    /// Each connection asks for `target` this many times, and each answer has a body of `bytes`
+    /// bytes. Returns how long it takes until all have their answers.
     pub(crate) fn ask(&mut self, target: &str, times: u64, bytes: u64) -> Result<Duration> {
         let connections = std::mem::take(&mut self.connections);
         self.runtime.block_on(async {
@@ -67,7 +67,7 @@ impl Clients {
     }
 }
 
-/// One request, and all of its answer: how many bytes its body had.
+/// Sends one request and reads its whole answer. Returns how many bytes the body had.
 async fn body_bytes(connection: &mut SendRequest<Empty<Bytes>>, target: &str) -> Result<u64> {
     connection.ready().await?;
     let request = Request::get(target).header(header::HOST, "bench").body(Empty::new())?;

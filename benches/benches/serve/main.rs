@@ -1,9 +1,9 @@
 //! Whole requests over loopback, `--io threads` against `--io uring`, from the page cache.
 //! Client and server share the machine's cores.
 //!
-//! Both servers run all the time, each case goes through both, and then through both again
-//! in the other order: `a` to `d` in an id is the turn. What two turns of the same engine
-//! differ by is noise, and so is a smaller difference between the engines.
+//! Both servers run all the time. Each case runs on both, and then on both again in the other
+//! order: `a` to `d` in an id is the turn. The difference between two turns of the same engine is
+//! noise, and so is a smaller difference between the engines.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on ends")]
 
@@ -18,13 +18,13 @@ use server::Server;
 use std::path::Path;
 use std::time::Duration;
 
-/// Connections, each with the requests that it makes a pass and the file that it asks for
-/// whole. A pass over 128 connections is held to a gibibyte by a smaller file, which is
-/// still past the ramp.
+/// The numbers of connections, each with its requests in one pass and the file that it asks for.
+/// With 128 connections a smaller file limits a pass to a gibibyte; it is still larger than the
+/// ramp.
 const CONNECTIONS: [(usize, &str, u64); 3] =
     [(1, "64MiB", 64 << 20), (16, "64MiB", 64 << 20), (128, "8MiB", 8 << 20)];
 
-/// Requests of a pass of tails, over all connections.
+/// The requests in one pass of tails, over all connections.
 const TAILS: u64 = 256;
 
 /// Lines of a tail.
@@ -73,7 +73,7 @@ fn serve(criterion: &mut Criterion) {
     }
 }
 
-/// Bytes of a file, and of its newest lines.
+/// The bytes of a file, and of its newest lines.
 #[expect(clippy::disallowed_methods, reason = "no ring thread comes here")]
 fn sizes(path: &Path) -> (u64, u64) {
     let log = std::fs::read(path).unwrap();

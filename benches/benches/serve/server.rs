@@ -8,7 +8,7 @@ use std::path::Path;
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
-/// A running secondary, set up as the program sets itself up. It is stopped when dropped.
+/// A running secondary, set up in the same way as the program. Dropping it stops it.
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) listen: SocketAddr,
@@ -17,7 +17,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves the files of `log_dir`, read with `--io io`.
+    /// Serves the files of `log_dir`, with `--io io`.
     pub(crate) fn start(io: &str, log_dir: &Path) -> Server {
         let log_dir = log_dir.to_str().unwrap();
         let args = ["backscroll-secondary", "--hostname", "bench", "--io", io, "--log-dir", log_dir];

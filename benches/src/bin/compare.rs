@@ -1,4 +1,4 @@
-//! `cargo compare`: every figure of the project, side by side with what people use instead.
+//! `cargo compare`: every figure of the project, compared with what people use instead.
 
 use std::process::ExitCode;
 

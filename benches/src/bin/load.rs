@@ -1,13 +1,12 @@
-//! `cargo load`: small requests timed in a histogram, while deep scans run in a loop.
+//! `cargo load`: times small requests in a histogram while deep scans run in a loop.
 
 use anyhow::Result;
 use backscroll_benches::load::{self, Options};
-use backscroll_benches::program;
+use backscroll_e2e::program;
 use clap::Parser;
 use std::process::ExitCode;
 
-/// Small requests over keep-alive connections, timed in a histogram, while deep scans run
-/// in a loop
+/// Times small requests over keep-alive connections in a histogram while deep scans run in a loop
 #[derive(Debug, Parser)]
 #[command(name = "cargo load --")]
 struct Args {

@@ -1,10 +1,10 @@
-//! `cargo scan-guard`: does the scan take more instructions than it did? A processor's
-//! instructions do not depend on how fast or how busy a machine is.
+//! `cargo scan-guard`: checks that the scan does not need more instructions than before. Unlike
+//! time, their number does not depend on how fast or how busy a machine is.
 //!
-//! The program runs itself under valgrind's callgrind, once for each case, and once with
-//! nothing searched, whose count is taken off. What it finds is compared with
-//! `benches/records/scan-instructions.json`, where each level of SIMD has a record of its
-//! own: `memchr` chooses its code when it runs.
+//! The program runs itself under valgrind's callgrind, once for each case, and once without a
+//! search, whose count is subtracted. The counts are compared with
+//! `benches/records/scan-instructions.json`. Each level of SIMD has its own record there, because
+//! `memchr` chooses its code at run time.
 
 use anyhow::{Context as _, Result, bail};
 use backscroll_benches::engines::lines::{ABSENT, ACROSS_ABSENT, EVERY, Lines};
@@ -16,7 +16,7 @@ use std::hint::black_box;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 
-/// Per cent of the recorded instructions that a case may take more, or less, unremarked.
+/// By how many per cent the count of a case may differ from the recorded one.
 const TOLERANCE_PERCENT: u64 = 15;
 
 const LINE_LEN: usize = 100;
@@ -29,28 +29,28 @@ const CASES: [(&str, Keywords<'_>); 4] = [
     ("no_keyword", &[]),
 ];
 
-/// The run whose count is what starting and making the corpus take.
+/// The run without a search: its count is that of the start and of making the corpus.
 const NOTHING: &str = "nothing";
 
-/// Compares the instructions of the scan with those that are recorded
+/// Compares the instructions of the scan with the recorded numbers
 #[derive(Debug, Parser)]
 struct Args {
-    /// Write what is counted here and now into the record
+    /// Write the new counts to the record
     #[arg(long)]
     record: bool,
-    /// Search for one case, to be counted from outside
+    /// Run only the search of one case, which is counted from outside
     #[arg(long, hide = true, value_name = "CASE", conflicts_with = "record")]
     search: Option<String>,
 }
 
-/// What was counted, at one level of SIMD.
+/// The counts at one level of SIMD.
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
-    /// The compiler, whose doing a difference may be.
+    /// The compiler: a new one may cause a difference.
     rustc: String,
-    /// Bytes searched through in each case.
+    /// The bytes that each case searches.
     bytes: u64,
-    /// Instructions of each case.
+    /// The instructions of each case.
     instructions: BTreeMap<String, u64>,
 }
 
@@ -78,10 +78,10 @@ fn main() -> Result<ExitCode> {
     Ok(if report(&level, recorded, &counted)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Says how each case compares, and whether all are within their bounds.
+/// Prints how each case compares, and returns whether all are within their bounds.
 fn report(level: &str, recorded: &Record, counted: &Record) -> Result<bool> {
     if recorded.bytes != counted.bytes || !recorded.instructions.keys().eq(counted.instructions.keys()) {
-        bail!("the record is of other cases than these: cargo scan-guard --record");
+        bail!("the record has other cases than these: run cargo scan-guard --record");
     }
     println!("instructions of the scan, {} bytes, {level}", counted.bytes);
     let mut sound = true;
@@ -107,7 +107,7 @@ fn report(level: &str, recorded: &Record, counted: &Record) -> Result<bool> {
     Ok(sound)
 }
 
-/// How a count compares with the recorded one.
+/// The difference of a count to the recorded one.
 #[derive(Debug, PartialEq, Eq)]
 enum Change {
     Worse,
@@ -117,7 +117,7 @@ enum Change {
 
 impl Change {
     fn of(then: u64, now: u64) -> Change {
-        // Whole numbers: what stands at the bound is within it.
+        // Computed in whole numbers, so that a count exactly at the bound is within it.
         if now * 100 > then * (100 + TOLERANCE_PERCENT) {
             Change::Worse
         } else if now * 100 < then * (100 - TOLERANCE_PERCENT) {
@@ -141,19 +141,19 @@ fn percent(then: u64, now: u64) -> f64 {
     (now as f64 / then.max(1) as f64 - 1.0) * 100.0
 }
 
-/// What is counted from outside: the corpus, and one search through it.
+/// The part that is counted from outside: makes the corpus, and searches it once.
 fn search(case: &str) -> Result<()> {
     let lines = Lines::new(LINE_LEN, CORPUS_BYTES);
     if case != NOTHING {
         let known = CASES.iter().find(|(name, _)| *name == case);
-        let (_, keywords) = known.with_context(|| format!("{case} is no case"))?;
+        let (_, keywords) = known.with_context(|| format!("{case} is not a case"))?;
         black_box(from_memory(black_box(&lines), black_box(keywords)));
     }
     println!("{}", level());
     Ok(())
 }
 
-/// The SIMD that `memchr` finds, which valgrind may show less of than the machine has.
+/// The level of SIMD that `memchr` finds. Under valgrind it may be less than the machine has.
 fn level() -> &'static str {
     #[cfg(target_arch = "x86_64")]
     return if std::arch::is_x86_feature_detected!("avx2") { "x86_64-avx2" } else { "x86_64-sse2" };
@@ -166,14 +166,14 @@ fn count_all() -> Result<(String, Record)> {
     let mut instructions = BTreeMap::new();
     for (case, _) in CASES {
         let (_, total) = count(case)?;
-        let own = total.checked_sub(base).context("a search takes more than none")?;
+        let own = total.checked_sub(base).context("a search takes some instructions")?;
         instructions.insert(case.to_owned(), own);
     }
     let bytes = Lines::new(LINE_LEN, CORPUS_BYTES).size();
     Ok((level, Record { rustc: rustc_version()?, bytes, instructions }))
 }
 
-/// Runs one case under callgrind: its level of SIMD, and all instructions of the process.
+/// Runs one case under callgrind. Returns its level of SIMD, and all instructions of the process.
 fn count(case: &str) -> Result<(String, u64)> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
@@ -186,12 +186,11 @@ fn count(case: &str) -> Result<(String, u64)> {
     if !output.status.success() {
         bail!("{case} under valgrind: {}\n{notes}", output.status);
     }
-    let total =
-        collected(&notes).with_context(|| format!("callgrind did not say what it counted:\n{notes}"))?;
+    let total = collected(&notes).with_context(|| format!("callgrind did not report its count:\n{notes}"))?;
     Ok((String::from_utf8(output.stdout)?.trim().to_owned(), total))
 }
 
-/// The figure in callgrind's line `==1234== Collected : 56789`.
+/// The number in callgrind's line `==1234== Collected : 56789`.
 fn collected(notes: &str) -> Option<u64> {
     notes.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok())
 }
@@ -209,7 +208,7 @@ fn records_path() -> PathBuf {
 #[expect(clippy::disallowed_methods, reason = "no ring thread comes here")]
 fn read_records() -> Result<BTreeMap<String, Record>> {
     match std::fs::read_to_string(records_path()) {
-        Ok(text) => serde_json::from_str(&text).context("the record cannot be understood"),
+        Ok(text) => serde_json::from_str(&text).context("the record cannot be parsed"),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
         Err(error) => Err(error).context("the record cannot be read"),
     }

@@ -1,11 +1,11 @@
-//! What every row needs: the logs, the servers, rounds that end in time, `curl` and the load.
+//! What all rows need: the logs, the servers, rounds with a time limit, `curl` and the load tool.
 
 use super::machine::Machine;
 use super::process::{Ran, cpu_seconds, run, run_for_output};
 use super::stop;
 use crate::load::report::Report;
-use crate::program::{self, Program};
 use anyhow::{Context as _, Result};
+use backscroll_e2e::program::{self, Program};
 use backscroll_samples::write_large;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -20,12 +20,12 @@ const LARGE: u64 = 1 << 30;
 const SMALL: u64 = 1 << 20;
 const SPARSE: u64 = 100 << 30;
 
-/// What every row needs.
+/// What all rows need.
 #[derive(Debug)]
 pub struct Bench {
     /// Fewer and shorter runs.
     pub quick: bool,
-    /// What it runs on.
+    /// The machine.
     pub machine: Machine,
     dir: TempDir,
     /// A secondary with `--io uring`.
@@ -38,17 +38,17 @@ pub struct Bench {
 pub const LARGE_LOG: &str = "large.log";
 /// The log of 1 MiB.
 pub const SMALL_LOG: &str = "small.log";
-/// The same log, and some bytes more at its beginning: its size is no multiple of a page.
+/// The same log with some more bytes at its beginning: its size is not a multiple of a page.
 pub const ODD_LOG: &str = "odd.log";
-/// A log of 100 GiB that is a hole, but for its newest MiB.
+/// A log of 100 GiB that is a hole, except for its newest MiB.
 pub const SPARSE_LOG: &str = "sparse.log";
 
-/// Who is measured: a name, where it listens, its processes.
+/// A server that is measured.
 #[derive(Debug, Clone)]
 pub struct Server {
     /// Its name in the tables.
     pub name: String,
-    /// Where it listens.
+    /// Its address.
     pub listen: SocketAddr,
     /// Its processes.
     pub pids: Vec<u32>,
@@ -67,30 +67,30 @@ impl Bench {
             None => builder.tempdir(),
         };
         let dir = dir.context("no folder can be made for the logs: give another one with --dir")?;
-        eprintln!("making logs of 1 GiB, of 1 MiB, and of 100 GiB that is a hole but for its end");
+        eprintln!("making logs of 1 GiB, of 1 MiB, and of 100 GiB, which is a hole except for its end");
         make_logs(dir.path()).context("1.1 GiB for the logs: give a folder that has it with --dir")?;
         stop::go_on()?;
         let (uring, threads) = (secondary("uring", dir.path())?, secondary("threads", dir.path())?);
         Ok(Bench { quick, machine: Machine::look(dir.path()), dir, uring, threads })
     }
 
-    /// The directory that the servers serve.
+    /// The log directory of the servers.
     pub fn log_dir(&self) -> &Path {
         self.dir.path()
     }
 
-    /// Where a log lies.
+    /// The path of a log.
     pub fn log(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    /// Bytes of the large log, in GB.
+    /// The size of the large log, in GB.
     pub fn large_gb(&self) -> Result<f64> {
         #[expect(clippy::cast_precision_loss, reason = "a gibibyte")]
         Ok(self.log(LARGE_LOG).metadata()?.len() as f64 / 1e9)
     }
 
-    /// The secondary with `--io uring`, as it stands in the tables.
+    /// The secondary with `--io uring`, with its name in the tables.
     pub fn uring_server(&self) -> Server {
         Server::of(URING, &self.uring)
     }
@@ -100,15 +100,15 @@ impl Bench {
         Server::of(THREADS, &self.threads)
     }
 
-    /// The rounds of one row: `full` of them, or `quick`, and fewer where they take too long.
-    /// Round 0 does not count: it brings the programs themselves into memory.
+    /// The rounds of one row: `full` or `quick` of them, and fewer if they take too long. Round 0
+    /// does not count: it loads the programs into memory.
     pub fn rounds(&self, what: &'static str, full: usize, quick: usize) -> Rounds {
         let (count, least, budget) =
             if self.quick { (quick, 1, QUICK_BUDGET) } else { (full, 2, FULL_BUDGET) };
         Rounds { what, next: 0, count, least, began: Instant::now(), budget }
     }
 
-    /// How long one load lasts.
+    /// How long one load lasts, in seconds.
     pub fn load_seconds(&self, full: f64, quick: f64) -> f64 {
         if self.quick { quick } else { full }
     }
@@ -122,17 +122,17 @@ pub const THREADS: &str = "Backscroll `--io threads`";
 pub const POOL: &str = "a pool of 40 threads";
 
 impl Server {
-    /// A program of this workspace.
+    /// A server that is a program of this workspace.
     pub fn of(name: &str, program: &Program) -> Server {
         Server { name: name.to_owned(), listen: program.listen, pids: vec![program.pid()] }
     }
 
-    /// A URL there.
+    /// A URL of the server.
     pub fn url(&self, target: &str) -> String {
         format!("http://{}/{target}", self.listen)
     }
 
-    /// Runs `curl`, with some more arguments, and adds the server's CPU time to its own.
+    /// Runs `curl` with more arguments, and adds the server's CPU time to its own.
     pub fn curl(&self, args: &[&str], target: &str) -> Result<Ran> {
         let before = cpu_seconds(&self.pids)?;
         let mut ran = run(Command::new("curl").args(["-s", "-S", "-f"]).args(args).arg(self.url(target)))?;
@@ -140,25 +140,26 @@ impl Server {
         Ok(ran)
     }
 
-    /// Bytes of a whole answer, as `curl` counts them.
+    /// The bytes of a whole answer, as `curl` counts them.
     pub fn answer_bytes(&self, args: &[&str], target: &str) -> Result<u64> {
         let count = ["-s", "-S", "-f", "-o", "/dev/null", "-w", "%{size_download}"];
         let ran = run_for_output(Command::new("curl").args(count).args(args).arg(self.url(target)))?;
         ran.output.trim().parse().with_context(|| format!("curl said {:?}", ran.output))
     }
 
-    /// Runs the load tool in a process of its own: its report, and the server's CPU seconds.
+    /// Runs the load tool in a separate process. Returns its report, and the server's CPU seconds.
     pub fn load(&self, target: &str, options: &[String]) -> Result<(Report, f64)> {
         let before = cpu_seconds(&self.pids)?;
         let url = self.url(target);
         let mut command = Command::new(std::env::current_exe()?);
         let ran = run_for_output(command.args(["load", "--json", "--url", &url]).args(options))?;
-        let report = serde_json::from_str(&ran.output).context("what the load tool says is no report")?;
+        let report =
+            serde_json::from_str(&ran.output).context("the output of the load tool is not a report")?;
         Ok((report, cpu_seconds(&self.pids)? - before))
     }
 }
 
-/// A secondary over the logs, with one of its engines.
+/// Starts a secondary with the logs, and with one of its engines.
 pub fn secondary(io: &str, log_dir: &Path) -> Result<Program> {
     let args = [OsStr::new("--io"), OsStr::new(io), OsStr::new("--log-dir"), log_dir.as_os_str()];
     Program::start("backscroll-secondary", &args)
@@ -167,8 +168,8 @@ pub fn secondary(io: &str, log_dir: &Path) -> Result<Program> {
 fn make_logs(dir: &Path) -> Result<()> {
     write_large(&dir.join(LARGE_LOG), LARGE)?;
     write_large(&dir.join(ODD_LOG), SMALL)?;
-    // The same newest MiB, and all sizes whole pages, as the large log's is: only how large
-    // they are is to differ.
+    // They have the same newest MiB, and all sizes are multiples of a page, as for the large log:
+    // only the size should differ.
     let mut newest = File::open(dir.join(ODD_LOG))?;
     for (name, size) in [(SMALL_LOG, SMALL), (SPARSE_LOG, SPARSE)] {
         newest.seek(SeekFrom::Start(newest.metadata()?.len() - SMALL))?;
@@ -176,14 +177,14 @@ fn make_logs(dir: &Path) -> Result<()> {
         log.seek(SeekFrom::Start(size - SMALL))?;
         std::io::copy(&mut newest, &mut log)?;
     }
-    // Written now, not while something is measured.
+    // Written to the disk now, not while something is measured.
     for name in [LARGE_LOG, SMALL_LOG, ODD_LOG, SPARSE_LOG] {
         File::open(dir.join(name))?.sync_all()?;
     }
     Ok(())
 }
 
-/// How long the rounds of one row may take before the last one has to do.
+/// How long the rounds of one row may take. After that no new round begins.
 const FULL_BUDGET: Duration = Duration::from_mins(1);
 const QUICK_BUDGET: Duration = Duration::from_secs(9);
 
@@ -193,14 +194,15 @@ pub struct Rounds {
     what: &'static str,
     next: usize,
     count: usize,
-    /// Rounds that there are, however long they take.
+    /// The least number of rounds, however long they take.
     least: usize,
     began: Instant,
     budget: Duration,
 }
 
 impl Rounds {
-    /// Leaves out round 0: for what has been run before, or is a load with a warm-up of its own.
+    /// Leaves out round 0, for programs that have run before, and for a load that has its own
+    /// warm-up.
     #[must_use]
     pub fn without_warmup(mut self) -> Rounds {
         self.next = 1;

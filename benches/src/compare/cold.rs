@@ -1,4 +1,4 @@
-//! A file out of the page cache, and into it.
+//! Puts a file out of the page cache, or into it.
 
 use anyhow::{Context as _, Result, bail};
 use rustix::fs::{Advice, fadvise, fsync};
@@ -7,15 +7,15 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::process::Command;
 
-/// Resident parts in a hundred that a cold file may have: the system may have read something
-/// on its own.
+/// How many per cent of a cold file may be in the page cache. The system may have read something by
+/// itself.
 const STILL_COLD_PERCENT: u64 = 1;
 
-/// Drops the file's pages. Where `fincore` is installed it is asked whether they are gone: a
-/// folder in memory has none to drop.
+/// Drops the file's pages. If `fincore` is installed, checks that they are gone: the pages of a
+/// file system in memory cannot be dropped.
 pub fn evict(path: &Path, has_fincore: bool) -> Result<()> {
     let file = File::open(path)?;
-    // A page that has not been written yet is not dropped.
+    // The kernel does not drop a page that has not been written yet.
     fsync(&file)?;
     fadvise(&file, 0, None, Advice::DontNeed)?;
     if has_fincore {
@@ -27,25 +27,25 @@ pub fn evict(path: &Path, has_fincore: bool) -> Result<()> {
     Ok(())
 }
 
-/// Reads the file once: whatever follows finds it in the page cache.
+/// Reads the file once, so that it is in the page cache.
 pub fn warm(path: &Path) -> Result<()> {
     let mut file = File::open(path)?;
     std::io::copy(&mut file, &mut std::io::sink())?;
     Ok(())
 }
 
-/// Reads the file's oldest `bytes`, and nothing beside them.
+/// Reads only the file's oldest `bytes`.
 pub fn warm_oldest(path: &Path, bytes: u64) -> Result<()> {
     let file = File::open(path)?;
-    // The kernel is not to read ahead of it.
+    // The kernel must not read ahead.
     fadvise(&file, 0, None, Advice::Random)?;
     std::io::copy(&mut file.take(bytes), &mut std::io::sink())?;
     Ok(())
 }
 
-/// Drops the file's pages, and reads its newest `bytes` back. How a file was written decides
-/// in which pieces the page cache holds it, and that decides how fast they are copied: files
-/// that are compared are to come from the disk alike.
+/// Drops the file's pages, and reads its newest `bytes` again. The way in which a file was written
+/// decides in which pieces the page cache holds it, and so how fast it is copied. Files that are
+/// compared should all have been read from the disk.
 pub fn warm_newest(path: &Path, bytes: u64, has_fincore: bool) -> Result<()> {
     evict(path, has_fincore)?;
     let mut file = File::open(path)?;
@@ -54,7 +54,7 @@ pub fn warm_newest(path: &Path, bytes: u64, has_fincore: bool) -> Result<()> {
     Ok(())
 }
 
-/// How much of the file the page cache holds, in bytes.
+/// How many bytes of the file are in the page cache.
 pub fn resident_bytes(path: &Path) -> Result<u64> {
     let output =
         Command::new("fincore").args(["--bytes", "--noheadings", "--output", "RES"]).arg(path).output()?;

@@ -1,5 +1,5 @@
-//! What reading backwards costs with nothing around it: `pread` in one thread, into blocks
-//! that begin at a page, as the servers' blocks do.
+//! The cost of reading backwards alone: `pread` in one thread, into page-aligned blocks like those
+//! of the servers.
 
 use anyhow::Result;
 use backscroll_secondary::read::block::BLOCK_BYTES;
@@ -13,13 +13,13 @@ use std::io;
 use std::path::Path;
 use std::rc::Rc;
 
-/// Counts `keyword` in a file, from its end to its start: the limit of every search that
-/// reads this way. It finds no lines, it only looks for the keyword.
+/// Counts `keyword` in a file, read from its end to its beginning. No search that reads in this way
+/// can be faster. It does not find lines, only the keyword.
 pub fn count_backwards(path: &Path, keyword: &[u8]) -> Result<u64> {
     let file = File::open(path)?;
     let finder = Finder::new(keyword);
     let overlap = keyword.len().saturating_sub(1);
-    // Behind each block stands what the newer one begins with: a keyword across the edge.
+    // After each block stands the beginning of the newer one, for a keyword across the edge.
     let mut memory = MmapMut::map_anon(BLOCK_BYTES + overlap)?;
     let (mut count, mut end, mut behind) = (0, file.metadata()?.len(), 0);
     while end > 0 {
@@ -34,10 +34,10 @@ pub fn count_backwards(path: &Path, keyword: &[u8]) -> Result<u64> {
     Ok(count)
 }
 
-/// Page size that reads are aligned to.
+/// The page size, to which reads are aligned.
 const PAGE: u64 = 4096;
 
-/// Fills `memory` from `offset` on.
+/// Fills `memory` with the bytes from `offset` on.
 fn read_exact_at(file: &File, memory: &mut [u8], offset: u64) -> io::Result<()> {
     let mut done = 0;
     while done < memory.len() {
@@ -51,7 +51,7 @@ fn read_exact_at(file: &File, memory: &mut [u8], offset: u64) -> io::Result<()> 
     Ok(())
 }
 
-/// Blocks that one thread uses again and again.
+/// Blocks that one thread reuses.
 #[derive(Debug, Clone, Default)]
 pub struct Blocks(Rc<RefCell<Vec<MmapMut>>>);
 
@@ -68,10 +68,10 @@ impl Blocks {
     }
 }
 
-/// A block in use. It goes back when dropped.
+/// A block in use. Dropping it returns it.
 #[derive(Debug)]
 pub struct Block {
-    /// Present until dropped.
+    /// Present until the drop.
     map: Option<MmapMut>,
     len: usize,
     home: Blocks,
@@ -100,7 +100,7 @@ mod tests {
         let mut bytes = vec![b'.'; 3 * BLOCK_BYTES + 777];
         let keyword = b"keyword";
         for shift in 0..keyword.len() {
-            // Blocks begin at pages, so each edge is at a multiple of them.
+            // Blocks are aligned, so each edge is at a multiple of the page size.
             for edge in [BLOCK_BYTES, 2 * BLOCK_BYTES, 3 * BLOCK_BYTES, 4096] {
                 bytes.fill(b'.');
                 bytes[edge - shift..][..keyword.len()].copy_from_slice(keyword);

@@ -1,36 +1,36 @@
-//! What it ran on, told without the machine's name or the places of its files.
+//! Describes the machine, without its name and the paths of its files.
 
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::process::Command;
 
-/// What it ran on.
+/// The machine that ran the comparison.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
-    /// Model of the processor.
+    /// The model of the processor.
     pub cpu: String,
-    /// Cores that this process may use.
+    /// The cores that this process may use.
     pub cores: usize,
-    /// Memory, in GiB.
+    /// The memory, in GiB.
     pub memory_gib: u64,
-    /// Kernel, as `MAJOR.MINOR`.
+    /// The kernel version, as `MAJOR.MINOR`.
     pub linux: String,
-    /// File system of the logs.
+    /// The file system of the logs.
     pub file_system: String,
-    /// Programs compared with, and their versions.
+    /// The other programs, and their versions.
     pub tools: Vec<Tool>,
 }
 
-/// A program that is compared with, or measures.
+/// A program to compare with, or one that measures.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tool {
-    /// How it is called.
+    /// Its name.
     pub name: String,
-    /// What it says of itself; nothing where it is not installed.
+    /// Its version, as it prints it. `None` if it is not installed.
     pub version: Option<String>,
 }
 
-/// What is compared with, and how each says its version.
+/// The programs, and the argument with which each prints its version.
 const TOOLS: &[(&str, &str)] = &[
     ("curl", "--version"),
     ("rg", "--version"),
@@ -42,7 +42,7 @@ const TOOLS: &[(&str, &str)] = &[
 ];
 
 impl Machine {
-    /// Looks at this machine; `dir` is where the logs lie.
+    /// Examines this machine. `dir` is the folder of the logs.
     pub fn look(dir: &Path) -> Machine {
         let proc = |name: &str| std::fs::read_to_string(format!("/proc/{name}")).unwrap_or_default();
         let field = |text: &str, name: &str| {
@@ -67,7 +67,7 @@ impl Machine {
         self.tools.iter().any(|tool| tool.name == name && tool.version.is_some())
     }
 
-    /// A name for files: the processor's model and the cores.
+    /// A part of a file name: the processor's model and the number of cores.
     pub fn slug(&self) -> String {
         let words = self.cpu.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
         let model: Vec<_> = words.map(str::to_ascii_lowercase).collect();
@@ -79,11 +79,11 @@ impl Machine {
 fn tool(name: &str, flag: &str) -> Tool {
     let output = Command::new(name).arg(flag).output().ok();
     let version = output.map(|output| {
-        // nginx says it on standard error.
+        // nginx prints it to standard error.
         let text = [output.stdout, output.stderr].concat();
         let text = String::from_utf8_lossy(&text);
         let first = text.lines().find(|line| !line.is_empty()).unwrap_or_default();
-        // curl and ripgrep go on with what they were built for and from.
+        // curl and ripgrep also print how they were built.
         let cut = first.split(" (x86").next().and_then(|first| first.split(" (aarch").next());
         cut.and_then(|first| first.split(" -").next()).unwrap_or_default().trim().to_owned()
     });

@@ -1,4 +1,4 @@
-//! nginx with a configuration of its own, in the foreground, serving one static file.
+//! Runs nginx in the foreground with its own configuration. It serves one static file.
 
 use super::process::children;
 use anyhow::{Context as _, Result, bail};
@@ -8,25 +8,25 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// How long it may take to listen, or to end.
+/// How long nginx may take to listen, or to end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How often it is looked at meanwhile.
+/// How often it is checked meanwhile.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Ports that are tried: between finding a free one and taking it, another may take it.
+/// How many ports are tried. Another process may take a free port before nginx does.
 const TRIES: usize = 3;
 
-/// The file that it serves, below `/`.
+/// The name of the file that it serves, below `/`.
 pub const FILE: &str = "answer.txt";
 
-/// A running nginx. It is stopped, by its id, when dropped.
+/// A running nginx. Dropping it stops it, by its id.
 #[derive(Debug)]
 pub struct Nginx {
     child: Child,
-    /// Where it listens.
+    /// Its address.
     pub listen: SocketAddr,
-    /// Its configuration, with its folder written as `DIR`.
+    /// Its configuration, with `DIR` in place of its folder.
     pub config: String,
     _dir: TempDir,
 }
@@ -58,7 +58,7 @@ impl Nginx {
             .spawn()
             .context("nginx cannot be started")?;
         let shown = config.replace(path, "DIR").replace(&listen.to_string(), "127.0.0.1:PORT");
-        // Its guard from here on: whatever fails below, it is stopped.
+        // From here on it is stopped if something below fails.
         let mut nginx = Nginx { child, listen, config: shown, _dir: dir };
         let began = Instant::now();
         while TcpStream::connect(listen).is_err() {
@@ -81,10 +81,10 @@ impl Nginx {
     }
 }
 
-/// `access_log off` and no `open_file_cache`: the product logs no requests either, and opens
-/// the file for each.
+/// `access_log off` and no `open_file_cache`, because Backscroll does not log requests either, and
+/// opens the file for each of them.
 fn config(dir: &str, listen: SocketAddr) -> String {
-    // Started by root, its workers become another user, who cannot enter the folder.
+    // If root starts it, its workers would change to another user, who cannot enter the folder.
     let user = if rustix::process::geteuid().is_root() { "user root;\n" } else { "" };
     format!(
         "{user}daemon off;
@@ -117,7 +117,7 @@ http {{
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        // Asked to end, the master ends its workers; killed, it leaves them behind.
+        // A master that is told to end also ends its workers. A killed one would leave them behind.
         let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
         let began = Instant::now();
         while began.elapsed() < PATIENCE {

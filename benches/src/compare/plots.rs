@@ -1,4 +1,4 @@
-//! Plots as SVG. Their text is drawn by whoever shows them: no font is needed here.
+//! Draws plots as SVG. The viewer renders their text, so no font is needed here.
 
 use anyhow::{Result, anyhow};
 use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
@@ -6,20 +6,20 @@ use plotters::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// Some lines over a few places on the x axis.
+/// A plot: several lines over a few places on the x axis.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plot {
-    /// A name for its file.
+    /// A part of its file name.
     pub name: String,
-    /// What it shows.
+    /// Its title.
     pub title: String,
-    /// What the places are.
+    /// The label of the x axis.
     pub x_label: String,
-    /// The places.
+    /// The labels of the places on it.
     pub x: Vec<String>,
-    /// What the figures are, and their unit.
+    /// The label of the y axis, with the unit.
     pub y_label: String,
-    /// Each step of the y axis is so many times the last, not so much more.
+    /// Whether the y axis is logarithmic.
     pub log_y: bool,
     /// The lines.
     pub lines: Vec<Line>,
@@ -28,16 +28,16 @@ pub struct Plot {
 /// One line of a plot.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Line {
-    /// Whose it is.
+    /// Its name.
     pub name: String,
-    /// Its figures, one for each place; nothing where none was measured.
+    /// Its figures, one for each place. `None` if nothing was measured there.
     pub y: Vec<Option<f64>>,
 }
 
 /// Width and height, in pixels.
 const SIZE: (u32, u32) = (1000, 520);
 
-/// How much a logarithmic axis goes beyond its figures.
+/// By which factor a logarithmic axis extends beyond its figures.
 const ROOM: f64 = 1.5;
 
 impl Plot {
@@ -50,7 +50,7 @@ impl Plot {
             return Ok(());
         }
         let root = SVGBackend::new(path, SIZE).into_drawing_area();
-        // An error of the backend is not Send: its text is what is passed on.
+        // An error of the backend is not `Send`, so only its text is passed on.
         let drawn = if self.log_y && least > 0.0 {
             self.draw_on(&root, ((least / ROOM)..(most * ROOM)).log_scale())
         } else {
@@ -65,7 +65,7 @@ impl Plot {
         Y::CoordDescType: ValueFormatter<f64>,
     {
         root.fill(&WHITE)?;
-        // The names stand beside the lines, where they cover none.
+        // The names stand to the right of the lines, where they cover none.
         let (left, right) = root.split_horizontally(SIZE.0 - NAMES_WIDTH);
         let last = i32::try_from(self.x.len())? - 1;
         let mut chart = ChartBuilder::on(&left)
@@ -101,13 +101,13 @@ impl Plot {
     }
 }
 
-/// Room for the names, to the right of the chart: its width, where they begin, and how far
-/// apart they are, in pixels.
+/// The space for the names to the right of the chart: its width, where they begin, and their
+/// distance, in pixels.
 const NAMES_WIDTH: u32 = 250;
 const NAMES_TOP: i32 = 60;
 const NAMES_STEP: i32 = 22;
 
-/// All text but the title.
+/// The size of all text except the title.
 const TEXT: (&str, i32) = ("sans-serif", 16);
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;

@@ -1,7 +1,7 @@
-//! What Backscroll replaces, as small as it can be: a server that does each whole request on
-//! a thread of a pool, with `pread`. Nothing is admitted or refused: what finds no free
-//! thread waits in one queue. Blocks, ramp, matcher, text and frames are the product's own,
-//! so that only the threads differ.
+//! A minimal server of the kind that Backscroll replaces: each whole request runs on a thread of a
+//! pool, with `pread`. There is no admission control: a request that finds no free thread waits in
+//! a queue. Blocks, ramp, matcher, text and chunks are those of Backscroll, so that only the
+//! threads differ.
 
 use super::bench::{POOL, Server};
 use super::inline::Blocks;
@@ -27,22 +27,22 @@ use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-/// Threads that read and match.
+/// The number of threads that read and match.
 pub const THREADS: usize = 40;
 
-/// Frames that wait for the client, for one answer.
+/// The most chunks of one answer that wait for the client.
 const FRAMES: usize = 2;
 
-/// A pool of threads, each doing one whole request: what Backscroll replaces
+/// A server with a pool of threads, each of which handles one whole request: the kind that
+/// Backscroll replaces
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
-    /// The directory whose files it serves
+    /// The directory to serve
     #[arg(long, value_name = "DIR")]
     log_dir: PathBuf,
 }
 
-/// Serves on a loopback port of its own, which its first line of output says, until it is
-/// killed.
+/// Serves on a free loopback port until it is killed. Its first line of output is the address.
 pub fn serve(options: Options) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(std::thread::available_parallelism()?.get())
@@ -66,7 +66,7 @@ async fn connection(socket: TcpStream, log_dir: Arc<PathBuf>) {
         async move { Ok::<_, Infallible>(answer(&request, log_dir).await) }
     });
     let _ = socket.set_nodelay(true);
-    // A client that leaves is no concern of a baseline.
+    // The baseline ignores clients that leave.
     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
 }
 
@@ -87,7 +87,7 @@ async fn answer(request: &Request<Incoming>, log_dir: Arc<PathBuf>) -> Response<
             let _ = frames.blocking_send(Err(error));
         }
     });
-    // As the product does, it waits for the first frame before it says that all is well.
+    // Like Backscroll, it waits for the first chunk before it sends status 200.
     match body.recv().await {
         Some(Err(error)) => whole(StatusCode::INTERNAL_SERVER_ERROR, error.to_string().into()),
         first => {
@@ -112,7 +112,7 @@ const CHUNK_BYTES: usize = 64 << 10;
 
 type Frames = mpsc::Sender<io::Result<Frame<Bytes>>>;
 
-/// One whole request, on one thread.
+/// Handles one whole request, on one thread.
 fn search(log_dir: &Path, query: LogQuery, frames: &Frames) -> io::Result<()> {
     let file = File::open(log_dir.join(OsStr::from_bytes(query.filename.as_bytes())))?;
     let window = Window::whole(file.metadata()?.len());
@@ -133,7 +133,7 @@ fn search(log_dir: &Path, query: LogQuery, frames: &Frames) -> io::Result<()> {
                 frame.extend_from_slice(record.bytes);
                 frame.push(b'\n');
             }
-            // The client has left: a kindness that not every such server does.
+            // The client has left. Not every such server would notice.
             _ if frames.is_closed() => return Ok(()),
             Step::NeedBlock | Step::NeedAgain(_) => {
                 let Some(span) = plan.next_span() else { return Ok(()) };
@@ -145,7 +145,7 @@ fn search(log_dir: &Path, query: LogQuery, frames: &Frames) -> io::Result<()> {
     }
 }
 
-/// A running baseline server, in a process of its own. It is killed, by its id, when dropped.
+/// A running baseline server, in a separate process. Dropping it kills it, by its id.
 #[derive(Debug)]
 pub struct Pool {
     child: std::process::Child,
@@ -153,7 +153,7 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Starts it over a directory.
+    /// Starts it for a directory.
     pub fn start(log_dir: &Path) -> Result<Pool> {
         use std::io::{BufRead as _, BufReader};
         use std::process::{Command, Stdio};
@@ -163,16 +163,16 @@ impl Pool {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()?;
-        // Its guard from here on: whatever fails below, the process is stopped.
+        // From here on the process is stopped if something below fails.
         let mut pool = Pool { child, listen: SocketAddr::from(([127, 0, 0, 1], 0)) };
         let mut line = String::new();
         BufReader::new(pool.child.stdout.take().context("stdout was piped")?).read_line(&mut line)?;
         ensure!(!line.is_empty(), "the baseline server ended before it listened: see its error above");
-        pool.listen = line.trim().parse().with_context(|| format!("it said {line:?}"))?;
+        pool.listen = line.trim().parse().with_context(|| format!("its first line was {line:?}"))?;
         Ok(pool)
     }
 
-    /// As it stands in the tables.
+    /// The server, with its name in the tables.
     pub fn server(&self) -> Server {
         Server { name: POOL.to_owned(), listen: self.listen, pids: vec![self.child.id()] }
     }

@@ -1,4 +1,4 @@
-//! Programs that run once, from start to end: wall time, CPU time, output.
+//! Runs programs from start to end, and takes their wall time, CPU time and output.
 
 use super::stop::{self, Waiting};
 use anyhow::{Context as _, Result, ensure};
@@ -19,13 +19,13 @@ const LONGEST: Duration = Duration::from_mins(2);
 pub struct Ran {
     /// From before its start until after its end.
     pub seconds: f64,
-    /// User and system time, its own and that of those it waited for.
+    /// User and system time, its own and that of the children it waited for.
     pub cpu_seconds: f64,
-    /// What it wrote to standard output, where that was asked for.
+    /// Its standard output, if that was kept.
     pub output: String,
 }
 
-/// Runs a program with its output thrown away. That a search finds nothing is no failure.
+/// Runs a program and drops its output. It is no failure if a search finds nothing.
 pub fn run(command: &mut Command) -> Result<Ran> {
     let began = Began::now()?;
     let running = Running::start(command.stdin(Stdio::null()).stdout(Stdio::null()))?;
@@ -41,25 +41,25 @@ pub fn run_for_output(command: &mut Command) -> Result<Ran> {
     let stdout = running.child.stdout.take();
     let read = stdout.context("stdout was piped")?.read_to_string(&mut output);
     running.end()?;
-    read.with_context(|| format!("{command:?}: its output is no text"))?;
+    read.with_context(|| format!("{command:?}: its output is not text"))?;
     began.ran(output)
 }
 
-/// Runs two programs, the second one reading what the first one writes.
+/// Runs two programs in a pipe.
 pub fn run_pipe(first: &mut Command, second: &mut Command) -> Result<Ran> {
     let began = Began::now()?;
     let mut writer = Running::start(first.stdin(Stdio::null()).stdout(Stdio::piped()))?;
     let pipe = writer.child.stdout.take().context("stdout was piped")?;
     let reader = Running::start(second.stdin(Stdio::from(pipe)).stdout(Stdio::null()))?;
-    // The command holds its end of the pipe, and the writer would never learn that the reader
-    // has gone.
+    // The command still holds its end of the pipe. Unless it is replaced, the writer would not
+    // notice that the reader has gone.
     second.stdin(Stdio::null());
     reader.end()?;
     writer.end()?;
     began.ran(String::new())
 }
 
-/// When something began, and what CPU time had been used by then.
+/// The time at which something began, and the CPU time used until then.
 struct Began {
     at: Instant,
     cpu_seconds: f64,
@@ -77,8 +77,8 @@ impl Began {
     }
 }
 
-/// A program under way. It is killed, by its id, when dropped, when Ctrl-C comes, and when it
-/// takes too long.
+/// A running program. It is killed, by its id, when this is dropped, at Ctrl-C, and when it takes
+/// too long.
 struct Running {
     child: Child,
     what: String,
@@ -97,10 +97,10 @@ impl Running {
         Ok(Running { child, what, searches, began, waiting })
     }
 
-    /// Waits until it has ended well.
+    /// Waits until it has ended successfully.
     fn end(mut self) -> Result<()> {
         let pid = Pid::from_child(&self.child);
-        // Waited for, and not reaped yet: until it is, its id is nobody else's.
+        // Waits without reaping it. Until it is reaped, no other process can get its id.
         loop {
             match waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
                 Err(Errno::INTR) => {}
@@ -119,14 +119,14 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // No longer looked at by then: its id may be another's once it is reaped.
+        // The watch ends before that: once it is reaped, another process may get its id.
         self.waiting.take();
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// CPU seconds of all children that have been reaped. Only one thread reaps any.
+/// The CPU seconds of all children that have been reaped. Only one thread reaps children.
 fn children_cpu_seconds() -> Result<f64> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     Ok(seconds(usage.user_time()) + seconds(usage.system_time()))
@@ -137,8 +137,7 @@ fn seconds(time: TimeVal) -> f64 {
     time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6
 }
 
-/// CPU seconds that living processes have used, all their threads together, those that have
-/// ended included.
+/// The CPU seconds that running processes have used in all their threads, ended threads included.
 pub fn cpu_seconds(pids: &[u32]) -> Result<f64> {
     let mut sum = 0.0;
     for pid in pids {
@@ -149,7 +148,7 @@ pub fn cpu_seconds(pids: &[u32]) -> Result<f64> {
     Ok(sum)
 }
 
-/// The ids of the children that a process has now.
+/// The ids of the current children of a process.
 pub fn children(pid: u32) -> Result<Vec<u32>> {
     let mut children = Vec::new();
     for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
@@ -189,7 +188,7 @@ mod tests {
         run_pipe(&mut sh("echo here"), Command::new("grep").arg("here")).unwrap();
         assert!(run_pipe(&mut sh("exit 2"), Command::new("grep").arg("here")).is_err());
         assert!(run_pipe(&mut sh("sleep 100"), &mut Command::new("there-is-no-such-program")).is_err());
-        // A reader that leaves early does not leave the writer waiting.
+        // A reader that ends early does not keep the writer waiting.
         assert!(run_pipe(&mut sh("yes"), &mut sh("exit 0")).is_err());
     }
 
@@ -200,7 +199,7 @@ mod tests {
         while cpu_seconds(&own).unwrap() <= before {
             std::hint::spin_loop();
         }
-        // The last id that Linux gives: nobody has it.
+        // The largest process id of Linux, which is not in use.
         assert!(cpu_seconds(&[(1 << 22) - 1]).is_err());
     }
 

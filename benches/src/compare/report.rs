@@ -1,4 +1,4 @@
-//! What a comparison came to: rows with their targets, as Markdown and as JSON.
+//! The results of a comparison: rows with their targets, as Markdown and as JSON.
 
 use super::machine::Machine;
 use super::plots::Plot;
@@ -6,18 +6,18 @@ use super::stats::{Samples, Spread, Target, Variant};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
-/// A whole run.
+/// The results of a whole run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Results {
     /// The day, as `YYYY-MM-DD`.
     pub date: String,
     /// Fewer and shorter runs.
     pub quick: bool,
-    /// What it ran on.
+    /// The machine.
     pub machine: Machine,
-    /// The rows, in the order measured.
+    /// The rows, in the order in which they were measured.
     pub rows: Vec<Row>,
-    /// What the plots are made of.
+    /// The plots.
     pub plots: Vec<Plot>,
     /// The configuration that nginx ran with.
     pub nginx_config: Option<String>,
@@ -28,33 +28,33 @@ pub struct Results {
 pub struct Row {
     /// Its name on the command line.
     pub name: String,
-    /// What it is about.
+    /// Its title.
     pub title: String,
     /// How it was measured.
     pub how: String,
-    /// Everything measured.
+    /// All that was measured.
     pub variants: Vec<Variant>,
-    /// One against another, or against a target.
+    /// Ratios, and figures with a target.
     pub comparisons: Vec<Comparison>,
-    /// What else there is to know.
+    /// Remarks.
     pub notes: Vec<String>,
 }
 
-/// A figure that has a meaning of its own: a ratio, or a bound.
+/// A figure that is reported separately: a ratio, or one with a target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
     /// What the figure is.
     pub what: String,
     /// Its unit; `×` for a ratio.
     pub unit: String,
-    /// The figure; nothing where something was missing.
+    /// The figure. `None` if something was missing.
     pub figure: Option<Spread>,
-    /// What it is to be.
+    /// Its target.
     pub target: Option<Target>,
 }
 
 impl Comparison {
-    /// Whether the target was met; nothing where there is no target or no figure.
+    /// Whether the target was met. `None` if there is no target or no figure.
     pub fn is_met(&self) -> Option<bool> {
         Some(self.target?.is_met(self.figure?.median))
     }
@@ -75,12 +75,12 @@ impl Row {
         Row { title: title.to_owned(), how: how.to_owned(), ..Row::default() }
     }
 
-    /// Adds a ratio, and its target where it has one.
+    /// Adds a ratio, and its target if it has one.
     pub fn ratio(&mut self, what: &str, figure: Option<Spread>, target: Option<Target>) {
         self.figure(what, "×", figure, target);
     }
 
-    /// Adds a figure in a unit, and its target where it has one.
+    /// Adds a figure in a unit, and its target if it has one.
     pub fn figure(&mut self, what: &str, unit: &str, figure: Option<Spread>, target: Option<Target>) {
         let (what, unit) = (what.to_owned(), unit.to_owned());
         self.comparisons.push(Comparison { what, unit, figure, target });
@@ -91,7 +91,7 @@ impl Row {
         self.notes.push(note.into());
     }
 
-    /// Takes the figures over.
+    /// Takes the measured figures.
     #[must_use]
     pub fn with(mut self, samples: &Samples) -> Row {
         self.variants.extend(samples.variants());
@@ -100,7 +100,7 @@ impl Row {
 }
 
 impl Results {
-    /// The whole report. `prefix` is what the plots' files begin with.
+    /// The whole report as Markdown. `prefix` is the beginning of the names of the plots' files.
     pub fn markdown(&self, prefix: &str) -> String {
         let mut out = String::new();
         self.write_markdown(&mut out, prefix).expect("a String takes it");
@@ -169,7 +169,7 @@ impl Results {
     }
 }
 
-/// How everything was measured.
+/// The text about how everything was measured.
 const METHOD: &[&str] = &[
     "Everything that is compared runs in turn, A B C A B C; each figure is the median of the runs, with the least and the most. Ratios are taken run by run.",
     "The load generator runs on the same machine and the same cores as the servers.",
@@ -206,7 +206,7 @@ fn range(figures: Spread) -> String {
     format!("{} to {}", shown(figures.least), shown(figures.most))
 }
 
-/// Three digits that count.
+/// Writes a number with three significant digits.
 fn shown(figure: f64) -> String {
     let decimals = match figure.abs() {
         size if size >= 100.0 => 0,

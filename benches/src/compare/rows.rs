@@ -1,4 +1,4 @@
-//! The rows, by theme. Each measures its variants in turn and adds itself to the results.
+//! The rows, by theme. Each one measures its variants in turn and adds itself to the results.
 
 mod dump;
 mod fleet;
@@ -21,11 +21,11 @@ use clap::ValueEnum;
 /// One row of the comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum RowName {
-    /// A keyword that is not there, through 1 GiB in the page cache
+    /// Search for an absent keyword in 1 GiB in the page cache
     ScanWarm,
-    /// The same from the disk
+    /// The same, read from the disk
     ScanCold,
-    /// What the same leaves in the page cache
+    /// What this search leaves in the page cache
     PageCache,
     /// All of 1 GiB, the newest line first
     Dump,
@@ -39,11 +39,11 @@ pub enum RowName {
     MixedCold,
     /// Resident memory, and threads
     Memory,
-    /// What clients that hardly read cost, by server, lines and format
+    /// Cost of slow clients, by server, lines and format
     SlowReaders,
     /// Through the primary
     Primary,
-    /// What a primary costs with 1 to 1,000 hosts
+    /// Cost of a primary with 1 to 1,000 hosts
     Fleet,
     /// Read engines and block sizes, without HTTP
     Sweep,

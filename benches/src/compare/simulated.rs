@@ -1,6 +1,6 @@
-//! Many secondaries in one process, each on a loopback port of its own: what a primary costs
-//! with a large fleet, without what a thousand real ones cost on the same two cores. Each has
-//! the same records, at the same times, ready in the private frames.
+//! Many simulated secondaries in one process, each on its own loopback port. They show the cost of
+//! a primary with a large fleet, without the cost of a thousand real secondaries on the same two
+//! cores. All have the same records, with the same times, already encoded as frames.
 
 use super::bench::Server;
 use anyhow::{Context as _, Result, ensure};
@@ -22,19 +22,18 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 
-/// Many secondaries on loopback ports of their own
+/// Many simulated secondaries, each on its own loopback port
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
-    /// How many
+    /// The number of secondaries
     #[arg(long)]
     hosts: usize,
-    /// Records that each has
+    /// The records of each
     #[arg(long)]
     records: u64,
 }
 
-/// Serves until it is killed. Its first line of output holds the addresses, one space between
-/// two.
+/// Serves until it is killed. Its first line of output has the addresses, separated by spaces.
 pub fn serve(options: &Options) -> Result<()> {
     let all = answer_of(options.records);
     let newest = answer_of(20.min(options.records));
@@ -43,7 +42,7 @@ pub fn serve(options: &Options) -> Result<()> {
     runtime.block_on(async {
         let mut addresses = Vec::new();
         for number in 0..options.hosts {
-            // Each is a host of its own to the primary.
+            // Each is a different host for the primary.
             let instance = Instance::new(number as u128);
             let listener = TcpListener::bind("127.0.0.1:0").await.context("no loopback port is free")?;
             addresses.push(listener.local_addr()?.to_string());
@@ -59,7 +58,7 @@ pub fn serve(options: &Options) -> Result<()> {
     })
 }
 
-/// The frames of so many records, a millisecond and about 100 bytes each.
+/// The frames of so many records. Each has about 100 bytes, and is one millisecond after the last.
 fn answer_of(records: u64) -> Bytes {
     let (mut encoder, mut out) = (frames::Encoder::default(), Vec::new());
     let mut lines = 0;
@@ -84,7 +83,7 @@ async fn connection(socket: TcpStream, instance: Instance, answers: Arc<(Bytes, 
         async move { Ok::<_, Infallible>(answer(&request, instance, &answers)) }
     });
     let _ = socket.set_nodelay(true);
-    // A client that leaves is no concern of a simulated host.
+    // A simulated host ignores clients that leave.
     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
 }
 
@@ -106,23 +105,23 @@ fn answer(
     response
 }
 
-/// Simulated secondaries in a process of their own. It is killed, by its id, when dropped.
+/// Simulated secondaries in a separate process. Dropping it kills it, by its id.
 #[derive(Debug)]
 pub struct Simulated {
     child: Child,
-    /// Where each listens.
+    /// The address of each.
     pub addresses: Vec<SocketAddr>,
 }
 
 impl Simulated {
-    /// Starts so many, each with so many records.
+    /// Starts `hosts` secondaries, each with `records` records.
     pub fn start(hosts: usize, records: u64) -> Result<Simulated> {
         let child = Command::new(std::env::current_exe()?)
             .args(["simulated-fleet", "--hosts", &hosts.to_string(), "--records", &records.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()?;
-        // Its guard from here on: whatever fails below, the process is stopped.
+        // From here on the process is stopped if something below fails.
         let mut simulated = Simulated { child, addresses: Vec::new() };
         let mut line = String::new();
         BufReader::new(simulated.child.stdout.take().context("stdout was piped")?).read_line(&mut line)?;
@@ -135,7 +134,7 @@ impl Simulated {
         Ok(simulated)
     }
 
-    /// As they stand in the tables: all of them.
+    /// All of them as one server, with its name in the tables.
     pub fn server(&self) -> Server {
         let pids = vec![self.child.id()];
         Server { name: "simulated".to_owned(), listen: self.addresses[0], pids }

@@ -1,48 +1,47 @@
-//! Clients that hardly read, in a process of their own, and what a server's memory is
-//! meanwhile.
+//! Runs slow clients in a separate process, and measures a server's memory meanwhile.
 
 use super::process::run_for_output;
-use super::rows::memory::mebibytes;
+use super::stats::mebibytes;
 use crate::load::slow::Report;
-use crate::program::Program;
 use anyhow::{Context as _, Result};
+use backscroll_e2e::program::Program;
 use std::process::Command;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-/// How many there are. Each reads one byte a second.
+/// The number of clients. Each reads one byte a second.
 pub const CLIENTS: u32 = 1000;
 
-/// How often memory is looked at.
+/// How often the memory is measured.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// What they ask for, and for how long.
+/// The request of the clients, and how long they read.
 #[derive(Debug, Clone, Copy)]
 pub struct SlowClients<'a> {
     /// The URL that all of them ask for.
     pub url: &'a str,
     /// The type that they accept.
     pub accept: &'a str,
-    /// How long they read.
+    /// How long they read, in seconds.
     pub seconds: f64,
 }
 
-/// What became of them, and of the server.
+/// The results of the clients, and of the server.
 #[derive(Debug)]
 pub struct Served {
-    /// What became of the clients.
+    /// The results of the clients.
     pub report: Report,
-    /// What the server had resident, again and again, in MiB.
+    /// The server's resident memory at each measurement, in MiB.
     pub resident: Vec<f64>,
 }
 
 impl SlowClients<'_> {
-    /// Runs them to their end.
+    /// Runs the clients to their end.
     pub fn serve(self, program: &Program) -> Result<Served> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["slow-clients", "--url", self.url, "--accept", self.accept]);
         command.args(["--clients", &CLIENTS.to_string(), "--seconds", &self.seconds.to_string()]);
-        // What the kernel takes for a client would not have to wait in the server.
+        // Data in the kernel's buffers does not wait in the server, so they are small.
         command.args(["--receive-buffer", "4096"]);
         std::thread::scope(|scope| {
             let (done, wait) = channel::<()>();
@@ -55,9 +54,11 @@ impl SlowClients<'_> {
             });
             let ran = run_for_output(&mut command);
             drop(done);
-            let resident = looks.join().map_err(|_| anyhow::anyhow!("looking at the memory panicked"))??;
+            let resident = looks
+                .join()
+                .map_err(|_| anyhow::anyhow!("the thread that measures the memory panicked"))??;
             let report = serde_json::from_str(&ran?.output);
-            Ok(Served { report: report.context("what the slow clients say is no report")?, resident })
+            Ok(Served { report: report.context("the output of the slow clients is not a report")?, resident })
         })
     }
 }

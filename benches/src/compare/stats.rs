@@ -1,23 +1,23 @@
-//! Figures of several runs: their median and spread, their ratios run by run, and targets.
+//! The figures of several runs: median and spread, ratios of single runs, and targets.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What several runs came to.
+/// The result of several runs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
-    /// The middle one, or the mean of the middle two.
+    /// The median.
     pub median: f64,
-    /// The least.
+    /// The smallest figure.
     pub least: f64,
-    /// The most.
+    /// The largest figure.
     pub most: f64,
-    /// How many.
+    /// The number of runs.
     pub runs: usize,
 }
 
 impl Spread {
-    /// The spread of some figures; nothing of none.
+    /// The spread of some figures. `None` if there are none.
     pub fn of(figures: &[f64]) -> Option<Spread> {
         let mut sorted = figures.to_vec();
         sorted.sort_by(f64::total_cmp);
@@ -27,7 +27,7 @@ impl Spread {
     }
 }
 
-/// What a ratio, or a figure, is to be.
+/// The target of a ratio or a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
@@ -35,7 +35,7 @@ pub enum Target {
     AtMost(f64),
     /// No less than this.
     AtLeast(f64),
-    /// Between one part in so many, and so many times as much.
+    /// Between 1 divided by this and this.
     Within(f64),
 }
 
@@ -63,17 +63,17 @@ impl fmt::Display for Target {
 /// One variant in one row of the comparison.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Variant {
-    /// Who was measured.
+    /// What was measured.
     pub name: String,
-    /// Unit of its figures.
+    /// The unit of its figures.
     pub unit: String,
     /// Its figures.
     pub figures: Spread,
-    /// CPU seconds of all processes involved, for one run.
+    /// The CPU seconds of all processes involved, for one run.
     pub cpu_seconds: Option<Spread>,
 }
 
-/// The figures of one row: each variant's, run by run.
+/// The figures of one row: those of each variant, for each run.
 #[derive(Debug, Default)]
 pub struct Samples(Vec<Series>);
 
@@ -86,7 +86,7 @@ struct Series {
 }
 
 impl Samples {
-    /// Adds one run's figure of `name`, in `unit`.
+    /// Adds the figure of one run of `name`, in `unit`.
     pub fn push(&mut self, name: &str, unit: &str, figure: f64, cpu_seconds: Option<f64>) {
         let at = self.0.iter().position(|series| series.name == name).unwrap_or_else(|| {
             self.0.push(Series {
@@ -101,7 +101,7 @@ impl Samples {
         self.0[at].cpu_seconds.extend(cpu_seconds);
     }
 
-    /// What each variant came to, in the order in which they were first measured.
+    /// The results of the variants, in the order in which they were first measured.
     pub fn variants(&self) -> Vec<Variant> {
         let spread = |series: &Series| {
             Some(Variant {
@@ -114,17 +114,18 @@ impl Samples {
         self.0.iter().filter_map(spread).collect()
     }
 
-    /// What one variant came to.
+    /// The result of one variant.
     pub fn spread(&self, name: &str) -> Option<Spread> {
         Spread::of(&self.series(name)?.figures)
     }
 
-    /// One variant's figures over another's, run by run: what disturbs one run disturbs both.
+    /// The ratio of two variants, computed for each run: a disturbance of the machine affects both
+    /// variants of a run.
     pub fn ratio(&self, over: &str, under: &str) -> Option<Spread> {
         pairwise(&self.series(over)?.figures, &self.series(under)?.figures)
     }
 
-    /// The same of their CPU seconds.
+    /// The same for their CPU seconds.
     pub fn cpu_ratio(&self, over: &str, under: &str) -> Option<Spread> {
         pairwise(&self.series(over)?.cpu_seconds, &self.series(under)?.cpu_seconds)
     }
@@ -137,6 +138,12 @@ impl Samples {
 fn pairwise(over: &[f64], under: &[f64]) -> Option<Spread> {
     let ratios: Vec<f64> = over.iter().zip(under).map(|(over, under)| over / under).collect();
     Spread::of(&ratios)
+}
+
+/// Bytes as MiB, for a table.
+#[expect(clippy::cast_precision_loss, reason = "for people's eyes")]
+pub fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
 }
 
 #[cfg(test)]
@@ -157,7 +164,7 @@ mod tests {
         assert!(Target::AtLeast(0.9).is_met(0.9) && !Target::AtLeast(0.9).is_met(0.89));
         assert!(Target::Within(1.2).is_met(0.84) && Target::Within(1.2).is_met(1.2));
         assert!(!Target::Within(1.2).is_met(0.83) && !Target::Within(1.2).is_met(1.21));
-        // What could not be computed is not met.
+        // A figure that could not be computed does not meet a target.
         for target in [Target::AtMost(1.0), Target::AtLeast(1.0), Target::Within(2.0)] {
             assert!(!target.is_met(f64::NAN));
         }

@@ -1,5 +1,5 @@
-//! Ctrl-C, and the processes that it must end. One thread watches both: it ends whatever is
-//! under way when Ctrl-C comes, and whatever takes longer than it may.
+//! Handles Ctrl-C, and the processes that it must end. One thread watches both: it kills running
+//! processes at Ctrl-C, and each process that exceeds its time.
 
 use anyhow::{Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
@@ -10,14 +10,14 @@ use tokio::signal::unix::{SignalKind, signal};
 
 static STOPPED: AtomicBool = AtomicBool::new(false);
 
-/// Processes that are waited for, and until when each may take.
+/// The processes that are waited for, and the time at which each is killed.
 static WAITED_FOR: Mutex<Vec<(Pid, Instant)>> = Mutex::new(Vec::new());
 
-/// How often processes are looked at.
+/// How often processes are checked.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Takes Ctrl-C and SIGTERM from here on: what is under way ends, every server is stopped,
-/// and the gibibyte in the temporary folder goes.
+/// Catches Ctrl-C and SIGTERM from here on, so that running processes end, all servers are stopped,
+/// and the gibibyte in the temporary folder is removed.
 pub fn watch() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (mut interrupt, mut terminate) = {
@@ -39,7 +39,7 @@ pub fn watch() -> Result<()> {
     Ok(())
 }
 
-/// Fails once Ctrl-C has come.
+/// Fails after Ctrl-C.
 pub fn go_on() -> Result<()> {
     ensure!(!STOPPED.load(Relaxed), "stopped by Ctrl-C");
     Ok(())
@@ -50,19 +50,19 @@ fn end_overdue() {
     let waited_for = WAITED_FOR.lock().unwrap_or_else(PoisonError::into_inner);
     for (pid, until) in waited_for.iter() {
         if stopped || Instant::now() >= *until {
-            // It may just have ended; its id stays its own until it is reaped.
+            // It may just have ended. No other process can get its id before it is reaped.
             let _ = kill_process(*pid, Signal::KILL);
         }
     }
 }
 
-/// A process that is waited for. Dropped *before* the process is reaped, so that nobody is
-/// killed who has got its id since.
+/// A process that is waited for. It must be dropped *before* the process is reaped, so that another
+/// process that gets the same id is not killed.
 #[derive(Debug)]
 pub struct Waiting(Pid);
 
 impl Waiting {
-    /// Waits for `pid`, for so long at most.
+    /// Watches `pid`, and kills it after `time`.
     pub fn new(pid: Pid, time: Duration) -> Waiting {
         WAITED_FOR.lock().unwrap_or_else(PoisonError::into_inner).push((pid, Instant::now() + time));
         Waiting(pid)
@@ -76,7 +76,7 @@ impl Drop for Waiting {
     }
 }
 
-/// Rests, and ends early when Ctrl-C comes.
+/// Sleeps for `time`. Ends early, with an error, at Ctrl-C.
 pub fn rest(time: Duration) -> Result<()> {
     let until = Instant::now() + time;
     loop {

@@ -1,4 +1,5 @@
-//! A slow disk: a cgroup whose processes may read so many bytes a second from one device.
+//! Simulates a slow disk: a cgroup whose processes may read only so many bytes a second from one
+//! device.
 
 use anyhow::{Context as _, Result, bail};
 use rustix::fs::{major, minor};
@@ -6,14 +7,14 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Times that removing the cgroup is tried: a process that was moved out, or killed, may be
-/// in it for a moment more.
+/// How often to try to remove the cgroup. A process that was moved out or killed may be in it for a
+/// moment more.
 const REMOVALS: usize = 100;
 
-/// How long it rests between two of them.
+/// How long to wait between two tries.
 const REST: Duration = Duration::from_millis(20);
 
-/// A cgroup with a limit. It is removed when dropped, and its processes go back before.
+/// A cgroup with a limit. Dropping it moves its processes back and removes it.
 #[derive(Debug)]
 pub struct Throttle {
     dir: PathBuf,
@@ -24,26 +25,27 @@ pub struct Throttle {
 }
 
 impl Throttle {
-    /// A limit on reading the device that `path` lies on. Fails where there is no `blkio`
-    /// controller of version 1, no right to make a cgroup, or no such device.
+    /// Limits reading from the device of `path`. Fails if there is no `blkio` controller of version
+    /// 1, no right to make a cgroup, or no such device.
     pub fn new(path: &Path, bytes_per_second: u64) -> Result<Throttle> {
         let home = own_cgroup().context("no cgroup (version 1) with the blkio controller")?;
         let device = disk_of(path)?;
         let dir = home.join(format!("backscroll-compare-{}", std::process::id()));
-        std::fs::create_dir(&dir).context("no cgroup can be made below one's own: run it as root")?;
-        // Its guard from here on: whatever fails below, the cgroup goes.
+        std::fs::create_dir(&dir)
+            .context("no cgroup can be made below that of this process: run it as root")?;
+        // From here on the cgroup is removed if something below fails.
         let throttle = Throttle { dir, home, device };
         throttle.limit(bytes_per_second)?;
         Ok(throttle)
     }
 
-    /// Puts a process under the limit.
+    /// Puts a process into the cgroup.
     pub fn add(&self, pid: u32) -> Result<()> {
         std::fs::write(self.dir.join("cgroup.procs"), pid.to_string())
             .with_context(|| format!("process {pid} cannot be put into the cgroup"))
     }
 
-    /// Bytes that its processes have had read from the disk.
+    /// The bytes that its processes have read from the disk.
     pub fn read_bytes(&self) -> Result<u64> {
         let text = std::fs::read_to_string(self.dir.join("blkio.throttle.io_service_bytes"))?;
         let wanted = format!("{} Read ", self.device);
@@ -62,7 +64,7 @@ impl Throttle {
 
 impl Drop for Throttle {
     fn drop(&mut self) {
-        // First the limit, so that what waits for the disk gets done.
+        // The limit is removed first, so that reads that wait for the disk can finish.
         let _ = self.limit(0);
         for _ in 0..REMOVALS {
             let left = std::fs::read_to_string(self.dir.join("cgroup.procs")).unwrap_or_default();
@@ -78,7 +80,7 @@ impl Drop for Throttle {
     }
 }
 
-/// This process's own cgroup in the hierarchy of the `blkio` controller.
+/// The cgroup of this process in the hierarchy of the `blkio` controller.
 fn own_cgroup() -> Option<PathBuf> {
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
     let own = std::fs::read_to_string("/proc/self/cgroup").ok()?;
@@ -100,17 +102,17 @@ fn blkio_path(mounts: &str, own: &str) -> Option<PathBuf> {
     Some(Path::new(mount).join(path.trim_start_matches('/')))
 }
 
-/// The disk, as `MAJOR:MINOR`, that a file lies on: of a partition the whole disk, which is
-/// what limits are for.
+/// The disk of a file, as `MAJOR:MINOR`. For a partition this is the whole disk, since limits apply
+/// to disks.
 fn disk_of(path: &Path) -> Result<String> {
     let id = std::fs::metadata(path)?.dev();
     let device = format!("{}:{}", major(id), minor(id));
     let dir = PathBuf::from(format!("/sys/dev/block/{device}"));
     if !dir.exists() {
-        bail!("the temporary folder lies on no block device: give one on a disk with --dir");
+        bail!("the temporary folder is not on a block device: give a folder on a disk with --dir");
     }
     if dir.join("partition").exists() {
-        // The link leads into the disk's own folder.
+        // The link leads into the folder of the disk.
         let disk = std::fs::read_to_string(std::fs::canonicalize(&dir)?.join("../dev"))?;
         return Ok(disk.trim().to_owned());
     }

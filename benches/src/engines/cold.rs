@@ -1,15 +1,15 @@
-//! Files that are not in the page cache: cold for this kernel, though a virtual machine's
-//! host may still hold them.
+//! Files that are not in the page cache. They are cold for this kernel, but the host of a virtual
+//! machine may still have them in memory.
 
 use rustix::fs::{Advice, fadvise, fsync};
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use std::io::{self, IoSliceMut};
 use std::os::fd::OwnedFd;
 
-/// Places of a file that are asked for.
+/// How many places of a file are checked.
 const PROBES: u64 = 16;
 
-/// Puts what of `file` is in memory on the disk, and out of memory.
+/// Writes the pages of `file` to the disk, and drops them from memory.
 pub fn evict(file: &OwnedFd) -> io::Result<()> {
     // Pages that still have to be written cannot be dropped.
     fsync(file)?;
@@ -17,12 +17,12 @@ pub fn evict(file: &OwnedFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Evicts `file`, and looks whether that worked. It does not in a file system that is
-/// memory, or where somebody has mapped the file: what were measured then would not be cold.
+/// Evicts `file`, and checks that this worked. It does not work in a file system in memory, or if
+/// the file is mapped: then a measurement would not be cold.
 pub fn check_evicts(file: &OwnedFd, size: u64) -> io::Result<()> {
     evict(file)?;
     let resident = resident_probes(file, size)?;
-    // A probe of a page that is not there may have the kernel fetch it.
+    // A probe of a missing page may make the kernel read it.
     evict(file)?;
     match resident {
         0 => Ok(()),
@@ -30,10 +30,10 @@ pub fn check_evicts(file: &OwnedFd, size: u64) -> io::Result<()> {
     }
 }
 
-/// How many of some places, spread over the file, are in the page cache.
+/// How many of the checked places, spread over the file, are in the page cache.
 fn resident_probes(file: &OwnedFd, size: u64) -> io::Result<u64> {
     let mut resident = 0;
-    // From the end to the start, which the kernel takes for no stream to be read ahead.
+    // From the end to the beginning, so that the kernel does not read ahead.
     for probe in (0..PROBES).rev() {
         let mut byte = [0];
         let offset = size / PROBES * probe;
@@ -60,7 +60,7 @@ mod tests {
         let file = OwnedFd::from(File::open(&path).unwrap());
         match resident_probes(&file, 1 << 20) {
             Ok(resident) => assert_eq!(resident, PROBES),
-            // A file system that cannot say.
+            // The file system cannot tell.
             Err(error) => assert_eq!(error.raw_os_error(), Some(Errno::OPNOTSUPP.raw_os_error())),
         }
     }

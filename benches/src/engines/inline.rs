@@ -1,5 +1,5 @@
-//! Reads with `pread` on the spot, on the thread that asks: what the other engines are
-//! measured against. A server could not read so, because a cold read stops its thread.
+//! Reads with a plain `pread`, on the calling thread. The other engines are measured against this
+//! one. A server could not use it, because a cold read blocks its thread.
 
 use backscroll_secondary::read::block::Block;
 use backscroll_secondary::read::open_file::OpenFile;
@@ -11,8 +11,8 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use tokio::task::LocalSet;
 
-/// The engine that does nothing but read. Its depth is one, whatever the plan says: a read
-/// that is begun is over.
+/// An engine that only reads. Its depth is one, whatever the plan says, because each read is
+/// finished before the next begins.
 #[derive(Debug, Clone, Copy)]
 pub struct Inline;
 
@@ -34,7 +34,7 @@ impl Engine for Inline {
     }
 }
 
-/// A file that is read on the spot.
+/// A file that is read with a plain `pread`.
 #[derive(Debug, Clone)]
 pub struct InlineFile(Arc<OwnedFd>);
 
@@ -46,7 +46,7 @@ impl ReadAt for InlineFile {
         rustix::io::pread(&*self.0, memory, span.offset + done as u64).ok().filter(|len| *len > 0)
     }
 
-    /// Comes here with what has failed, to say why.
+    /// Called with a read that has failed, to say why.
     fn read_at(&self, mut block: Block, span: Span, done: usize, _: CacheUse) -> Ready<ReadResult> {
         let memory = &mut block.memory()[done..span.len];
         let read = rustix::io::pread(&*self.0, memory, span.offset + done as u64);

@@ -1,51 +1,51 @@
-//! Lines of one length in memory, the same at every run, as a file of any size.
+//! Lines of one length in memory, the same in each run, presented as a file of any size.
 //!
-//! The file is one mebibyte over and over, so its blocks come from memory that the
-//! processor has at hand, as they do where a pool's few blocks are filled again and again.
+//! The file is one mebibyte, repeated. So its blocks are in the processor's cache, like the few
+//! blocks of a pool that are filled again and again.
 
 use backscroll_shared::scan::Span;
 
-/// Stands in every line, near its beginning.
+/// A keyword in every line, near its beginning.
 pub const EVERY: &[u8] = b" INFO GET /";
-/// Ends one line in [`RARITY`].
+/// A keyword at the end of one line in [`RARITY`].
 pub const RARE: &[u8] = b"needle-7f";
-/// Stands nowhere, though each of its bytes does where lines are not of the shortest.
+/// A keyword in no line, although each of its bytes is in the lines, except in the shortest ones.
 pub const ABSENT: &[u8] = b"no-line-holds-this";
-/// Stands nowhere, though all but its first byte, a frequent one, stands in every line: the
-/// rare bytes that a search looks for first are there each time.
+/// A keyword in no line, although all of it except its first byte, a frequent one, is in every
+/// line. So the rare bytes that a search tries first are always found.
 pub const NEARLY: &[u8] = b"eINFO GET /";
-/// Lies across the end of every line that [`RARE`] ends.
+/// A keyword across the end of each line that ends with [`RARE`].
 pub const ACROSS_RARE: &[u8] = b"needle-7f\n2026";
-/// Lies across the end of every line: all of them are joined.
+/// A keyword across the end of every line, which joins all of them.
 pub const ACROSS_EVERY: &[u8] = b"\n2026-11-";
-/// Lies across no line's end.
+/// A keyword with a line feed that is nowhere.
 pub const ACROSS_ABSENT: &[u8] = b"no-line-holds\nthis";
 
-/// Of so many lines one holds [`RARE`].
+/// One line in so many contains [`RARE`].
 pub const RARITY: u64 = 10_000;
 
-/// Bytes that are repeated. Every block size that is compared divides it.
+/// The bytes that are repeated: a multiple of each block size that is compared.
 const CHUNK: usize = 1 << 20;
 
-/// The shortest line that has room for [`EVERY`], and for [`RARE`] behind it.
+/// The shortest line that can hold [`EVERY`], and [`RARE`] after it.
 const SHORTEST: usize = 40;
 
-/// Lines of one length, as a file that is read in blocks.
+/// Lines of one length, presented as a file that is read in blocks.
 #[derive(Debug)]
 pub struct Lines {
     plain: Vec<u8>,
     marked: Vec<u8>,
-    /// Lines in a chunk, and those of them that hold [`RARE`] where it is marked.
+    /// The lines in a repeated part, and how many of them contain [`RARE`] if the part is marked.
     per_chunk: u64,
     marks: u64,
-    /// Of so many chunks the first is marked.
+    /// The first of so many parts is marked.
     marked_every: u64,
     chunks: u64,
 }
 
 impl Lines {
-    /// A file of at least `least_bytes` bytes in lines of `line_len` bytes, each line's feed
-    /// included; the last line of each mebibyte is longer.
+    /// A file of at least `least_bytes` bytes in lines of `line_len` bytes, with their line feeds.
+    /// The last line of each mebibyte is longer.
     ///
     /// # Panics
     /// If a line is shorter than 40 bytes.
@@ -65,22 +65,22 @@ impl Lines {
         }
     }
 
-    /// Bytes of the file.
+    /// The bytes of the file.
     pub fn size(&self) -> u64 {
         self.chunks * CHUNK as u64
     }
 
-    /// Lines of the file.
+    /// The lines of the file.
     pub fn lines(&self) -> u64 {
         self.chunks * self.per_chunk
     }
 
-    /// Lines that hold [`RARE`].
+    /// The lines that contain [`RARE`].
     pub fn rare_lines(&self) -> u64 {
         self.chunks / self.marked_every * self.marks
     }
 
-    /// The bytes at `span`, which lies within one mebibyte.
+    /// The bytes at `span`, which must be within one mebibyte.
     pub fn block(&self, span: Span) -> &[u8] {
         let chunk = CHUNK as u64;
         let bytes =
@@ -105,14 +105,14 @@ fn chunk(line_len: usize, lines: u64, is_marked: impl Fn(u64) -> bool) -> Vec<u8
     bytes
 }
 
-/// A line of a web server's log up to `end`: a stamp, then fields again and again.
+/// A line as in a web server's log, up to `end`: a time, then repeated fields.
 fn fill_line(bytes: &mut Vec<u8>, line: u64, end: usize) {
     let (seconds, minutes) = (line % 60, line / 60 % 60);
     bytes.extend_from_slice(format!("2026-11-01 07:{minutes:02}:{seconds:02}").as_bytes());
     bytes.extend_from_slice(EVERY);
     let mut field = line;
     while bytes.len() < end {
-        // An odd factor: numbers that look like chance, and are the same at every run.
+        // An odd factor gives pseudo-random numbers that are the same in each run.
         field = field.wrapping_mul(7_919).wrapping_add(104_729) % 90_001;
         let text =
             format!("item-{field} worker={} bytes={field} took={}ms host=old-this ", field % 16, field % 400);

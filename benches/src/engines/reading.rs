@@ -1,4 +1,4 @@
-//! Whole files, from their end to their start, through one read engine, timed.
+//! Reads whole files from their end to their beginning with one read engine, and takes the time.
 
 use super::cold;
 use super::search::{self, Keywords, PAGE};
@@ -13,24 +13,24 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long the kernel may keep reads after one of them has failed.
+/// How long the kernel may take to return the other reads after one of them has failed.
 const READS_TIME: Duration = Duration::from_secs(2);
 
-/// One way to read a file: the size of the blocks, and how many reads are under way.
+/// One way to read a file: the size of the blocks, and the number of reads at the same time.
 #[derive(Debug)]
 pub struct Reading {
     ramp: &'static [Stage],
     pool: Arc<Pool>,
-    /// Bytes of the file's beginning that are read, at most.
+    /// The most bytes that are read, from the beginning of the file.
     most: u64,
 }
 
-/// What is done with the blocks.
+/// What happens with the blocks.
 #[derive(Debug, Clone, Copy)]
 pub enum Use<'a> {
-    /// Nothing: the disk, or the copy from the page cache, is measured.
+    /// Nothing: only the disk, or the copy from the page cache, is measured.
     Drop,
-    /// They are searched through.
+    /// They are searched.
     Search(Keywords<'a>),
 }
 
@@ -39,7 +39,7 @@ pub enum Use<'a> {
 pub enum Cache {
     /// In the page cache, if they fit.
     Warm,
-    /// On the disk: they are evicted before each pass, while the clock stands.
+    /// On the disk: they are evicted before each pass, which is not timed.
     Cold,
 }
 
@@ -52,30 +52,30 @@ pub enum ReadingError {
     /// A read.
     #[error("{0}")]
     Read(#[from] ReadFailure),
-    /// The runtime did not end well: the kernel still holds reads.
+    /// The runtime could not end, because the kernel still has reads.
     #[error("the engine's thread ended as {0:?}")]
     Ended(Ended),
 }
 
 impl Reading {
-    /// Blocks of `block_bytes`, a multiple of the page size, `depth` reads under way from
-    /// the first byte on: no ramp, which would blur what is compared.
+    /// Blocks of `block_bytes`, a multiple of the page size, with `depth` reads at the same time
+    /// from the first byte on. There is no ramp, which would blur the comparison.
     pub fn new(block_bytes: usize, depth: usize) -> Reading {
-        // Plans live as long as the program; there are a few dozen of them.
+        // Plans live as long as the program. There are only a few dozen.
         let ramp = Box::leak(Box::new([Stage { block_len: block_bytes, depth, until: u64::MAX }]));
-        // One more, for the block that the search has in hand; and reading ahead leaves a
-        // quarter of a pool to others.
+        // One more block, for the one that the search uses; and reading ahead leaves a quarter of a
+        // pool to others.
         let blocks = (depth + 1) * 4 / 3 + 2;
         Reading { ramp, pool: Pool::with_block_bytes(blocks, block_bytes), most: u64::MAX }
     }
 
-    /// The same for the first `bytes` of a file alone.
+    /// The same, for only the first `bytes` of a file.
     #[must_use]
     pub fn first(self, bytes: u64) -> Reading {
         Reading { most: bytes, ..self }
     }
 
-    /// Reads the whole file at `path` `passes` times, and says how long that took.
+    /// Reads the whole file at `path` `passes` times, and returns how long that took.
     pub fn time<E: Engine>(
         &self,
         engine: E,
@@ -130,7 +130,7 @@ impl Reading {
         Ok(spent)
     }
 
-    /// A pass that failed leaves reads behind; the runtime must outlive them.
+    /// A pass that failed leaves reads in the kernel, and the runtime must outlive them.
     async fn wait_for_reads(&self) -> Ended {
         let began = Instant::now();
         while self.pool.in_use() > 0 && began.elapsed() < READS_TIME {
@@ -158,7 +158,7 @@ mod tests {
     use backscroll_secondary::read::threads::Threads;
     use backscroll_secondary::read::uring::{RingAlone, Uring};
 
-    /// Every record of a file, by one engine.
+    /// All records of a file, read with one engine.
     fn tally<E: Engine>(engine: E, path: &Path, reading: &Reading) -> Tally {
         let file = open(path).unwrap();
         let size = u64::try_from(rustix::fs::fstat(&file).unwrap().st_size).unwrap();

@@ -1,5 +1,4 @@
-//! The search over memory and over files. What [`Search`] wants to be called is known here
-//! and nowhere else in this crate.
+//! The search in memory and in files. Only this module of the crate calls [`Search`].
 
 use super::lines::Lines;
 use backscroll_secondary::read::block::BLOCK_BYTES;
@@ -8,28 +7,28 @@ use backscroll_shared::filter::Filter;
 use backscroll_shared::scan::{Limits, ReadPlan, Search, Stage, Step, Window};
 use std::hint::black_box;
 
-/// What is looked for: every line, lines that hold each of these, or one keyword that holds
-/// a line feed.
+/// The keywords: none for every line, several that a line must all contain, or one with a line
+/// feed.
 pub type Keywords<'a> = &'a [&'a [u8]];
 
-/// Blocks of the size that a deep scan reads, one after the other.
+/// Blocks of the size that a deep scan reads, one after another.
 const FROM_MEMORY: &[Stage] = &[Stage { block_len: BLOCK_BYTES, depth: 1, until: u64::MAX }];
 
-/// Page size that blocks begin at.
+/// The page size, to which blocks are aligned.
 pub const PAGE: u64 = 4096;
 
-/// What a search has come to.
+/// The results of a search.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Records.
+    /// The number of records.
     pub records: u64,
-    /// Lines in them.
+    /// The number of lines in them.
     pub lines: u64,
-    /// Bytes of them, each line's feed not counted.
+    /// Their bytes, without line feeds.
     pub bytes: u64,
 }
 
-/// Searches through `lines`: matching alone, nothing is read and nothing copied.
+/// Searches `lines`: only matching, without reading or copying.
 pub fn from_memory(lines: &Lines, keywords: Keywords<'_>) -> Tally {
     let mut plan = ReadPlan::with_ramp(Window::whole(lines.size()), FROM_MEMORY, PAGE);
     let mut search = search(keywords, lines.size());
@@ -41,7 +40,7 @@ pub fn from_memory(lines: &Lines, keywords: Keywords<'_>) -> Tally {
     tally
 }
 
-/// Searches through what `readahead` brings of a file of `size` bytes.
+/// Searches a file of `size` bytes that `readahead` reads.
 pub async fn from_file<F: ReadAt>(
     mut readahead: Readahead<F>,
     size: u64,
@@ -62,7 +61,7 @@ fn search<B: AsRef<[u8]>>(keywords: Keywords<'_>, size: u64) -> Search<B> {
     Search::new(&filter, None, Window::whole(size), Limits::default())
 }
 
-/// Takes every record of the block in hand. Says whether the search needs another block.
+/// Takes all records of the current block. Returns whether the search needs another block.
 fn advance<B: AsRef<[u8]>>(search: &mut Search<B>, tally: &mut Tally) -> bool {
     loop {
         match search.step() {
@@ -73,7 +72,7 @@ fn advance<B: AsRef<[u8]>>(search: &mut Search<B>, tally: &mut Tally) -> bool {
             }
             Step::Working => {}
             Step::NeedBlock => return true,
-            // Nothing is ever given back here.
+            // The search here keeps every block that it needs, so it never asks for one again.
             Step::NeedAgain(_) | Step::Done => return false,
         }
     }

@@ -1,4 +1,4 @@
-//! One keep-alive connection, and the request that is sent through it again and again.
+//! A keep-alive connection, and the request that is sent over it again and again.
 
 use super::http::AnswerReader;
 use anyhow::{Context as _, Result, bail, ensure};
@@ -6,13 +6,13 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// Bytes read at once.
+/// How many bytes are read at once.
 const PIECE: usize = 64 << 10;
 
-/// A `GET` of one URL, as it goes out.
+/// A `GET` request, encoded.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// Where it goes.
+    /// The host and port that it is sent to.
     pub address: SocketAddr,
     /// Its bytes.
     pub head: Vec<u8>,
@@ -22,7 +22,7 @@ impl Request {
     /// The request for `http://HOST:PORT/TARGET`.
     pub fn get(url: &str) -> Result<Request> {
         let rest = url.strip_prefix("http://").with_context(|| {
-            format!("{url}: only http:// is spoken here: give http://HOST:PORT/logs?filename=…")
+            format!("{url}: only http:// is supported here: give http://HOST:PORT/logs?filename=…")
         })?;
         let (host, target) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
         ensure!(
@@ -44,14 +44,14 @@ impl Request {
     /// The same request for an answer of this type.
     pub fn accepting(mut self, media_type: &str) -> Result<Request> {
         ensure!(!media_type.contains(['\r', '\n']), "{media_type:?} is no media type");
-        // Before the empty line that ends the head.
+        // Inserted before the empty line that ends the head.
         self.head.truncate(self.head.len() - 2);
         self.head.extend_from_slice(format!("accept: {media_type}\r\n\r\n").as_bytes());
         Ok(self)
     }
 }
 
-/// A connection whose last answer has been read whole.
+/// A connection whose last answer has been read completely.
 #[derive(Debug)]
 pub struct Connection {
     socket: TcpStream,
@@ -67,9 +67,9 @@ impl Connection {
         Ok(Connection { socket, piece: vec![0; PIECE] })
     }
 
-    /// Sends the request and reads the answer to its end: how many bytes its body had. Any
-    /// status but 200 is an error, and so is an answer that is cut. After an error, or when
-    /// dropped on the way, the connection is of no more use.
+    /// Sends the request, reads the whole answer, and returns how many bytes its body had. A status
+    /// other than 200 is an error, and so is an answer that is cut. After an error, or if the call
+    /// is dropped before its end, the connection cannot be used any more.
     pub async fn get(&mut self, request: &Request) -> Result<u64> {
         self.socket.write_all(&request.head).await?;
         let mut reader = AnswerReader::new();
@@ -79,7 +79,7 @@ impl Connection {
                 bail!("the answer was cut after {} bytes of its body", reader.body_bytes());
             }
             let taken = reader.feed(&self.piece[..len], |_| {})?;
-            ensure!(taken == len, "bytes came that nobody had asked for");
+            ensure!(taken == len, "bytes arrived that were not requested");
         }
         ensure!(reader.status() == 200, "the status was {}", reader.status());
         Ok(reader.body_bytes())

@@ -1,16 +1,16 @@
-//! The answers of HTTP/1.1, as bytes come in: the status, and where the body ends. It opens
-//! no socket, so the load tool's many connections and a single blocking one share it.
+//! Parses HTTP/1.1 answers as their bytes arrive: the status, and the end of the body. It opens no
+//! socket, so the load tool's many connections and a single blocking one can use it.
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-/// Bytes of a head, or of one line between two chunks: far more than any server here sends.
+/// The most bytes of a head, or of a line between two chunks: far more than the servers here send.
 const HEAD_BYTES: usize = 64 << 10;
 
-/// Reads one answer. Bytes are fed as they come, cut anywhere.
+/// Reads one answer. The bytes may be split at any place.
 #[derive(Debug, Default)]
 pub struct AnswerReader {
     part: Part,
-    /// A head or a line that is not whole yet.
+    /// A head or a line that is not complete yet.
     held: Vec<u8>,
     status: u16,
     body_bytes: u64,
@@ -20,10 +20,10 @@ pub struct AnswerReader {
 enum Part {
     #[default]
     Head,
-    /// So many bytes of a body with a length.
+    /// In a body with a length, with so many bytes left.
     Body(u64),
     ChunkSize,
-    /// So many bytes of a chunk.
+    /// In a chunk, with so many bytes left.
     Chunk(u64),
     /// The empty line after a chunk.
     ChunkEnd,
@@ -38,7 +38,7 @@ impl AnswerReader {
         AnswerReader::default()
     }
 
-    /// Takes bytes, and says how many belong to this answer. `body` gets the body's.
+    /// Takes bytes, and returns how many belong to this answer. `body` gets the bytes of the body.
     pub fn feed(&mut self, bytes: &[u8], mut body: impl FnMut(&[u8])) -> Result<usize> {
         let mut at = 0;
         while at < bytes.len() && self.part != Part::End {
@@ -62,12 +62,12 @@ impl AnswerReader {
         Ok(at)
     }
 
-    /// Whether the answer is whole.
+    /// Whether the answer is complete.
     pub fn is_whole(&self) -> bool {
         self.part == Part::End
     }
 
-    /// Its status, once the head has come.
+    /// The status, once the head has arrived.
     pub fn status(&self) -> u16 {
         self.status
     }
@@ -77,7 +77,7 @@ impl AnswerReader {
         self.body_bytes
     }
 
-    /// How many bytes were taken of a part with `left` to come, and how many are left then.
+    /// How many bytes belong to a part with `left` bytes left, and how many are left then.
     fn take(&mut self, left: u64, rest: &[u8], body: &mut impl FnMut(&[u8])) -> (usize, u64) {
         let taken = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());
         body(&rest[..taken]);
@@ -86,7 +86,7 @@ impl AnswerReader {
     }
 
     fn head(&mut self, rest: &[u8]) -> Result<usize> {
-        // The end may lie across the last piece and this one.
+        // The end may begin in the bytes before and finish in these.
         let from = self.held.len().saturating_sub(3);
         let before = self.held.len();
         self.held.extend_from_slice(rest);
@@ -115,7 +115,7 @@ impl AnswerReader {
                 len => Part::Chunk(len),
             },
             Part::ChunkEnd => {
-                ensure!(line.is_empty(), "a chunk is longer than it said");
+                ensure!(line.is_empty(), "a chunk is longer than its size says");
                 Part::ChunkSize
             }
             _ if line.is_empty() => Part::End,
@@ -127,7 +127,7 @@ impl AnswerReader {
 
 fn chunk_size(line: &[u8]) -> Result<u64> {
     let digits = line.split(|b| *b == b';').next().unwrap_or_default();
-    let text = std::str::from_utf8(digits).context("the size of a chunk is no text")?;
+    let text = std::str::from_utf8(digits).context("the size of a chunk is not text")?;
     u64::from_str_radix(text.trim(), 16).with_context(|| format!("the size of a chunk is {text:?}"))
 }
 
@@ -135,7 +135,7 @@ fn parse_head(head: &[u8]) -> Result<(u16, Part)> {
     let text = String::from_utf8_lossy(head);
     let mut lines = text.split("\r\n");
     let first = lines.next().unwrap_or_default();
-    ensure!(first.starts_with("HTTP/1.1 "), "{first:?} is no answer of HTTP/1.1");
+    ensure!(first.starts_with("HTTP/1.1 "), "{first:?} is not an HTTP/1.1 answer");
     let status = first.split(' ').nth(1).and_then(|status| status.parse().ok());
     let status = status.with_context(|| format!("{first:?} has no status"))?;
     let mut part = None;

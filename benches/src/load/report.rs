@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 
-/// The longest time that is told apart, in nanoseconds: ten minutes.
+/// The longest time that the histogram can hold, in nanoseconds: ten minutes.
 const LONGEST_NS: u64 = 600_000_000_000;
 
-/// Decimal digits that a time keeps.
+/// The significant decimal digits of a time.
 const DIGITS: u8 = 3;
 
 /// The small requests of one connection, or of all.
@@ -30,25 +30,26 @@ impl Tally {
         Ok(Tally { times, answered: 0, unfinished: 0, errors: 0, first_error: None })
     }
 
-    /// An answer with status 200 has come whole.
+    /// Counts an answer with status 200 that has arrived completely.
     pub fn answered(&mut self, time: Duration) -> Result<()> {
         self.answered += 1;
         self.record(time)
     }
 
-    /// The time was up before the answer was: it would have taken longer than its age.
+    /// Counts a request that was unanswered at the end, with its age as the least time that it
+    /// would have taken.
     pub fn unfinished(&mut self, age: Duration) -> Result<()> {
         self.unfinished += 1;
         self.record(age)
     }
 
-    /// The request failed. Its time says nothing.
+    /// Counts a failed request. Its time has no meaning.
     pub fn failed(&mut self, error: &anyhow::Error) {
         self.errors += 1;
         self.first_error.get_or_insert_with(|| format!("{error:#}"));
     }
 
-    /// Adds another connection's.
+    /// Adds the requests of another connection.
     pub fn add(&mut self, other: &Tally) -> Result<()> {
         self.times.add(&other.times)?;
         self.answered += other.answered;
@@ -73,14 +74,14 @@ fn microseconds(ns: u64) -> f64 {
     ns as f64 / 1e3
 }
 
-/// What became of the deep scans.
+/// The results of the deep scans.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Deep {
-    /// Read to their ends.
+    /// Scans that were read to the end.
     pub done: u64,
-    /// Under way when the time was up.
+    /// Scans that were running at the end.
     pub unfinished: u64,
-    /// Failed or refused.
+    /// Scans that failed or were refused.
     pub errors: u64,
     /// Why the first one did.
     pub first_error: Option<String>,
@@ -103,37 +104,38 @@ impl Deep {
 /// What a load came to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// The small request.
+    /// The target of the small request.
     pub url: String,
     /// Connections that sent it.
     pub connections: u32,
-    /// Deep scans beside them.
+    /// Deep scans at the same time.
     pub deep: u32,
-    /// Seconds measured.
+    /// The seconds that were measured.
     pub seconds: f64,
-    /// Small requests answered whole with status 200, a second.
+    /// Small requests a second that were answered completely with status 200.
     pub requests_per_second: f64,
-    /// So many of them.
+    /// The number of such requests.
     pub answered: u64,
-    /// Sent, or due, and unanswered at the end. They count in the times, with their age.
+    /// Requests that were sent or due, and unanswered at the end. They count in the times with
+    /// their age.
     pub unfinished: u64,
-    /// Failed, refused, or answered with another status.
+    /// Requests that failed, were refused, or got another status.
     pub errors: u64,
     /// Why the first one did.
     pub first_error: Option<String>,
-    /// Half took no longer than so many microseconds.
+    /// The median time, in microseconds.
     pub p50_us: f64,
-    /// Nine in ten.
+    /// The 90th percentile, in microseconds.
     pub p90_us: f64,
-    /// 99 in a hundred.
+    /// The 99th percentile, in microseconds.
     pub p99_us: f64,
-    /// 999 in a thousand.
+    /// The 99.9th percentile, in microseconds.
     pub p99_9_us: f64,
-    /// The longest.
+    /// The longest time, in microseconds.
     pub max_us: f64,
     /// CPU seconds of the load tool itself.
     pub cpu_seconds: f64,
-    /// What became of the deep scans.
+    /// The results of the deep scans.
     pub deep_scans: Deep,
 }
 

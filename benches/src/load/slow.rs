@@ -1,4 +1,4 @@
-//! Clients that hardly read: a byte a second each, from answers that do not end soon.
+//! Slow clients: each reads one byte a second of a long answer.
 
 use super::connection::Request;
 use anyhow::{Context as _, Result};
@@ -15,38 +15,38 @@ const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// Clients that read one byte a second each
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
-    /// What they ask for
+    /// The URL that they ask for
     #[arg(long, value_name = "URL")]
     pub url: String,
-    /// How many
+    /// The number of clients
     #[arg(long, default_value_t = 1000, value_name = "C")]
     pub clients: u32,
     /// The format that they ask for
     #[arg(long, default_value = "text/plain", value_name = "TYPE")]
     pub accept: String,
-    /// Bytes that the kernel takes for each of them and that it does not read; the system's
-    /// default where absent
+    /// Size of the kernel's receive buffer for each client, in bytes; the system's default if
+    /// absent
     #[arg(long, value_name = "BYTES")]
     pub receive_buffer: Option<u32>,
-    /// How long, in seconds
+    /// How long they read, in seconds
     #[arg(long, default_value_t = 10.0, value_name = "S")]
     pub seconds: f64,
 }
 
-/// What became of them.
+/// The results of the clients.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
-    /// Connected, and still read from at the end.
+    /// Clients that were connected and still read at the end.
     pub reading: u32,
-    /// Cut before the end.
+    /// Clients that were cut before the end.
     pub cut: u32,
-    /// Never connected, or never answered.
+    /// Clients that could not connect or got no answer.
     pub refused: u32,
     /// Bytes that all of them have read.
     pub bytes: u64,
 }
 
-/// Runs them, on one thread.
+/// Runs the clients, on one thread.
 pub fn run(options: &Options) -> Result<Report> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -76,7 +76,7 @@ struct End {
     cut: bool,
 }
 
-/// What an answer that is one begins with.
+/// The beginning of a successful answer.
 const OK: &[u8] = b"HTTP/1.1 200";
 
 async fn client(request: Request, receive_buffer: Option<u32>, deadline: Instant) -> End {
@@ -89,7 +89,7 @@ async fn client(request: Request, receive_buffer: Option<u32>, deadline: Instant
         }
         let mut socket = socket.connect(address).await?;
         socket.write_all(&request.head).await?;
-        // Looked at, not read: a refusal is no answer.
+        // Peeked at without reading: a refusal does not count as an answer.
         let mut status = [0; OK.len()];
         let len = socket.peek(&mut status).await?;
         std::io::Result::Ok((&status[..len] == OK).then_some(socket))

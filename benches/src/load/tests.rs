@@ -2,7 +2,7 @@ use super::*;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 
-/// Answers so many connections, `answer` to each request.
+/// A server for so many connections that sends `answer` to each request.
 fn server(connections: usize, answer: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
@@ -63,7 +63,7 @@ fn another_status_than_200_is_an_error() {
 
 #[test]
 fn what_is_never_answered_counts_with_its_age() {
-    // It answers the request that is not timed, and then no more.
+    // It answers the untimed request, and no other.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let server = std::thread::spawn(move || {
@@ -75,7 +75,8 @@ fn what_is_never_answered_counts_with_its_age() {
     });
     let report = run(&Options { connections: 1, rate: Some(100.0), ..options(&url) }).unwrap();
     server.join().unwrap();
-    // All that were due are there, the first as old as the whole run, give or take a tick.
+    // All requests that were due are counted. The first is as old as the whole run, give or take a
+    // tick.
     assert_eq!(report.answered, 0);
     assert!(report.unfinished >= 25, "{report}");
     assert!(report.max_us > 250_000.0, "{report}");

@@ -1,5 +1,5 @@
-//! `PROGRAM healthcheck`: whether the program that runs beside this one can serve, as its
-//! exit status. For container engines: an image that holds one program has no curl.
+//! `PROGRAM healthcheck`: asks the running program whether it is ready, and gives the answer as
+//! exit status. It is for container engines: the images hold only the program, and no curl.
 
 use super::{complain, taken};
 use crate::wire::headers;
@@ -10,27 +10,29 @@ use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 use tokio::net::TcpStream;
 
-/// What `--help` of both programs says of it.
-pub const HELP: &str = "Subcommand, to be written first:
-  healthcheck [--listen ADDR]  Ask the program that listens at ADDR whether it is ready: exit status 0; else 1, and why";
+/// The text about this subcommand in `--help` of both programs.
+pub const HELP: &str = "Subcommand, which has to come first:
+  healthcheck [--listen ADDR]  Ask the program that listens at ADDR whether it is ready. Exit status 0 if it is; otherwise 1, with the reason on standard error";
 
 const NAME: &str = "healthcheck";
 
-/// For everything together. Container engines give a check some seconds, and what takes
-/// longer than this on its own machine is not well.
+/// How long the whole check may take. Container engines allow some seconds, and a program that
+/// takes longer than this on its own machine is not healthy.
 const TIME: Duration = Duration::from_secs(2);
 
-/// Bytes of an answer that are read. A reason is a line.
+/// The most bytes of an answer that are read. A reason is one line.
 const BODY_BYTES: usize = 64 << 10;
 
 /// Ask the program that listens at ADDR whether it is ready
 ///
-/// Exit status 0 where it is, else 1, with the reason on standard error.
-// A parser of its own: a variable for another flag of the server is none of its business.
+/// Exit status 0 if it is; otherwise 1, with the reason on standard error.
+// A parser of its own, so that a wrong environment variable for another flag of the server does not
+// make the check fail.
 #[derive(Debug, Parser)]
 #[command(name = NAME, version)]
 struct Args {
@@ -39,8 +41,7 @@ struct Args {
     listen: SocketAddr,
 }
 
-/// Does the check where the command line begins with `healthcheck`, and returns the exit
-/// status.
+/// Runs the check if the first argument is `healthcheck`, and returns the exit status.
 pub fn asked_for(program: &str, default_listen: &'static str) -> Option<u8> {
     let mut args = std::env::args_os().skip(1).peekable();
     if args.peek().is_none_or(|first| first != NAME) {
@@ -57,15 +58,15 @@ pub fn asked_for(program: &str, default_listen: &'static str) -> Option<u8> {
     match check(args.listen) {
         Ok(()) => Some(0),
         Err(why) => {
-            // It is somebody else's text, and is to be one line.
-            complain(program, &why.replace(char::is_control, " "));
+            // The reason may come from the server, and has to be one line.
+            complain(program, &why.to_string().replace(char::is_control, " "));
             Some(1)
         }
     }
 }
 
-/// Where what listens at `listen` can be reached from here. What listens at `[::]` is reached
-/// by both families, and in a container often by the older one alone.
+/// The addresses at which a program that listens at `listen` can be reached from here. `[::]`
+/// accepts IPv6 and IPv4; in a container often only IPv4 works.
 fn reachable(listen: SocketAddr) -> Vec<SocketAddr> {
     let at = |ip: IpAddr| SocketAddr::new(ip, listen.port());
     match listen.ip() {
@@ -77,28 +78,43 @@ fn reachable(listen: SocketAddr) -> Vec<SocketAddr> {
     }
 }
 
-fn check(listen: SocketAddr) -> Result<(), String> {
+/// Why a program is not ready.
+#[derive(Debug, thiserror::Error)]
+enum Unready {
+    #[error("no runtime to ask with: {0}")]
+    Runtime(#[source] io::Error),
+    #[error("no answer from {address} within {} s", TIME.as_secs())]
+    Timeout { address: String },
+    #[error("nothing answers at {0}: {1}")]
+    Unreachable(String, #[source] io::Error),
+    #[error("{0} gives no proper answer: {1}")]
+    Improper(String, #[source] hyper::Error),
+    #[error("not ready: {0}")]
+    Reason(String),
+    #[error("{0} answers {1}, and no reason")]
+    NoReason(String, StatusCode),
+}
+
+fn check(listen: SocketAddr) -> Result<(), Unready> {
     let addresses = reachable(listen);
     let shown = addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(" or ");
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("no runtime to ask with: {error}"))?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Unready::Runtime)?;
     runtime.block_on(async {
         tokio::time::timeout(TIME, ask(&addresses, &shown))
             .await
-            .unwrap_or_else(|_| Err(format!("no answer from {shown} within {} s", TIME.as_secs())))
+            .unwrap_or_else(|_| Err(Unready::Timeout { address: shown.clone() }))
     })
 }
 
-/// Asks the first of the addresses that is there.
-async fn ask(addresses: &[SocketAddr], address: &str) -> Result<(), String> {
+/// Asks at the first of the addresses that accepts a connection.
+async fn ask(addresses: &[SocketAddr], address: &str) -> Result<(), Unready> {
     let stream = TcpStream::connect(addresses)
         .await
-        .map_err(|error| format!("nothing answers at {address}: {error}"))?;
-    let improper = |error: hyper::Error| format!("{address} gives no proper answer: {error}");
+        .map_err(|error| Unready::Unreachable(address.to_owned(), error))?;
+    let improper = |error| Unready::Improper(address.to_owned(), error);
     let (mut client, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(improper)?;
-    // Its errors are those of the request.
+    // An error of the connection also fails the request, which reports it.
     tokio::spawn(connection);
     let mut request = Request::new(Empty::<Bytes>::new());
     *request.uri_mut() = http::Uri::from_static("/readyz");
@@ -113,12 +129,12 @@ async fn ask(addresses: &[SocketAddr], address: &str) -> Result<(), String> {
     let body = Limited::new(response.into_body(), BODY_BYTES).collect().await;
     let told = body.ok().and_then(|body| serde_json::from_slice::<Told>(&body.to_bytes()).ok());
     Err(match told.and_then(|told| told.reason.or(told.detail)) {
-        Some(reason) => format!("not ready: {reason}"),
-        None => format!("{address} answers {status}, and no reason"),
+        Some(reason) => Unready::Reason(reason),
+        None => Unready::NoReason(address.to_owned(), status),
     })
 }
 
-/// What is read of `/readyz`, or of a problem in its place.
+/// The fields that are read from the answer of `/readyz`, or from a problem in its place.
 #[derive(Debug, Deserialize)]
 struct Told {
     reason: Option<String>,

@@ -1,10 +1,11 @@
-//! How an answer that fails leaves the socket. Three things that hyper leaves to its user:
+//! The body of an answer on its way to the socket. It does three things that hyper does not do by
+//! itself:
 //!
-//! - What was produced before the failure still leaves: hyper drops what it has buffered
-//!   when a body fails, so the failure waits until all of it is written.
-//! - An answer to an HTTP/1.0 client ends by closing, whole or not. One that is not whole
-//!   is reset instead, so that it does not look complete.
-//! - The connection's watch learns when an answer has ended.
+//! - When a body fails, what was produced before is still sent. hyper would drop its buffer, so the
+//!   failure is held back until the buffer has been written.
+//! - An answer to an HTTP/1.0 client ends when the connection closes. An incomplete one ends with a
+//!   reset instead, so that it does not look complete.
+//! - It tells the connection's watch when an answer has ended.
 
 use super::{LEAVING_BROKEN, LEAVING_WHOLE, Watch};
 use crate::limits::READER_FROM;
@@ -19,13 +20,13 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Sleep, sleep};
 
-/// A reset makes the kernel forget what it has not sent yet. Before one, it gets this long
-/// to send it.
+/// A reset makes the kernel drop what it has not sent yet. Before a reset, the kernel gets this
+/// much time to send it.
 const RESET_GRACE: Duration = Duration::from_millis(200);
 
-/// Bytes that wait for a client, beyond which nothing more is asked of the body until they
-/// have been written. hyper would go on up to the size of its buffers, which heads of
-/// requests need to be large: a thousand clients that do not read would hold it each.
+/// When this many bytes wait for a client, the body is not asked for more until they have been
+/// written. hyper would go on until its buffer is full, and that buffer is large because it also
+/// takes the heads of requests. A thousand clients that do not read would each fill one.
 const WAITING_BYTES: usize = 32 << 10;
 
 /// The body of an answer, on its way to a [`super::Watched`] socket.
@@ -33,14 +34,14 @@ const WAITING_BYTES: usize = 32 << 10;
 pub struct Answer<B: Body> {
     body: B,
     watch: Arc<Watch>,
-    /// Whether the client can only take the connection's end for the answer's end.
+    /// Whether the answer ends when the connection closes, as the client has no other way to see
+    /// its end.
     ends_by_closing: bool,
     failing: Option<Failing<B::Error>>,
     ended: bool,
     /// Bytes of the body so far.
     bytes: u64,
-    /// Of these, those that may not have been written yet, and how often all was written
-    /// before them.
+    /// How many of them may not have been written yet, and the watch's `flushes` before them.
     waiting: usize,
     flushes: u64,
 }
@@ -48,7 +49,7 @@ pub struct Answer<B: Body> {
 #[derive(Debug)]
 struct Failing<E> {
     error: Option<E>,
-    /// How often all was written when it failed.
+    /// The watch's `flushes` when the body failed.
     flushes: u64,
     grace: Option<Pin<Box<Sleep>>>,
 }
@@ -66,7 +67,7 @@ impl<B: Body> Answer<B> {
 }
 
 impl<B: Body> Answer<B> {
-    /// Ready once little waits for the client.
+    /// Ready once few bytes wait for the client.
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.waiting < WAITING_BYTES || self.bytes >= READER_FROM {
             return Poll::Ready(());
@@ -107,8 +108,8 @@ where
                 Some(Err(error)) => {
                     let flushes = this.watch.flushes.load(Relaxed);
                     this.failing = Some(Failing { error: Some(error), flushes, grace: None });
-                    // hyper asks a second time after it has flushed, and does not flush
-                    // again where that brings nothing to write: it must come once more.
+                    // hyper flushes after this poll, polls again, and does not flush again if that
+                    // yields nothing to write. So this task must be woken once more.
                     cx.waker().wake_by_ref();
                 }
                 Some(Ok(frame)) => {

@@ -1,4 +1,4 @@
-//! How many connections a server has, and which one makes room for another.
+//! The connections of a server: how many there are, and which one closes to make room for another.
 
 use super::Watch;
 use std::net::SocketAddr;
@@ -6,39 +6,39 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::time::sleep;
 
-/// Connections past the limit that are kept for health checks: whoever watches over a server has
-/// to reach it when it is busy, or takes it for dead.
+/// Connections above the limit that are reserved for health checks. A health check has to reach a
+/// busy server, or the server is taken for dead.
 pub const HEALTH_RESERVE: usize = 32;
 
-/// How often, and how long each time, a connection is waited for that was told to make room.
+/// How often, and how long each time, to wait for a connection that was told to make room.
 const WAITS: usize = 50;
 const WAIT: Duration = Duration::from_millis(2);
 
-/// The connections of a server, for the one who accepts.
+/// The connections of a server, for the task that accepts them.
 #[derive(Debug)]
 pub struct Connections {
     most: usize,
-    /// Those that were accepted; some of them are gone.
+    /// All that were accepted; some of them have ended.
     accepted: Vec<Weak<Watch>>,
 }
 
 impl Connections {
-    /// None yet, and `most` at once at most, besides those for health checks.
+    /// At most `most` connections at once, in addition to those for health checks.
     pub fn new(most: usize) -> Connections {
         Connections { most, accepted: Vec::new() }
     }
 
-    /// Connections that there may be at once, whatever they are for.
+    /// The most connections at once, those for health checks included.
     pub fn bound(most: usize) -> usize {
         most + HEALTH_RESERVE
     }
 
-    /// Takes a connection in, where `open` says how many there are: the watch over it, or nothing
-    /// where there is no room. When the limit is reached, the one that has been idle the longest
-    /// makes room; where none is idle, the new one may ask for the server's health only.
+    /// Admits a connection and returns its watch, or `None` if there is no room. `open` gives the
+    /// number of open connections. When the limit is reached, the connection that has been idle the
+    /// longest makes room. If none is idle, the new one may ask only for the server's health.
     pub async fn admit(&mut self, client: SocketAddr, open: impl Fn() -> usize) -> Option<Arc<Watch>> {
-        // Those for health checks are counted apart: one that makes room leaves a place of its own
-        // kind, or all of these places would become common ones, one by one.
+        // Connections for health checks are counted separately, and only one of the same kind makes
+        // room. Otherwise they would become ordinary connections one by one.
         let is_reserved = open() >= self.most && !self.has_room(false, self.most).await;
         if is_reserved && !self.has_room(true, HEALTH_RESERVE).await {
             return None;
@@ -51,12 +51,12 @@ impl Connections {
         Some(watch)
     }
 
-    /// Whether there is room for one more of a kind of which there are `places`, once the one of
-    /// them that has been idle the longest has made room if need be.
+    /// Whether there is room for one more connection of a kind with `places` places. If there is
+    /// none, makes the one that has been idle the longest close, and waits for that.
     async fn has_room(&mut self, is_reserved: bool, places: usize) -> bool {
         let mut leaving: Option<Weak<Watch>> = None;
         for _ in 0..WAITS {
-            // A request may have come first. Then another one has to make room.
+            // If a request arrived on it first, another connection has to make room.
             let is_leaving =
                 leaving.as_ref().and_then(Weak::upgrade).is_some_and(|watch| !watch.is_answering());
             if !is_leaving {
@@ -68,13 +68,13 @@ impl Connections {
                 oldest.evict();
                 leaving = Some(Arc::downgrade(&oldest));
             }
-            // It takes its thread a moment.
+            // The thread of that connection needs a moment to close it.
             sleep(WAIT).await;
         }
         false
     }
 
-    /// How many there are of a kind, and which of them has been idle the longest.
+    /// How many connections there are of a kind, and which of them has been idle the longest.
     fn look(&mut self, is_reserved: bool) -> (usize, Option<Arc<Watch>>) {
         let mut taken = 0;
         let mut oldest: Option<(_, Arc<Watch>)> = None;

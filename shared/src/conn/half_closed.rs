@@ -1,5 +1,6 @@
-//! A client that has ended its sending while its answer is under way. It may wait for the answer,
-//! as `nc -N` does, or be gone: until something is written to it, the two look the same.
+//! A client that has ended its side of the connection while its answer is being produced. It may
+//! still wait for the answer, as `nc -N` does, or it may be gone. The two look the same until
+//! something is written to the client.
 
 use super::Watch;
 use std::pin::Pin;
@@ -7,42 +8,42 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tokio::time::{Sleep, sleep};
 
-/// How often it is looked at whether the client has refused what was written to it.
+/// How often to check whether the client's system has refused what was written.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// How long nothing is done about a client to which nothing is written.
+/// How long to wait before something is done about a client to which nothing was written.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// The same where there is nothing that could be done.
+/// The same for a client to which no probe can be sent.
 const LONG_GRACE: Duration = Duration::from_secs(5);
 
-/// What may be said to a client before its answer, at any time and any number of times (RFC 9110,
-/// section 15.2), and is refused by the system of one that is gone.
+/// An interim response, which may be sent before an answer at any time and any number of times (RFC
+/// 9110, section 15.2). If the client is gone, its system refuses it.
 pub(super) const PROBE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
-/// What is known of such a client.
+/// The state of such a client.
 #[derive(Debug)]
 pub(super) struct HalfClosed {
     since: Instant,
     next_look: Pin<Box<Sleep>>,
-    /// Whether something of its answer was written before.
+    /// Whether a part of its answer had been written before.
     answer_had_begun: bool,
-    /// Whether something was written since.
+    /// Whether something has been written since.
     was_written_to: bool,
 }
 
-/// What to do about it.
+/// What to do about the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     Wait,
-    /// Write something, so that its system answers.
+    /// Write something, so that its system has to respond.
     Probe,
-    /// It is taken for gone.
+    /// Treat it as gone.
     Leave,
 }
 
 impl HalfClosed {
-    /// A client that has ended its sending just now.
+    /// A client that has just ended its side of the connection.
     pub(super) fn new(answer_had_begun: bool) -> HalfClosed {
         HalfClosed {
             since: Instant::now(),
@@ -52,23 +53,24 @@ impl HalfClosed {
         }
     }
 
-    /// Something was written to it. If it is gone, the socket will have an error soon.
+    /// Notes that something was written. If the client is gone, the socket will soon have an error.
     pub(super) fn was_written_to(&mut self) {
         self.was_written_to = true;
     }
 
-    /// Ready where it is time to look whether the socket has an error.
+    /// Ready when it is time to check the socket for an error.
     pub(super) fn poll_look(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         ready!(self.next_look.as_mut().poll(cx));
         self.next_look = Box::pin(sleep(LOOK));
         Poll::Ready(())
     }
 
-    /// What to do, where the socket has no error. Who only ends his sending does that together
-    /// with the request; who does it in the middle of an answer has most likely gone.
+    /// What to do if the socket has no error. A client that only ends its side does so right after
+    /// the request. One that does so in the middle of an answer has most likely gone.
     pub(super) fn step(&self, watch: &Watch, may_be_probed: bool) -> Step {
         let waited = self.since.elapsed();
-        // Who takes nothing is there: the system of one that is gone takes everything.
+        // A client whose buffers are full is still there: the system of one that is gone does not
+        // let them fill.
         if self.was_written_to || waited < GRACE || !watch.stalled_for().is_zero() {
             Step::Wait
         } else if self.answer_had_begun || waited >= LONG_GRACE {

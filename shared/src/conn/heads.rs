@@ -1,11 +1,11 @@
-//! The heads of requests, as they come in and before hyper sees them.
+//! The heads of requests, before hyper sees them.
 //!
-//! curl, Java, Go and Node send `"`, `<` and `>` in a URL as they stand, and hyper refuses them.
-//! [`Heads`] follows the bytes of a connection and percent-encodes them. What it changes is the
-//! target of a request line, and nothing else: where a request has a body, or only says that it
-//! has one, nothing is changed on that connection any more, so that there cannot be two opinions
-//! on where the next request begins. It also notes what is wrong with a head, because hyper says
-//! no more than 400.
+//! curl, Java, Go and Node send `"`, `<` and `>` in a URL as they are, and hyper refuses them.
+//! [`Heads`] follows the bytes of a connection and percent-encodes these characters. It changes
+//! only the target of a request line. After a request that has a body, or says that it has one, it
+//! changes nothing on that connection any more, so that hyper and this code cannot disagree on
+//! where the next request begins. It also notes what is wrong with a head, because hyper answers
+//! only with status 400.
 
 mod plain_line;
 
@@ -15,17 +15,17 @@ use memchr::memchr;
 use plain_line::PlainLine;
 use std::mem::take;
 
-/// Bytes of a target from which on it is too long for whatever asks: percent-encoded by a
-/// primary, it may have three times as many as a client may write.
+/// The most bytes of a target, from any peer. A primary percent-encodes a target again, which makes
+/// it up to three times as long as a client may write it.
 const TARGET_BYTES: usize = 3 * limits::URI_BYTES;
 
-/// A byte that a target may not hold, by which hyper refuses a request.
+/// A byte that no target may contain: it makes hyper refuse the request.
 const REFUSED: u8 = 0x7f;
 
-/// A byte that a head may not hold, wherever it stands.
+/// A byte that no head may contain at any place: it makes hyper refuse the request.
 pub(super) const REFUSED_ANYWHERE: u8 = 0;
 
-/// Follows the heads of one connection's requests.
+/// Follows the heads of the requests of one connection.
 #[derive(Debug)]
 pub(super) struct Heads {
     at: At,
@@ -34,16 +34,16 @@ pub(super) struct Heads {
     /// Bytes of the target so far.
     target: usize,
     has_body: bool,
-    /// Whether nothing follows the head of an answer to it.
+    /// Whether it is a HEAD request, whose answer has no body.
     pub(super) is_head: bool,
-    /// Whether one of the requests was one of HTTP/1.0.
+    /// Whether one of the requests used HTTP/1.0.
     pub(super) has_seen_http_1_0: bool,
-    /// What is wrong with this head: known by the byte at which hyper refuses it, since the rest of
+    /// What is wrong with this head. It is known when hyper sees the wrong byte, since the rest of
     /// the line may come later.
     pub(super) unsound: Option<Unsound>,
 }
 
-/// Where the next byte stands.
+/// The part of a request that the next byte belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum At {
     /// Before a request line, or in the empty lines that may come before it.
@@ -53,9 +53,10 @@ enum At {
     Version,
     /// In the header lines.
     Lines,
-    /// Behind a head: nothing more is taken this time.
+    /// After a head: this call takes nothing more.
     Ended,
-    /// Behind the head of a request with a body, or in one that hyper refuses. For good.
+    /// After the head of a request with a body, or in a head that hyper refuses. This state is
+    /// final.
     Rest,
 }
 
@@ -67,7 +68,7 @@ struct Kept {
 }
 
 impl Kept {
-    /// The longest name that is looked for, and some more.
+    /// A little more than the longest name that is searched for.
     const BYTES: usize = 20;
 
     fn extend(&mut self, bytes: &[u8]) {
@@ -94,7 +95,7 @@ impl Heads {
         }
     }
 
-    /// Nothing more comes. Returns whether a head has begun and not ended.
+    /// Notes that nothing more comes. Returns whether that cuts off a head.
     pub(super) fn has_ended_in_a_head(&mut self) -> bool {
         let is_cut_off = !matches!(self.at, At::Start | At::Rest);
         if is_cut_off {
@@ -104,23 +105,23 @@ impl Heads {
         is_cut_off
     }
 
-    /// hyper has refused a request: it looks at nothing that follows.
+    /// Notes that hyper has refused a request: it does not read what follows.
     pub(super) fn are_refused(&mut self) {
         self.at = At::Rest;
     }
 
-    /// Whether there may be bytes under way that are never read, such as a body.
+    /// Whether bytes may arrive that are never read, such as a body.
     pub(super) fn leaves_a_rest(&self) -> bool {
         self.at == At::Rest
     }
 
-    /// Whether the target has not come to its end.
+    /// Whether the last byte belonged to the target.
     pub(super) fn is_in_the_target(&self) -> bool {
         self.at == At::Target
     }
 
-    /// How many of these bytes are empty lines before a request. They say nothing, and hyper need
-    /// not see them.
+    /// How many of these bytes are empty lines before a request. They have no meaning, and hyper
+    /// need not see them.
     pub(super) fn empty_lines(&self, bytes: &[u8]) -> usize {
         if self.at != At::Start {
             return 0;
@@ -140,8 +141,8 @@ impl Heads {
         self.at == At::Start && matches!(bytes, b"" | b"\r")
     }
 
-    /// Takes what has come, up to the end of a head. Returns how much that is, and what hyper is to
-    /// get instead, where that is something else.
+    /// Takes bytes up to the end of a head. Returns how many, and the bytes that hyper gets
+    /// instead, if they differ.
     pub(super) fn take(&mut self, bytes: &[u8]) -> (usize, Option<Vec<u8>>) {
         let mut rest = self.skip_plain(bytes);
         let mut out = None;
@@ -164,7 +165,7 @@ impl Heads {
         (bytes.len() - rest.len(), out)
     }
 
-    /// Goes on over what needs no look at each byte. Returns the rest.
+    /// Skips what need not be checked byte by byte. Returns the rest.
     fn skip_plain<'b>(&mut self, mut rest: &'b [u8]) -> &'b [u8] {
         loop {
             match self.at {
@@ -190,7 +191,7 @@ impl Heads {
         self.unsound = None;
     }
 
-    /// Takes header lines. Returns what follows the head.
+    /// Takes header lines. Returns the bytes after the head.
     fn lines<'b>(&mut self, mut rest: &'b [u8]) -> &'b [u8] {
         while let Some(feed) = memchr(b'\n', rest) {
             let line = &rest[..feed];
@@ -218,7 +219,7 @@ impl Heads {
         }
     }
 
-    /// Takes a byte of a request line that is not plain.
+    /// Takes one byte of a request line that is not a plain one.
     fn byte(&mut self, byte: u8, out: &mut Vec<u8>) {
         if self.at == At::Start && !matches!(byte, b'\r' | b'\n') {
             self.begin();
@@ -250,7 +251,7 @@ impl Heads {
         let at = self.kept.len;
         match BEGIN.get(at) {
             Some(expected) if byte == *expected => {}
-            // A line's end too soon, another version, or `http`.
+            // The line ends too soon, or this is another version, or `http`.
             Some(_) if byte == b'\r' || at >= b"HTTP/".len() || (at == 0 && byte == b'h') => {
                 self.is_unsound(Unsound::Version);
             }
@@ -270,7 +271,7 @@ impl Heads {
         }
         self.target += 1;
         if self.unsound == Some(Unsound::Version) {
-            // What looked like the line's end was not.
+            // The carriage return before this byte was not the end of the line.
             self.unsound = Some(Unsound::Byte(b'\r'));
         }
         match byte {
@@ -278,19 +279,20 @@ impl Heads {
                 self.kept.len = 0;
                 self.at = At::Version;
             }
-            // The beginning of HTTP/2, on which hyper says nothing at all.
+            // The beginning of HTTP/2, which hyper does not answer at all.
             b'*' if self.kept.as_slice() == b"PRI" => {
                 self.is_unsound(Unsound::Http2);
                 return out.push(REFUSED);
             }
-            // A fragment, or a byte of a keyword? hyper would leave it out, and what follows.
+            // A fragment, or a byte of a keyword: it cannot be told. hyper would drop it, and what
+            // follows.
             b'#' => {
                 self.is_unsound(Unsound::Fragment);
                 return out.push(REFUSED);
             }
-            // The line's end, most likely.
+            // Most likely the end of the line.
             b'\r' => self.is_unsound(Unsound::Version),
-            // Some take white space for the end of the target, and some a NUL.
+            // Some parsers end the target at white space, some at a NUL.
             0 | b'\t' | 0x0b | 0x0c => self.is_unsound(Unsound::Byte(byte)),
             _ if is_encoded(byte) => {
                 self.target += 2;
@@ -317,13 +319,14 @@ impl Heads {
         self.at = if self.unsound.is_some() { At::Rest } else { At::Lines };
     }
 
-    /// The first thing that is wrong is the one that hyper refuses.
+    /// Notes what is wrong, unless something is already: hyper refuses a request at the first
+    /// mistake.
     fn is_unsound(&mut self, unsound: Unsound) {
         self.unsound.get_or_insert(unsound);
     }
 }
 
-/// Whether it is percent-encoded where it stands in a target, if it is not refused.
+/// Whether this byte is percent-encoded in a target, if it is not refused there.
 pub(crate) fn is_encoded(byte: u8) -> bool {
     matches!(byte, b'"' | b'<' | b'>' | b'`' | 0..b' ' | 0x7f..)
 }

@@ -1,4 +1,4 @@
-//! What a client is told for whom there is no room.
+//! The answer to a client for which there is no room.
 
 use super::unsound::encode;
 use crate::wire::instance::Instance;
@@ -8,28 +8,29 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
-/// Clients at once that are being told that there are too many. More are closed untold.
+/// The most clients that are refused with an answer at the same time. The connections of more are
+/// closed without one.
 pub const REFUSALS: usize = 256;
 
 /// How long a client that is refused may take to read why.
 const REFUSAL_TIME: Duration = Duration::from_secs(2);
 
-/// What those are told for whom there is no room.
+/// The text of the problem for a client for which there is no room.
 pub(super) const TOO_MANY: &str = "too many connections at once: try again in a moment";
 
-/// Tells a client that there are too many, and closes. A secondary says which one it is, as on
-/// every answer.
+/// Tells a client that there are too many connections, and closes. A secondary passes its
+/// `instance`, which is on each of its answers.
 pub async fn refuse(mut stream: impl AsyncRead + AsyncWrite + Unpin, instance: Option<Instance>) {
     let told = async {
         let problem = Problem::new(Code::Overloaded, TOO_MANY);
         stream.write_all(&encode(problem, false, instance)).await?;
         stream.shutdown().await?;
-        // Until the client has closed: closing on what it sent would reset the connection,
-        // and take the answer away.
+        // Reads until the client has closed: to close before its data was read would reset the
+        // connection, and the client would lose the answer.
         let mut sink = [0; 1024];
         while stream.read(&mut sink).await? > 0 {}
         io::Result::Ok(())
     };
-    // It was told, or it was not: either way it is gone.
+    // An error or a timeout changes nothing: the connection is closed anyway.
     let _ = timeout(REFUSAL_TIME, told).await;
 }

@@ -1,4 +1,4 @@
-//! How answers leave, and what a connection that is dropped then looks like to its peer.
+//! How answers are sent, and what their peer sees when the connection is then dropped.
 
 use super::*;
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A stream that takes everything, and says whether it was reset.
+/// A stream that takes everything, and records whether it was reset.
 struct Fake(Arc<AtomicBool>);
 
 impl Socket for Fake {
@@ -42,7 +42,7 @@ impl AsyncWrite for Fake {
     }
 }
 
-/// A body of one piece whose length nobody knows beforehand.
+/// A body of one chunk whose length is not known beforehand.
 struct OnePiece(Option<Bytes>);
 
 impl http_body::Body for OnePiece {
@@ -57,8 +57,8 @@ impl http_body::Body for OnePiece {
     }
 }
 
-/// Plays an answer to a client of this version, and drops its connection: before or after
-/// all of it has been written, and before or after the body has ended.
+/// Plays an answer to a client of this version, and drops the connection, before or after
+/// everything has been written, and before or after the body has ended.
 fn was_reset(version: Version, ended: bool, flushed: bool) -> bool {
     let reset = Arc::new(AtomicBool::new(false));
     let watch = Watch::new();
@@ -109,7 +109,7 @@ fn a_connection_is_idle_only_once_its_answer_has_left() {
     assert_eq!(watch.phase.load(Relaxed), LEAVING_BROKEN);
     watch.written();
     assert_eq!(watch.phase.load(Relaxed), IDLE);
-    // The next request of a pipeline has begun before the answer to the last one has left.
+    // The next request of a pipeline begins before the answer to the last one has been sent.
     watch.enter(LEAVING_WHOLE);
     watch.request_began("/logs");
     watch.written();
@@ -171,7 +171,7 @@ fn a_connection_that_never_waited_for_its_first_request_can_be_told_to_make_room
     let cx = &mut Context::from_waker(&waker);
     let mut bytes = [0; 16];
     let mut read = |cx: &mut Context<'_>| Pin::new(&mut stream).poll_read(cx, &mut ReadBuf::new(&mut bytes));
-    // The request was there at once. Only while it is answered does hyper look for more.
+    // The request was there at once. hyper reads further only while it is answered.
     watch.request_began("/logs");
     assert!(read(cx).is_pending());
     assert!(watch.evictable().is_none());

@@ -1,5 +1,5 @@
-//! What a client is told whose request hyper refuses by itself: with a bare status, which curl
-//! does not even print.
+//! The answers to requests that hyper refuses by itself. hyper sends a bare status, which curl does
+//! not even print; the answers here say what is wrong.
 
 use super::heads::Heads;
 use crate::limits;
@@ -19,15 +19,15 @@ pub(super) enum Unsound {
     Http2,
     /// The target is too long.
     TooLong,
-    /// The target holds a `#`.
+    /// The target contains a `#`.
     Fragment,
-    /// The target holds this byte, which could mean several things.
+    /// The target contains this byte, which parsers treat differently.
     Byte(u8),
-    /// The target holds a space.
+    /// The target contains a space.
     Space,
-    /// The request line does not end in a version that is spoken here.
+    /// The request line does not end with a version that is supported here.
     Version,
-    /// The client has ended in the middle of it.
+    /// The client ended its side before the head was complete.
     Ended,
 }
 
@@ -38,29 +38,28 @@ impl Unsound {
             Unsound::Method => {
                 "the request does not begin with a method and a target: send GET, as in `GET /logs?filename=app.log HTTP/1.1`".to_owned()
             }
-            Unsound::Tls => "this is the beginning of TLS, which is not spoken here: write http:// in the URL".to_owned(),
-            Unsound::Http2 => "this is HTTP/2, which is not spoken here: ask with HTTP/1.1 (`curl --http1.1`)".to_owned(),
-            Unsound::TooLong => format!("the request's target is too long: at most {} bytes are taken", limits::URI_BYTES),
+            Unsound::Tls => "the request begins with a TLS handshake, and TLS is not supported here: write http:// in the URL".to_owned(),
+            Unsound::Http2 => "the request is HTTP/2, which is not supported here: use HTTP/1.1 (`curl --http1.1`)".to_owned(),
+            Unsound::TooLong => format!("the request's target is too long: it may have at most {} bytes", limits::URI_BYTES),
             Unsound::Fragment => {
                 "the request's target holds a #: write it as %23, or leave out what follows it (a fragment is never sent)".to_owned()
             }
             Unsound::Byte(byte) => {
-                format!("the request's target holds the byte 0x{byte:02x} as it is: write it as %{byte:02X}")
+                format!("the request's target holds the byte 0x{byte:02x}: write it as %{byte:02X}")
             }
             Unsound::Space => "the request's target holds a space: write it as %20 or +".to_owned(),
-            Unsound::Version => "what follows the request's target is not HTTP/1.1 or HTTP/1.0: these two are spoken here (a space in the target is written as %20 or +)".to_owned(),
-            Unsound::Ended => "the request ended before the empty line that ends its head".to_owned(),
+            Unsound::Version => "the request line does not end with HTTP/1.1 or HTTP/1.0: only these two versions are supported (write a space in the target as %20 or +)".to_owned(),
+            Unsound::Ended => "the request ended before the empty line at the end of its head".to_owned(),
         };
         Problem::new(code, detail)
     }
 }
 
-/// The answer in the place of the bare one that hyper has made, of these bytes; nothing where
-/// they are something else.
+/// The answer that replaces hyper's bare one. `None` if the bytes are not a bare answer of hyper.
 pub(super) fn told(bare: &[u8], heads: &Heads, instance: Option<Instance>) -> Option<Bytes> {
     let status = bare.strip_prefix(b"HTTP/1.1 ").or_else(|| bare.strip_prefix(b"HTTP/1.0 "))?;
     let status = StatusCode::from_bytes(status.get(..3)?).ok()?;
-    // It ends with its head.
+    // A bare answer ends with its head.
     let is_bare = status.is_client_error() && bare.ends_with(b"\r\n\r\n");
     is_bare.then(|| encode(problem(status, heads), heads.is_head, instance))
 }
@@ -75,19 +74,19 @@ fn problem(status: StatusCode, heads: &Heads) -> Problem {
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Problem::new(
             Code::HeadersTooLarge,
             format!(
-                "the request has too many headers, or too large ones: at most {} of them, of {} bytes together, are taken",
+                "the request's headers are too many or too large: at most {} of them are allowed, with {} bytes together",
                 limits::HEADERS,
                 limits::HEADER_BYTES
             ),
         ),
         _ => Problem::new(
             Code::BadRequest,
-            "the request is no sound HTTP: its target begins with /, each header is `Name: value` on one line with no space before the colon and no control byte, and Content-Length is one number",
+            "the request is not valid HTTP: its target has to begin with /, each header has to be `Name: value` on one line, without a space before the colon and without control bytes, and Content-Length has to be one number",
         ),
     }
 }
 
-/// A problem as the bytes of an answer after which the connection is closed.
+/// A problem as the bytes of an answer that closes the connection.
 pub(super) fn encode(problem: Problem, is_head: bool, instance: Option<Instance>) -> Bytes {
     let (mut head, body) = problem.into_response::<Bytes>().into_parts();
     head.headers.remove(http::header::CONNECTION);

@@ -1,12 +1,13 @@
-//! A client's socket on its way to hyper and back. What hyper leaves to its user is done here:
+//! A client's socket, as hyper sees it. This does what hyper does not do by itself:
 //!
-//! - The bytes that a request line may not hold are percent-encoded ([`Heads`]).
+//! - The bytes that a request line may not contain are percent-encoded ([`Heads`]).
 //! - A request that hyper refuses with a bare status gets an answer that says what is wrong.
-//! - What comes behind a request waits until that is answered: hyper looks for the client's end
-//!   only while it has no bytes to look at.
-//! - A client that ends its sending after its request gets its answer ([`HalfClosed`]).
-//! - An idle connection ends where its place is needed.
-//! - An answer that ends by closing, and is not whole, ends in a reset.
+//! - Bytes after a request are held back until it is answered: hyper notices that a client has gone
+//!   only while it has no bytes to read.
+//! - A client that ends its side of the connection after its request still gets its answer
+//!   ([`HalfClosed`]).
+//! - An idle connection closes when its place is needed.
+//! - An incomplete answer that would end with the connection's close ends with a reset.
 
 mod reading;
 mod writing;
@@ -26,19 +27,19 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
-/// What is asked of a socket besides reading and writing.
+/// What is needed of a socket besides reading and writing.
 pub trait Socket {
-    /// Makes the socket end in a reset instead of an orderly close, however it is closed:
-    /// also by the kernel, where the process is killed. Or takes that back.
+    /// Makes the socket end with a reset instead of an orderly close, however it is closed: also by
+    /// the kernel when the process is killed. `false` takes that back.
     fn reset_on_close(&self, reset: bool);
 
-    /// What has gone wrong with it since this was last asked.
+    /// The error that the socket has had since the last call.
     fn error(&self) -> Option<io::Error>;
 }
 
 impl Socket for TcpStream {
     fn reset_on_close(&self, reset: bool) {
-        // Where it fails the connection is gone already.
+        // If this fails, the connection is gone already.
         let _ = SockRef::from(self).set_linger(reset.then_some(Duration::ZERO));
     }
 
@@ -47,36 +48,36 @@ impl Socket for TcpStream {
     }
 }
 
-/// A stream that notes what its peer does.
+/// A stream that notes in its watch what the peer does.
 #[derive(Debug)]
 pub struct Watched<S: Socket> {
     stream: S,
     watch: Arc<Watch>,
-    /// Which secondary answers.
+    /// The secondary that answers, if this is one.
     instance: Option<Instance>,
     heads: Heads,
-    /// What has come, as hyper is to get it.
+    /// Bytes that have arrived, as hyper gets them.
     arrived: Bytes,
-    /// What has come behind that, as it came.
+    /// Bytes that arrived after these, unchanged.
     behind: BytesMut,
     half_closed: Option<HalfClosed>,
-    /// What the stream was told last.
+    /// The last value given to [`Socket::reset_on_close`].
     resets: bool,
-    /// The last request of whose answer something was written.
+    /// The number of the last request for which a part of the answer was written.
     answered: u64,
-    /// Whether all has been written that hyper wanted to.
+    /// Whether everything that hyper wanted to write has been written.
     is_flushed: bool,
-    /// Once the answer to this request has been made: how many of its bytes are still to be
+    /// The number of a request whose answer is complete, and how many of its bytes are still to be
     /// written.
     owed: Option<(u64, usize)>,
-    /// An answer in the place of one that hyper has made by itself.
+    /// An answer that replaces one that hyper made by itself.
     told: Bytes,
     has_shut_down: bool,
     linger: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S: Socket> Watched<S> {
-    /// Watches `stream`.
+    /// Wraps `stream`, and notes what happens in `watch`.
     pub fn new(stream: S, watch: Arc<Watch>) -> Watched<S> {
         Watched {
             stream,
@@ -96,14 +97,15 @@ impl<S: Socket> Watched<S> {
         }
     }
 
-    /// The same for a secondary, which says on every answer which one it is.
+    /// The same for a secondary, which names its instance on every answer.
     #[must_use]
     pub fn of_instance(mut self, instance: Instance) -> Watched<S> {
         self.instance = Some(instance);
         self
     }
 
-    /// Before the first byte of an answer that ends by closing, and after its last one.
+    /// Sets how the socket would end now. Called before the first byte of an answer that ends by
+    /// closing, and after its last one.
     fn agree_on_the_end(&mut self) {
         let resets = self.watch.ends_by_closing.load(Relaxed);
         if resets != self.resets {
@@ -113,8 +115,8 @@ impl<S: Socket> Watched<S> {
     }
 }
 
-/// A client that takes nothing would leave all that waits for it in the kernel, where
-/// nothing counts it any more.
+/// Without the reset, the kernel would go on holding the data for a client that does not read, and
+/// nothing would limit that.
 impl<S: Socket> Drop for Watched<S> {
     fn drop(&mut self) {
         if self.watch.stalled_for() >= limits::STALL_TIME {

@@ -1,4 +1,4 @@
-//! A path below the log directory, checked before any file system sees it.
+//! A path below the log directory, checked before it is given to a file system.
 
 use super::{bad, quoted};
 use crate::limits;
@@ -45,7 +45,7 @@ impl FileName {
         &self.0
     }
 
-    /// Whether any part begins with a dot. Such files are served to nobody.
+    /// Whether any part begins with a dot. Such files are never served.
     pub fn is_hidden(&self) -> bool {
         self.0.split(|b| *b == b'/').any(|part| part.starts_with(b"."))
     }

@@ -1,5 +1,5 @@
-//! `application/x-www-form-urlencoded`, in bytes. The crates that split forms turn names
-//! and values into text and lose what is not UTF-8, which a keyword may well be.
+//! Splits `application/x-www-form-urlencoded` into bytes. The crates that do this make text of
+//! names and values, and lose bytes that are not UTF-8. A keyword may contain such bytes.
 
 use super::{bad, quoted};
 use crate::wire::problem::Problem;
@@ -10,11 +10,11 @@ use percent_encoding::percent_decode;
 pub struct Pair {
     /// Its name, decoded.
     pub name: Vec<u8>,
-    /// Its value, decoded; empty where there is no `=`.
+    /// Its value, decoded; empty if there is no `=`.
     pub value: Vec<u8>,
 }
 
-/// Splits a query string and decodes it, once: `+` is a space, `%` and two digits a byte.
+/// Splits a query string and decodes it once: `+` is a space, `%` with two digits is a byte.
 pub fn pairs(query: &str) -> Result<Vec<Pair>, Problem> {
     query
         .split('&')
@@ -32,7 +32,10 @@ fn decoded(text: &str) -> Result<Vec<u8>, Problem> {
         let digits = spaced.get(at + 1..at + 3).unwrap_or_default();
         if digits.len() != 2 || !digits.iter().all(u8::is_ascii_hexdigit) {
             let shown = &spaced[at..spaced.len().min(at + 3)];
-            return Err(bad(format!("{} is no percent-encoding: write a literal % as %25", quoted(shown))));
+            return Err(bad(format!(
+                "{} is not a percent-encoding: write a literal % as %25",
+                quoted(shown)
+            )));
         }
     }
     Ok(percent_decode(&spaced).collect())

@@ -1,29 +1,29 @@
-//! Globs over names, matched in time that is linear in the name, whatever the glob.
+//! Globs for names. A match takes time linear in the length of the name, for every glob.
 //!
-//! `*` and `?` stand for bytes of one part of a path, `**` as a part of its own for any number of
-//! parts, `[a-z]`, `[!a-z]` and `[[:digit:]]` for one byte, `{a,b}` for either; `\` takes away the
-//! meaning of what follows.
+//! `*` and `?` match bytes within one part of a path, `**` as a whole part matches any number of
+//! parts, `[a-z]`, `[!a-z]` and `[[:digit:]]` match one byte, `{a,b}` matches either; `\` makes the
+//! next character an ordinary one.
 //!
-//! Braces are expanded first. Then each alternative is a row of states in one bit vector, and a
+//! Braces are expanded first. Then each alternative is a row of states in one bit vector, and each
 //! byte of the name moves all states at once (Baeza-Yates and Gonnet, "A new approach to text
-//! searching", 1992). Regular expressions could say the same, but cost milliseconds a name where
-//! a glob is made for it: they go from state to state, or build automata that explode.
+//! searching", 1992). A regular expression could express the same, but a hostile one costs
+//! milliseconds for each name: it is followed state by state, or its automaton grows exponentially.
 
 mod parse;
 
 use super::quoted;
 use parse::{BRACES, Class, DEPTH, Unit};
 
-/// States of all alternatives together. So many cost a few microseconds for a name of usual
-/// length, and 100 µs or so for the longest.
+/// The most states of all alternatives together. With so many, a name of usual length costs a few
+/// microseconds, and the longest about 100 µs.
 const STATES: usize = 1024;
 
 const WORDS: usize = STATES / 64;
 
-/// Why a glob is none, as a part of a sentence.
+/// Why a glob is not valid. The text is a part of a sentence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GlobError {
-    /// A `[` without its `]`.
+    /// A `[` without `]`.
     #[error("a [ is not closed: close it with ], or write \\[ for the character itself")]
     OpenClass,
     /// `[z-a]`.
@@ -36,11 +36,11 @@ pub enum GlobError {
     #[error("its braces do not match: close each {{ with }}, or write \\{{ for the character itself")]
     OddBraces,
     /// A `\` at the end.
-    #[error("it ends with \\, which stands before another character: write \\\\ for the character itself")]
+    #[error("it ends with \\, which needs a character after it: write \\\\ for the character itself")]
     LoneBackslash,
-    /// More than is matched in a short time.
+    /// A glob that would take too long to match.
     #[error(
-        "it is too costly: all alternatives of its braces together may have {STATES} characters, in at most {BRACES} pairs of braces, {DEPTH} deep: ask with several simpler globs"
+        "it is too costly: all alternatives of its braces together may have {STATES} characters, in at most {BRACES} pairs of braces, nested at most {DEPTH} deep: use several simpler globs"
     )]
     TooCostly,
 }
@@ -49,13 +49,13 @@ pub enum GlobError {
 #[derive(Debug)]
 pub struct Glob {
     words: usize,
-    /// For each byte the states that it moves to the next one.
+    /// For each byte, the states that it moves to the next state.
     moves: Vec<[u64; WORDS]>,
-    /// States that any byte leaves where they are.
+    /// States that stay where they are at any byte.
     stays: [u64; WORDS],
-    /// The same, for any byte but a slash.
+    /// States that stay where they are at any byte except a slash.
     stays_in_part: [u64; WORDS],
-    /// States that are also left as soon as they are entered: `**/` stands for nothing, too.
+    /// States whose next state is entered together with them: `**/` also matches nothing.
     skips: [u64; WORDS],
     starts: [u64; WORDS],
     accepts: [u64; WORDS],
@@ -77,12 +77,12 @@ impl Glob {
         self.after(&[name]).is_some_and(|states| (0..self.words).any(|w| states[w] & self.accepts[w] != 0))
     }
 
-    /// Whether a name below the directory `dir` may match.
+    /// Whether a name below the directory `dir` can match.
     pub fn may_match_below(&self, dir: &[u8]) -> bool {
         self.after(&[dir, b"/"]).is_some()
     }
 
-    /// The states after these bytes, unless none is left.
+    /// The states after these bytes. `None` if there is none.
     fn after(&self, parts: &[&[u8]]) -> Option<[u64; WORDS]> {
         let mut states = self.starts;
         for byte in parts.iter().copied().flatten().copied() {
@@ -113,7 +113,7 @@ struct Builder {
     classes: Vec<Class>,
     /// States so far.
     len: usize,
-    /// The states that any byte but a slash moves.
+    /// The states that any byte except a slash moves.
     any: [u64; WORDS],
 }
 
@@ -147,7 +147,7 @@ impl Builder {
                         None if is_part => set(&mut self.glob.stays, state),
                         Some(Unit::Byte(b'/')) if is_part => {
                             at += 1;
-                            // Where it follows itself it adds nothing.
+                            // A second `**/` in a row adds nothing.
                             if state == 0 || !is_set(&self.glob.skips, state - 1) {
                                 set(&mut self.glob.stays, state);
                                 set(&mut self.glob.skips, state);
@@ -175,7 +175,7 @@ impl Builder {
         Ok(())
     }
 
-    /// The state that what comes next begins in.
+    /// The state in which the next unit begins.
     fn state(&self) -> Result<usize, GlobError> {
         if self.len < STATES { Ok(self.len) } else { Err(GlobError::TooCostly) }
     }
@@ -206,7 +206,7 @@ fn is_set(states: &[u64; WORDS], state: usize) -> bool {
     states[state / 64] >> (state % 64) & 1 != 0
 }
 
-/// Says of a parameter that it is no glob.
+/// The message for a parameter that is not a valid glob.
 pub fn refusal(name: &str, glob: &[u8], error: &GlobError) -> String {
     format!("{name} is {}: {error}", quoted(glob))
 }

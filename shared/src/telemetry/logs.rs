@@ -7,38 +7,38 @@ use std::panic::PanicHookInfo;
 use std::path::{Path, PathBuf};
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, ParseError};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// The flags of a program's own log.
 #[derive(Debug, Clone, Args)]
 pub struct LogArgs {
-    /// What is logged: off, error, warn, info, debug, trace, or a filter by module as in
+    /// Which messages are logged: off, error, warn, info, debug, trace, or a filter by module as in
     /// `warn,hyper=debug`
     #[arg(long, env = "BACKSCROLL_LOG_LEVEL", default_value = "info", value_name = "LEVEL")]
     pub log_level: String,
-    /// How it is written
+    /// Format of the log
     #[arg(long, env = "BACKSCROLL_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
     pub log_format: LogFormat,
-    /// Write it to files in DIR, a new one each day, the last 7 kept, instead of to
-    /// standard error
+    /// Write the log to files in DIR instead of to standard error: a new file each day, the last 7
+    /// are kept
     #[arg(long, env = "BACKSCROLL_LOG_FILE", value_name = "DIR")]
     pub log_file: Option<PathBuf>,
 }
 
-/// How the log is written.
+/// The format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Text,
-    /// An object a line.
+    /// One JSON object a line.
     Json,
 }
 
 /// Days of rolling files that are kept.
 const FILES_KEPT: usize = 7;
 
-/// Writes out what is queued when it is dropped: hold it to the end of `main`.
+/// Writes the queued lines when it is dropped. Keep it until the end of `main`.
 #[derive(Debug)]
 #[must_use]
 pub struct Guard(());
@@ -49,15 +49,51 @@ impl Drop for Guard {
     }
 }
 
-/// Writes out what is queued, for a program that ends without coming to the end of `main`.
+/// Writes the queued lines, for a program that exits before the end of `main`.
 pub fn finish() {
     writer::finish();
 }
 
+/// Why logging cannot be started: the text names the flag, and what to write instead.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// A word of `--log-level` is not a level.
+    #[error("--log-level {given}: {word:?} is not a level: use error, warn, info, debug or trace")]
+    Level {
+        /// The value of the flag.
+        given: String,
+        /// The word.
+        word: String,
+    },
+    /// `--log-level` is not a filter.
+    #[error("--log-level {given}: {why}: use error, warn, info, debug or trace")]
+    Filter {
+        /// The value of the flag.
+        given: String,
+        /// What is wrong with it.
+        #[source]
+        why: ParseError,
+    },
+    /// `--log-file` names something else than a directory.
+    #[error(
+        "--log-file {}: it is a file, and a new one is begun each day: name a directory that this user may write to",
+        .0.display()
+    )]
+    NotADirectory(PathBuf),
+    /// No file can be created in the directory of `--log-file`.
+    #[error("--log-file {}: {why}: name a directory that this user may write to", .dir.display())]
+    Directory {
+        /// The directory.
+        dir: PathBuf,
+        /// Why not.
+        #[source]
+        why: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
 /// Starts logging for the whole process.
-pub fn init(args: &LogArgs, program: &str) -> Result<Guard, String> {
-    let filter = filter(&args.log_level)
-        .map_err(|e| format!("--log-level {}: {e}: use error, warn, info, debug or trace", args.log_level))?;
+pub fn init(args: &LogArgs, program: &str) -> Result<Guard, LogError> {
+    let filter = filter(&args.log_level)?;
     let queue = match &args.log_file {
         None => writer::start(std::io::stderr(), args.log_format, None),
         Some(dir) => {
@@ -71,25 +107,24 @@ pub fn init(args: &LogArgs, program: &str) -> Result<Guard, String> {
 }
 
 /// A new file each day.
-fn files(dir: &Path, program: &str) -> Result<RollingFileAppender, String> {
-    let refuse = |e: &dyn std::fmt::Display| {
-        format!("--log-file {}: {e}: name a directory that this user may write to", dir.display())
-    };
+fn files(dir: &Path, program: &str) -> Result<RollingFileAppender, LogError> {
+    let refuse = |why| LogError::Directory { dir: dir.to_owned(), why };
     if dir.exists() && !dir.is_dir() {
-        return Err(refuse(&"it is a file, and a new one is begun each day"));
+        return Err(LogError::NotADirectory(dir.to_owned()));
     }
-    // Before the appender, which complains on standard error about one that is not there yet.
-    std::fs::create_dir_all(dir).map_err(|e| refuse(&e))?;
+    // Created here, because the appender writes to standard error about a directory that does not
+    // exist yet.
+    std::fs::create_dir_all(dir).map_err(|error| refuse(error.into()))?;
     RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix(program)
         .filename_suffix("log")
         .max_log_files(FILES_KEPT)
         .build(dir)
-        .map_err(|e| refuse(&e))
+        .map_err(|error| refuse(error.into()))
 }
 
-/// A panic is told in the log: standard error would make the thread wait for its reader.
+/// Logs a panic. Writing to standard error could block the thread until somebody reads.
 fn panicked(panic: &PanicHookInfo<'_>) {
     let backtrace = Backtrace::capture();
     let backtrace =
@@ -98,18 +133,19 @@ fn panicked(panic: &PanicHookInfo<'_>) {
     tracing::error!(backtrace, "{what}");
 }
 
-/// Libraries of which only errors are logged, unless the flag says otherwise. What watches the
-/// folder of the fleet's file complains of its own doings when the folder is removed.
+/// Only errors of these libraries are logged, unless the flag says otherwise. `notify` watches the
+/// folder of the fleet file, and warns about its own cleanup when the folder is removed.
 const QUIET: &str = "notify=error";
 
-/// A bare word is a level. To the filter it may also be the name of a module, of which
-/// everything is logged, and of all others nothing: a slip of the pen would silence the program.
-fn filter(text: &str) -> Result<EnvFilter, String> {
+/// A word without `=` has to be a level. `EnvFilter` also takes it as the name of a module, and
+/// then logs only that module: a misspelt level would silence the program.
+fn filter(text: &str) -> Result<EnvFilter, LogError> {
+    let given = || text.to_owned();
     let mut words = text.split(',').map(str::trim).filter(|word| !word.contains(['=', '[']));
     if let Some(word) = words.find(|word| word.parse::<LevelFilter>().is_err()) {
-        return Err(format!("{word:?} is no level"));
+        return Err(LogError::Level { given: given(), word: word.to_owned() });
     }
-    EnvFilter::try_new(format!("{QUIET},{text}")).map_err(|error| error.to_string())
+    EnvFilter::try_new(format!("{QUIET},{text}")).map_err(|why| LogError::Filter { given: given(), why })
 }
 
 fn start<W>(filter: EnvFilter, format: LogFormat, writer: W)
@@ -117,7 +153,7 @@ where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(false);
-    // A second start in one process, as in tests, keeps the first.
+    // A second start in one process, as in tests, keeps the first subscriber.
     let _ = match format {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().try_init(),

@@ -1,7 +1,6 @@
-//! The thread that writes the log. Whoever logs puts a line in a queue and goes on: a pipe that
-//! nobody reads, or a disk that hangs, holds up no answer. Lines for which there is no room in
-//! the queue are lost, and so are those that cannot be written. Once that is over, the log says
-//! how many were lost, and why.
+//! The thread that writes the log. Other threads put lines in a queue and go on, so a pipe that
+//! nobody reads, or a disk that hangs, does not delay an answer. Lines are lost if the queue is
+//! full, or if they cannot be written. Afterwards the log says how many were lost, and why.
 
 use super::logs::LogFormat;
 use crate::cli::complain;
@@ -11,21 +10,21 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 
-/// Lines that wait to be written: at most some MiB.
+/// The most lines that wait to be written: a few MiB.
 const QUEUED_LINES: usize = 4096;
 
-/// How long the end of the program waits for lines that are still queued.
+/// How long the program waits at its end for queued lines to be written.
 const FINISH_TIME: Duration = Duration::from_millis(1500);
 
-/// How long nothing is said on standard error of a log that cannot be written once more: a disk
-/// may flap, and each time costs a thread until somebody reads it.
+/// The shortest time between two complaints on standard error about a log that cannot be written. A
+/// disk may fail again and again, and each complaint needs a thread until somebody reads it.
 const COMPLAINT_REST: Duration = Duration::from_mins(1);
 
-/// The writer of the process, until it has finished.
+/// The guard of the process's writer thread, until the log has been finished.
 static WRITER: Mutex<Option<WorkerGuard>> = Mutex::new(None);
 
-/// Starts the thread, which writes to `out`. What is wrong with it is told on standard error where
-/// `to_stderr` does not say that it is that itself.
+/// Starts the thread that writes to `out`. If `out` fails, a complaint goes to standard error and
+/// begins with `complaint`, which is `None` if `out` is standard error itself.
 pub(super) fn start(
     out: impl Write + Send + 'static,
     format: LogFormat,
@@ -56,41 +55,41 @@ fn queue(
     };
     let builder = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(lines);
     let (queue, guard) = builder.thread_name("log-writer").finish(writer);
-    // It is the first one.
+    // It cannot fail: nothing was set before.
     let _ = dropped.set(queue.error_counter());
     (queue, guard)
 }
 
-/// Writes what is queued, if that does not take too long. To be called when the program ends.
+/// Writes the queued lines, if that does not take too long. Called when the program ends.
 pub(super) fn finish() {
     let Some(guard) = WRITER.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
-    // Where nobody reads, it would wait on.
+    // Another thread drops the guard, since that waits for as long as nobody reads.
     let (ended, wait) = channel::<()>();
     let thread = std::thread::Builder::new().name("log-end".to_owned()).spawn(move || {
         drop(guard);
         drop(ended);
     });
     if thread.is_ok() {
-        // An error says that it has ended.
+        // It ends with an error once the sender is dropped: everything has been written.
         let _ = wait.recv_timeout(FINISH_TIME);
     }
 }
 
-/// Writes lines, and says which were lost.
+/// Writes lines, and reports lost ones.
 struct Writer<W> {
     out: W,
     format: LogFormat,
-    /// What is told on standard error once it cannot be written to.
+    /// Begins the complaint on standard error if `out` cannot be written.
     complaint: Option<String>,
     complained: Option<Instant>,
-    /// Lines for which there was no room.
+    /// Counts the lines that did not fit in the queue.
     dropped: Arc<OnceLock<ErrorCounter>>,
-    /// How many of these the log has told.
+    /// How many of these the log has reported.
     dropped_before: usize,
-    /// Lines that could not be written, and have not been told.
+    /// Lines that could not be written, and have not been reported.
     unwritten: usize,
     why: Option<io::Error>,
-    /// Whether a line was written in part.
+    /// Whether the last line was written only in part.
     is_in_a_line: bool,
 }
 
@@ -129,7 +128,8 @@ impl<W: Write> Writer<W> {
         }
     }
 
-    /// Whether this is the first time, or the last one was long ago. Now is the last one.
+    /// Whether the last complaint is long enough ago. If so, notes `now` as the time of the last
+    /// one.
     fn may_complain(&mut self, now: Instant) -> bool {
         let may = self.complained.is_none_or(|last| now.saturating_duration_since(last) >= COMPLAINT_REST);
         if may {
@@ -168,13 +168,13 @@ impl<W: Write> Write for Writer<W> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        // What cannot be flushed is found out with the next line.
+        // A failure shows up again when the next line is written.
         let _ = self.out.flush();
         Ok(())
     }
 }
 
-/// The line that tells of lost ones, as the log writes its lines.
+/// The line that reports lost lines, in the log's own format.
 fn loss(format: LogFormat, lines: usize, why: &str) -> Vec<u8> {
     #[derive(Clone, Default)]
     struct Buffer(Arc<Mutex<Vec<u8>>>);

@@ -1,13 +1,12 @@
-//! The time in brackets of an access log, after a client, its user, and whatever they call
-//! themselves.
+//! The time in brackets of an access log, which stands after the client's address and name.
 
 use super::date::{self, Found, Place, START, Stamp};
 use super::find::HEAD;
 use super::words;
 use memchr::memchr_iter;
 
-/// The time in brackets from `start` on. The request in quotes follows it: a user's name that
-/// looks like a time is not followed by one, since quotes in names are escaped.
+/// The time in brackets from `start` on. The time before a quoted request is the right one: a user
+/// name that looks like a time has no quote after it, since quotes in names are escaped.
 pub(super) fn find(line: &[u8], start: usize) -> Found<'_> {
     let head = &line[start..line.len().min(start + HEAD)];
     let mut first: Option<(usize, Stamp<'_>)> = None;
@@ -34,8 +33,8 @@ pub(super) fn find(line: &[u8], start: usize) -> Found<'_> {
     }
 }
 
-/// Whether this is what stands before the time of an access log: an address, a field left
-/// out, the owner of a bucket of S3; or what uWSGI writes.
+/// Whether these bytes may stand before the time of an access log: an address, an empty field
+/// (`-`), the owner of an S3 bucket, or what uWSGI writes.
 fn is_client(before: &[u8]) -> bool {
     let first = before.split(|b| *b == b' ').next().unwrap_or_default();
     before.ends_with(b" - ")

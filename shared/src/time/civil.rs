@@ -1,14 +1,14 @@
 //! Days and dates of the Gregorian calendar.
 //!
-//! The formulas are `days_from_civil` and `civil_from_days` of Howard Hinnant's
-//! "chrono-Compatible Low-Level Date Algorithms": years begin in March, so that the leap
-//! day is a year's last. By hand, because a checked date of a library and back costs more
-//! than all else that is done for a line.
+//! The formulas are `days_from_civil` and `civil_from_days` of Howard Hinnant's "chrono-Compatible
+//! Low-Level Date Algorithms": years begin in March, so that the leap day is the last day of a
+//! year. They are written here because a library's checked conversions would cost more than
+//! everything else that is done for a line.
 
 /// Seconds in a day.
 pub(super) const DAY: i64 = 86_400;
 
-/// Seconds from 1970-01-01 to the beginning of a date, were there no zones.
+/// Seconds from 1970-01-01 to the beginning of a date, without regard to zones.
 pub(super) fn seconds(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
@@ -18,7 +18,7 @@ pub(super) fn seconds(year: i64, month: i64, day: i64) -> i64 {
     (era * 146_097 + day_of_era - 719_468) * DAY
 }
 
-/// The year, month and day on which `seconds` from 1970-01-01 lies.
+/// The year, month and day that is `seconds` after 1970-01-01.
 pub(super) fn date(seconds: i64) -> (i64, i64, i64) {
     let days = seconds.div_euclid(DAY) + 719_468;
     let era = days.div_euclid(146_097);
@@ -31,7 +31,7 @@ pub(super) fn date(seconds: i64) -> (i64, i64, i64) {
     (year, month, day_of_year - (153 * from_march + 2) / 5 + 1)
 }
 
-/// Days of a month from 1 to 12; in a year that is not known February has 29.
+/// The number of days of a month, 1 to 12. February has 29 if the year is not known.
 pub(super) fn days_in_month(year: Option<i64>, month: i64) -> i64 {
     match month {
         2 if year.is_none_or(|year| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)) => 29,

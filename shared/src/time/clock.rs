@@ -1,8 +1,8 @@
-//! The time of day, with its fraction, and the half of the day that AM and PM name.
+//! The time of day, with its fraction, and AM or PM.
 
 use super::text::{is_digit, leading_digits, nanos, one_or_two, two};
 
-/// How a form writes the time of day.
+/// The way in which a form writes the time of day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// `hh:mm:ss`; the hour may have one digit.
@@ -18,11 +18,11 @@ pub(super) enum Kind {
 /// What a comma after the second means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Commas {
-    /// A fraction, if it is one of milli-, micro- or nanoseconds. Java and Python write that.
+    /// A fraction of 3, 6 or 9 digits follows, as Java and Python write it.
     Fraction,
-    /// A fraction of any length: the value ends after it.
+    /// A fraction of any length follows, and ends the value.
     AnyFraction,
-    /// The next field of comma-separated values.
+    /// The next one of comma-separated values follows.
     Field,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct Clock {
     pub(super) has_fraction: bool,
     /// The fraction follows a colon, as `WebSphere` writes it.
     pub(super) colon_fraction: bool,
-    /// Where it ends, the fraction and AM or PM included.
+    /// Where it ends, with its fraction and AM or PM.
     pub(super) end: usize,
 }
 
@@ -70,7 +70,7 @@ pub(super) fn at(line: &[u8], at: usize, kind: Kind, commas: Commas) -> Option<C
         }
     }
     let mut clock = Clock {
-        // A leap second is taken as the one before it.
+        // A leap second is read as the second before it.
         second_of_day: hour * 3600 + minute * 60 + second.min(59),
         nanos: if fraction.is_empty() { 0 } else { nanos(fraction) },
         has_fraction: !fraction.is_empty(),
@@ -87,7 +87,7 @@ pub(super) fn at(line: &[u8], at: usize, kind: Kind, commas: Commas) -> Option<C
     Some(clock)
 }
 
-/// The digits of a fraction, and whether a colon is before them.
+/// The digits of a fraction, and whether a colon stands before them.
 #[inline]
 fn after_second(rest: &[u8], commas: Commas) -> (&[u8], bool) {
     let Some(separator @ (b'.' | b',' | b':')) = rest.first() else { return (&[], false) };
@@ -104,8 +104,8 @@ fn after_second(rest: &[u8], commas: Commas) -> (&[u8], bool) {
     if is_fraction { (&rest[1..=digits], *separator == b':') } else { (&[], false) }
 }
 
-/// The hour at which the half of the day begins that `rest` names, and the length of the
-/// name with the space before it: `PM`, `p.m.`; newer Javas write a narrow space.
+/// If `rest` begins with AM or PM, as in ` PM` or ` p.m.`: the hour at which that half of the day
+/// begins, and the length with the space before it. Newer versions of Java write a narrow space.
 #[inline]
 fn half(rest: &[u8]) -> Option<(i64, usize)> {
     let space = match rest {

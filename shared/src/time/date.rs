@@ -1,4 +1,4 @@
-//! The date and the time of day at a place in a line.
+//! Reads a date and a time of day at one place in a line.
 
 use super::clock::Commas;
 use super::forms::{self, Form, Only};
@@ -7,7 +7,7 @@ use super::order::{self, Known};
 use super::pattern::{self, Parts};
 use super::text::{four, month, weekday};
 
-/// A date; `None` is a year that has to be worked out.
+/// A date. A year that is `None` has to be worked out.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Date {
     pub(super) year: Option<i64>,
@@ -15,7 +15,7 @@ pub(super) struct Date {
     pub(super) day: i64,
 }
 
-/// A date, a time of day and their zone, as a line has them.
+/// A date, a time of day and their zone, as written in a line.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stamp<'a> {
     pub(super) date: Date,
@@ -23,25 +23,25 @@ pub(super) struct Stamp<'a> {
     pub(super) nanos: i64,
     pub(super) zone: Zone<'a>,
     pub(super) has_fraction: bool,
-    /// Where it ends, its zone included.
+    /// Where it ends, with its zone.
     pub(super) end: usize,
 }
 
-/// What stands at a place.
+/// What was found at a place.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Found<'a> {
     Time(Stamp<'a>),
-    /// A date, but not one that is understood. No other in the line is its time then.
+    /// A date that is not understood. Then no other date in the line is taken as its time.
     Unclear,
     Nothing,
 }
 
-/// What is known of the place.
+/// What is known about the place.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
-    /// No words are before it.
+    /// No words stand before it.
     pub(super) at_start: bool,
-    /// A bracket is directly before it.
+    /// A bracket stands directly before it.
     pub(super) in_brackets: bool,
     pub(super) commas: Commas,
     pub(super) order: Known,
@@ -51,10 +51,10 @@ pub(super) struct Place {
 pub(super) const START: Place =
     Place { at_start: true, in_brackets: false, commas: Commas::Fraction, order: Known::Nothing };
 
-/// A value of a field.
+/// The value of a field.
 pub(super) const VALUE: Place = Place { commas: Commas::AnyFraction, ..START };
 
-/// What stands at `at`: one of the forms, with or without a weekday before it.
+/// Reads one of the forms at `at`, with or without a weekday before it.
 #[inline]
 pub(super) fn at(line: &[u8], at: usize, place: Place) -> Found<'_> {
     let Some(first) = line.get(at) else { return Found::Nothing };
@@ -84,8 +84,8 @@ pub(super) fn at(line: &[u8], at: usize, place: Place) -> Found<'_> {
     found
 }
 
-/// Whether `text` begins with an address, as many access logs do: three dots between up to
-/// three digits each.
+/// Whether `text` begins with an IPv4 address, as many access logs do: four numbers of up to three
+/// digits, with dots between.
 #[inline]
 fn is_address(text: &[u8]) -> bool {
     let mut rest = text;
@@ -100,15 +100,15 @@ fn is_address(text: &[u8]) -> bool {
     rest.first().is_some_and(u8::is_ascii_digit)
 }
 
-/// Past the weekday that `line` has at `at`: `Tue `, `Tue, `, `Tuesday, `.
+/// The end of the weekday at `at`, with what follows it: `Tue `, `Tue, `, `Tuesday, `.
 fn after_weekday(line: &[u8], at: usize) -> Option<usize> {
     let end = at + weekday(&line[at..])?;
     let end = end + usize::from(matches!(line.get(end), Some(b',' | b'.')));
     (line.get(end) == Some(&b' ')).then_some(end + 1)
 }
 
-/// The stamp that a form's parts are; `None` where no calendar has it, or what surrounds it
-/// is not the form's.
+/// Makes a stamp of the parts of a form. `None` if there is no such date, or if the text around it
+/// does not fit the form.
 #[inline]
 fn stamp<'a>(line: &'a [u8], form: &Form, parts: &Parts, place: Place, named_day: bool) -> Option<Stamp<'a>> {
     let clock = &parts.clock;
@@ -128,7 +128,7 @@ fn stamp<'a>(line: &'a [u8], form: &Form, parts: &Parts, place: Place, named_day
             && line[clock.end] == b' '
             && !is_syslog_zone(line, clock.end, end)
         {
-            // A host's name, or the message.
+            // It is not a zone, but the host's name or the message.
             (zone, end) = (Zone::Host, clock.end);
         }
     }
@@ -136,8 +136,8 @@ fn stamp<'a>(line: &'a [u8], form: &Form, parts: &Parts, place: Place, named_day
         return None;
     }
     let known = match form.only {
-        // The short date of the locale: the Japanese begins with the year, and the American
-        // pads no day.
+        // The short date of the locale. The Japanese one begins with the year, and the American one
+        // does not pad its numbers.
         Only::WebSphere if is_named(line, clock.end, b"JST") => Known::YearFirst,
         Only::WebSphere if parts.numbers[1].1 == 1 => Known::MonthFirst,
         Only::WebSphere => Known::YearLast,
@@ -163,7 +163,7 @@ fn some_year((year, month, day): (i64, i64, i64)) -> (Option<i64>, i64, i64) {
     (Some(year), month, day)
 }
 
-/// The year that follows a time of day in ctime's order, and where it ends.
+/// The year after a time of day, as ctime writes it, and where it ends.
 #[inline]
 fn year_after(line: &[u8], end: usize) -> Option<(i64, usize)> {
     if line.get(end) != Some(&b' ') {
@@ -176,8 +176,8 @@ fn year_after(line: &[u8], end: usize) -> Option<(i64, usize)> {
     ends.then_some((year, end + 5))
 }
 
-/// Whether the name after a syslog time is a zone: `UTC`, or any other before a colon, as
-/// Cisco's devices write it; an offset.
+/// Whether what follows a syslog time is a zone: an offset, `UTC`, or any name before a colon, as
+/// Cisco's devices write it.
 fn is_syslog_zone(line: &[u8], from: usize, end: usize) -> bool {
     let name = &line[from + 1..end];
     !name[0].is_ascii_alphabetic()
@@ -190,7 +190,7 @@ fn is_named(line: &[u8], end: usize, name: &[u8]) -> bool {
     line[end..].strip_prefix(b" ").is_some_and(|rest| rest.starts_with(name))
 }
 
-/// Whether the form counts here.
+/// Whether the form is allowed at this place.
 #[inline]
 fn is_allowed(
     line: &[u8],
@@ -214,7 +214,7 @@ fn is_allowed(
     }
 }
 
-/// Whether a level and a class's name with a colon follow.
+/// Whether a level and a class name with a colon follow.
 fn is_class(rest: &[u8]) -> bool {
     let Some(rest) = rest.strip_prefix(b" ") else { return false };
     let level = rest.iter().take(6).take_while(|b| b.is_ascii_uppercase()).count();
@@ -225,7 +225,7 @@ fn is_class(rest: &[u8]) -> bool {
         .is_some_and(|end| class[..end].ends_with(b":") && class[..end].iter().any(u8::is_ascii_uppercase))
 }
 
-/// Whether a time may end here, with what follows.
+/// Whether a time may end here, by what follows it.
 #[inline]
 pub(super) fn ends(line: &[u8], end: usize, zone: Zone<'_>) -> bool {
     let after = &line[end..];
@@ -237,7 +237,7 @@ pub(super) fn ends(line: &[u8], end: usize, zone: Zone<'_>) -> bool {
             ..,
         ] => true,
         [b':', next @ ..] => zone != Zone::Host || !next.first().is_some_and(u8::is_ascii_digit),
-        // The number or the name of a process.
+        // The number or the name of a process follows.
         [b'-' | b'+', ..] => zone == Zone::Host,
         _ => false,
     }

@@ -1,22 +1,24 @@
-//! Times that count from the epoch: seconds, milli-, micro- or nanoseconds, which of them the
-//! number of digits says; and TAI64N.
+//! Times that count from the epoch: seconds, milli-, micro- or nanoseconds, told apart by the
+//! number of digits; and TAI64N.
 
 use super::NANOS;
 use super::text::{leading_digits, nanos, number};
 use std::ops::Range;
 
-/// 2000-01-01 to 2100-01-01, in nanoseconds: a number that is a time is one of these.
+/// 2000-01-01 to 2100-01-01, in nanoseconds. Only a number in this range is a time.
 const YEARS: Range<i64> = 946_684_800 * NANOS..4_102_444_800 * NANOS;
 
-/// Seconds before and after a file's last change in which a number at a line's start is taken
-/// for a time. Numbers are also identifiers, amounts and sizes, and most are not near. A log is
-/// seldom kept for ten years, and seldom written to for a year while it is open.
+/// The seconds before and after a file's last change within which a number at the beginning of a
+/// line is taken for a time. Numbers are also identifiers, amounts and sizes, and most of them are
+/// far from that. A log is seldom kept for ten years, and seldom written to for a year while it is
+/// being read.
 const BEFORE: i64 = 10 * 366 * 86_400;
 const AFTER: i64 = 366 * 86_400;
 
-/// The nanoseconds that a number without a name may be, in a file last written then.
+/// The times, in nanoseconds, that a number without a name may mean in a file that was last written
+/// at `modified_seconds`.
 pub(super) fn near(modified_seconds: i64) -> Range<i64> {
-    // Images are made with files of 1970, which says nothing of what is in them.
+    // Container images have files dated 1970, which says nothing about their lines.
     if modified_seconds.saturating_mul(NANOS) < YEARS.start {
         return YEARS;
     }
@@ -24,8 +26,8 @@ pub(super) fn near(modified_seconds: i64) -> Range<i64> {
     nanos(modified_seconds.saturating_sub(BEFORE))..nanos(modified_seconds.saturating_add(AFTER))
 }
 
-/// The time that a line begins with, in brackets or bare. What the kernel writes since it
-/// was started, `[    1.234567]`, has fewer digits.
+/// The time at the beginning of a line, with or without brackets. The seconds since the start that
+/// the kernel writes, `[ 1.234567]`, have fewer digits.
 pub(super) fn at_start(line: &[u8], at: usize, near: &Range<i64>) -> Option<i64> {
     let text = &line[at..];
     match text.first()? {
@@ -37,16 +39,17 @@ pub(super) fn at_start(line: &[u8], at: usize, near: &Range<i64>) -> Option<i64>
     let (time, rest) = split(&text[usize::from(bracketed)..])?;
     let ends = match rest {
         [b']', ..] => bracketed,
-        // A number before a comma, a colon or a semicolon of prose is no time.
+        // A number before a comma, a colon or a semicolon and a space belongs to prose and is no
+        // time.
         [b',' | b':' | b';' | b'|', b' ', ..] => false,
-        // A number alone is a number.
+        // A number that is the whole line is no time.
         [b' ' | b'\t' | b',' | b':' | b';' | b'|', ..] => !bracketed,
         _ => false,
     };
     (ends && near.contains(&time)).then_some(time)
 }
 
-/// The time that a value, quoted or bare, is, and what follows it.
+/// The time that a value holds, and what follows it.
 pub(super) fn value(bytes: &[u8]) -> Option<(i64, &[u8])> {
     let (time, rest) = split(bytes)?;
     let ends = rest.first().is_none_or(|b| !b.is_ascii_alphanumeric() && !matches!(b, b'.' | b'-' | b'_'));
@@ -64,7 +67,7 @@ fn split(bytes: &[u8]) -> Option<(i64, &[u8])> {
         19 => 1,
         _ => return None,
     };
-    // Nineteen digits may be more than an i64 has.
+    // Nineteen digits may overflow an i64.
     let whole =
         number(&bytes[..digits - 1]).checked_mul(10)?.checked_add(number(&bytes[digits - 1..digits]))?;
     let mut time = whole.checked_mul(unit)?;
@@ -79,12 +82,12 @@ fn split(bytes: &[u8]) -> Option<(i64, &[u8])> {
     YEARS.contains(&time).then_some((time, rest))
 }
 
-/// `1.7956152001234565e+09`, as a floating point number of seconds may be written: good to
-/// microseconds, which is what such a number holds.
+/// `1.7956152001234565e+09`, as some programs write a floating point number of seconds. It is read
+/// to microseconds, the precision of such a number.
 fn exponent(bytes: &[u8]) -> Option<(i64, &[u8])> {
     let [first, b'.', after @ ..] = bytes else { return None };
     let digits = leading_digits(after);
-    // Seconds or milliseconds: the digits are the same.
+    // Seconds or milliseconds: both have the same digits.
     let power = after[digits..].strip_prefix(b"e").or_else(|| after[digits..].strip_prefix(b"E"))?;
     let power = power.strip_prefix(b"+").unwrap_or(power);
     let rest = [&b"09"[..], b"9", b"12"].iter().find_map(|own| power.strip_prefix(*own))?;
@@ -95,9 +98,9 @@ fn exponent(bytes: &[u8]) -> Option<(i64, &[u8])> {
     YEARS.contains(&time).then_some((time, rest))
 }
 
-/// A label of TAI64N after its `@`: 2^62 and seconds in sixteen digits of sixteen, and
-/// nanoseconds in eight. multilog and svlogd write the host's clock and ten seconds, without
-/// the leap seconds since.
+/// A TAI64N label after its `@`: 2^62 plus the seconds in sixteen hexadecimal digits, and the
+/// nanoseconds in eight. multilog and svlogd write the host's clock plus ten seconds, without the
+/// later leap seconds.
 fn tai64n(text: &[u8]) -> Option<i64> {
     const TEN_SECONDS_LATER: i64 = (1 << 62) + 10;
     let (seconds, rest) = (text.get(..16)?, text.get(16..)?);

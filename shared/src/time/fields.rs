@@ -3,10 +3,10 @@
 use super::clock::Commas;
 use super::date::{self, Found, Place, START};
 
-/// Values that may stand before the time.
+/// The most values before the time.
 const FIELDS: usize = 3;
 
-/// Bytes of the longest of them.
+/// The most bytes of such a value.
 const LONGEST: usize = 64;
 
 /// The time in one of the first fields, with the same separator before and after it.
@@ -40,13 +40,13 @@ pub(super) fn find(line: &[u8], start: usize) -> Found<'_> {
     Found::Nothing
 }
 
-/// Where the value at `at` ends: one without spaces, or in quotes.
+/// The end of the value at `at`, which has no spaces or is in quotes.
 fn field(line: &[u8], at: usize) -> Option<usize> {
     let rest = &line[at..line.len().min(at + LONGEST)];
     if let Some(quote @ (b'"' | b'\'')) = rest.first() {
         return rest[1..].iter().position(|b| b == quote).map(|length| at + length + 2);
     }
-    // Not a value of a statement, nor what is in brackets.
+    // Values in brackets, as in an SQL statement, do not count.
     if matches!(rest.first()?, b'(' | b'[' | b'<' | b'{') {
         return None;
     }

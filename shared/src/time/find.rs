@@ -1,24 +1,24 @@
-//! Where in a line its time is: the order in which the places are tried.
+//! Finds the time in a line: the places in which it is searched, in their order.
 
 use super::date::{self, Found, Stamp};
 use super::{epoch, json, lead, pairs, prefix, words};
 use std::ops::Range;
 
-/// Bytes from a line's start within which a time begins: an access log's stands after an
-/// address, a name and perhaps the bucket, a field's after a few others. Where it ends does not
-/// matter: it is read to its end.
+/// A time has to begin within this many bytes from the beginning of a line. In an access log it
+/// stands after an address, a name and perhaps a bucket, as a field after a few others. It may end
+/// later: it is read to its end.
 pub(super) const HEAD: usize = 256;
 
-/// A time as a line has it.
+/// A time as written in a line.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Raw<'a> {
     /// Nanoseconds since the epoch.
     Epoch(i64),
-    /// What a calendar and a clock say.
+    /// A date and a time of day.
     Civil(Stamp<'a>),
 }
 
-/// The time of a line; a number without a name counts only within `epochs`.
+/// The time of a line. A number without a name is a time only within `epochs`.
 #[inline]
 pub(super) fn find<'a>(line: &'a [u8], epochs: &Range<i64>) -> Option<Raw<'a>> {
     let at = prefix::skip(line, 0);
@@ -41,7 +41,7 @@ pub(super) fn find<'a>(line: &'a [u8], epochs: &Range<i64>) -> Option<Raw<'a>> {
 /// The time of a line that does not begin with it.
 #[inline(never)]
 fn after_words<'a>(line: &'a [u8], at: usize, epochs: &Range<i64>) -> Option<Raw<'a>> {
-    // A record of several lines has the time of its first.
+    // A record of several lines has the time of its first line.
     let head = &line[..line.len().min(at + 2 * HEAD)];
     let line = memchr::memchr(b'\n', head).map_or(line, |feed| &line[..feed]);
     if at >= line.len() {
@@ -58,7 +58,7 @@ fn after_words<'a>(line: &'a [u8], at: usize, epochs: &Range<i64>) -> Option<Raw
         return civil(found);
     }
     match line.get(at + word) {
-        // A line of pairs.
+        // The line consists of pairs.
         Some(b'=') if word > 0 => return pairs::find(line, at),
         Some(b' ' | b'|' | b'[') | None if word > 0 || line[at] == b'[' => {
             if let Some(inner) = prefix::container(line, at, word) {
@@ -70,7 +70,7 @@ fn after_words<'a>(line: &'a [u8], at: usize, epochs: &Range<i64>) -> Option<Raw
     from(line, at, word, epochs)
 }
 
-/// The time of a line of a container.
+/// The time of a line after the name of its container.
 fn inside<'a>(line: &'a [u8], at: usize, epochs: &Range<i64>) -> Option<Raw<'a>> {
     match line.get(at)? {
         b'{' => return json::find(line, at),
@@ -96,14 +96,14 @@ fn civil(found: Found<'_>) -> Option<Raw<'_>> {
     }
 }
 
-/// The time of a line whose first word, `word` bytes long, is no time, nor is what is in its
-/// first brackets.
+/// The time of a line whose first word, of `word` bytes, and whose first brackets are no time.
 fn from<'a>(line: &'a [u8], at: usize, word: usize, epochs: &Range<i64>) -> Option<Raw<'a>> {
     if line.get(at + word) == Some(&b'=') && word > 0 {
         return pairs::find(line, at);
     }
     let number = epoch::at_start(line, at, epochs);
-    // An identifier has no fraction; a date that follows one is the time.
+    // A number with a fraction is a time. One without may be an identifier, and then a date after
+    // it is the time.
     if let Some(time) = number.filter(|_| line[at..at + word].contains(&b'.')) {
         return Some(Raw::Epoch(time));
     }
@@ -113,8 +113,8 @@ fn from<'a>(line: &'a [u8], at: usize, word: usize, epochs: &Range<i64>) -> Opti
     }
 }
 
-/// An indented line goes on with what the line before it began, and a date in it is a table's
-/// or a dump's. An object that is whole is a line of its own; so is what one tab stands before.
+/// An indented line continues the line before it, and a date in it belongs to a table or a dump. A
+/// complete JSON object, and a date after a single tab, are lines of their own.
 fn indented(line: &[u8], at: usize) -> Option<Raw<'_>> {
     let blanks = line[at..].iter().take(HEAD).take_while(|b| matches!(b, b' ' | b'\t')).count();
     let first = at + blanks;

@@ -1,9 +1,9 @@
-//! The forms in which a line writes a date and a time: one row each.
+//! The forms of a date and a time in a line: one row for each.
 //!
-//! To add a form, add a row, in the language of `pattern`, and lines to `tests/lines.tsv`.
-//! Rows are tried in order, and the first that matches counts. A weekday may stand before any
-//! of them (`date`), words and brackets too (`lead`); what follows `%T` is the same for all
-//! (`clock`, `offset`).
+//! To add a form, add a row, in the language of `pattern`, and lines to `tests/lines.tsv`. Rows are
+//! tried in order, and the first that matches is used. A weekday (`date`), words and brackets
+//! (`lead`) may stand before each of them. What may follow `%T` is the same for all (`clock`,
+//! `offset`).
 
 use super::pattern::Pattern;
 
@@ -14,22 +14,22 @@ pub(super) struct Form {
     pub(super) only: Only,
 }
 
-/// Where a form counts. Few digits are soon mistaken for a date.
+/// Where a form is allowed. A form with few digits is easily mistaken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Only {
-    /// Anywhere where a time may stand.
+    /// At each place where a time may stand.
     Anywhere,
-    /// Without words before it.
+    /// Only without words before it.
     AtStart,
-    /// The same, unless its year follows it.
+    /// The same, or anywhere if its year follows it.
     AtStartOrWithYear,
-    /// The same, and with a fraction.
+    /// Only without words before it, and with a fraction.
     WithFraction,
-    /// Directly in brackets that close after it.
+    /// Only directly in brackets.
     Bracketed,
-    /// With a level and a class after it: `INFO storage.BlockManager: `.
+    /// Only with a level and a class after it: `INFO storage.BlockManager: `.
     Spark,
-    /// In brackets, with three digits after a colon: `[11/25/26 14:00:00:123 EST]`.
+    /// Only in brackets, with three digits after a colon: `[11/25/26 14:00:00:123 EST]`.
     WebSphere,
     /// Its offset is in minutes.
     Db2,
@@ -91,11 +91,12 @@ pub(super) static FORMS: [Form; 53] = [
     anywhere("%e.%M.%Y[T,;-]%T"),
     anywhere("%e.%M.%Y, %T"),
     anywhere("%e.%M.%Y - %T"),
-    // Suricata writes the day first in one of its logs; Snort's kin the month in all.
+    // Suricata writes the day first in one of its logs. Snort and programs like it write the month
+    // first.
     anywhere("%d/%m/%Y -- %T"),
     only(Only::WithFraction, "%m/%d/%Y-%T"),
     only(Only::WithFraction, "%m/%d/%y-%T"),
-    // Numbers of which each could be the day, the month or the year: see `order`.
+    // Each number could be the day, the month or the year: see `order`.
     only(Only::Spark, "%y/%m/%d %T"),
     only(Only::WebSphere, "%n/%n/%n %T"),
     anywhere("%n/%n/%Y%_%T"),
@@ -106,7 +107,7 @@ pub(super) static FORMS: [Form; 53] = [
     anywhere("%n[.-]%n[.-]%n %T"),
 ];
 
-/// For each byte at an offset, the forms, as bits, that may have it there.
+/// For each byte, the forms that may have it at one offset, one bit for each form.
 type Masks = [u64; 256];
 
 /// The offsets that tell forms apart best.
@@ -139,7 +140,7 @@ const fn masks(offset: usize) -> Masks {
 pub(super) fn candidates(text: &[u8]) -> impl Iterator<Item = &'static Form> {
     let mut left = u64::MAX;
     for (masks, offset) in MASKS.iter().zip(OFFSETS) {
-        // A form is longer than all of them.
+        // Each form is longer than the largest offset.
         left &= text.get(offset).map_or(0, |byte| masks[usize::from(*byte)]);
     }
     std::iter::from_fn(move || {

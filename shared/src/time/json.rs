@@ -1,9 +1,9 @@
-//! The time of a line that is a JSON object: that of a field of the outermost object, never one
-//! inside another or inside a text.
+//! The time of a line that is a JSON object: the value of a field of the outermost object, not of
+//! an inner object or inside a text.
 //!
-//! An object is walked from its start, and one that is longer from its end as well: many
-//! libraries write the time last, and a long message before it. Neither walk guesses where a
-//! text begins: from the end too, a quote without a backslash before it is one's edge.
+//! An object is read from its beginning, and a long one from its end as well: many libraries write
+//! the time last, after a long message. Both ways find the quotes of each text exactly. From the
+//! end, too, a quote without a backslash before it begins or ends a text.
 
 use super::date::{self, Found, VALUE};
 use super::epoch;
@@ -12,17 +12,17 @@ use super::keys::{self, Rank};
 use super::text::{leading_digits, number};
 use memchr::{memchr, memchr2};
 
-/// Bytes of an object that are walked from its start, and from its end. A field that begins
-/// within the first is read to its end.
+/// The bytes of an object that are read from its beginning, and from its end. A field that begins
+/// within them is read to its end.
 const WALK: usize = 4096;
 
-/// Bytes of the longest name of a field that is looked past.
+/// The most bytes of a field's name.
 const NAME: usize = 128;
 
-/// Blanks that may stand between names and values.
+/// The most blanks between names and values.
 const BLANKS: usize = 64;
 
-/// Fields that are looked at in one walk: numbers and commas could be thousands.
+/// The most fields that are read from one side: a line of numbers and commas could have thousands.
 const FIELDS: usize = 256;
 
 /// The best time seen so far.
@@ -30,7 +30,7 @@ const FIELDS: usize = 256;
 struct Best<'a>(Option<(Rank, Raw<'a>)>);
 
 impl<'a> Best<'a> {
-    /// Takes a field; true once no other can be better.
+    /// Takes a field. True once no other field can be better.
     fn take(&mut self, line: &'a [u8], name: &[u8], value: usize) -> bool {
         let Some(rank) = keys::rank(name) else { return false };
         if self.0.is_none_or(|(best, _)| rank < best)
@@ -45,7 +45,7 @@ impl<'a> Best<'a> {
 /// The time of the object that begins at `at`.
 pub(super) fn find(line: &[u8], at: usize) -> Option<Raw<'_>> {
     let mut best = Best::default();
-    // Docker's own field stands after a text that may be long.
+    // In Docker's format the time stands after a text that may be long.
     let docker = line[at..].starts_with(b"{\"log\":");
     let done = docker && from_end(line, at, &mut best);
     if !done {
@@ -59,7 +59,7 @@ pub(super) fn find(line: &[u8], at: usize) -> Option<Raw<'_>> {
 
 #[derive(PartialEq, Eq)]
 enum Walk {
-    /// A sure time was found, or the object ended, or is none.
+    /// A sure time was found, or the object has ended, or it is not valid.
     Done,
     /// There is more.
     CutOff,
@@ -100,7 +100,7 @@ fn past_blanks(line: &[u8], at: usize) -> usize {
     at + blanks.take_while(|b| matches!(b, b' ' | b'\t')).count()
 }
 
-/// Past the text whose first quote is at `at`; None where `limit` comes first.
+/// The end of the text whose first quote is at `at`. `None` if `limit` comes first.
 fn past_text(line: &[u8], at: usize, limit: usize) -> Option<usize> {
     let mut at = at + 1;
     loop {
@@ -113,7 +113,7 @@ fn past_text(line: &[u8], at: usize, limit: usize) -> Option<usize> {
     }
 }
 
-/// Past the value at `at`; None where `limit` comes first.
+/// The end of the value at `at`. `None` if `limit` comes first.
 fn past_value(line: &[u8], mut at: usize, limit: usize) -> Option<usize> {
     let mut depth = 0usize;
     loop {
@@ -124,7 +124,7 @@ fn past_value(line: &[u8], mut at: usize, limit: usize) -> Option<usize> {
                 at += 1;
             }
             b'}' | b']' => {
-                // The outermost object's own.
+                // The end of the outermost object.
                 if depth == 0 {
                     return Some(at);
                 }
@@ -140,7 +140,7 @@ fn past_value(line: &[u8], mut at: usize, limit: usize) -> Option<usize> {
     }
 }
 
-/// Walks the fields from the last one back. True once a sure time is found.
+/// Reads the fields from the last one back. True once a sure time is found.
 fn from_end<'a>(line: &'a [u8], start: usize, best: &mut Best<'a>) -> bool {
     let mut end = text_end(line);
     let floor = end.saturating_sub(WALK).max(start + 1);
@@ -163,7 +163,7 @@ fn from_end<'a>(line: &'a [u8], start: usize, best: &mut Best<'a>) -> bool {
     false
 }
 
-/// Where a line ends, without the blanks and the carriage return after it.
+/// Where the text of a line ends, before trailing blanks and a carriage return.
 pub(super) fn text_end(line: &[u8]) -> usize {
     let blanks = line.iter().rev().take(BLANKS).take_while(|b| b.is_ascii_whitespace()).count();
     line.len() - blanks
@@ -176,7 +176,7 @@ fn blanks_before(line: &[u8], mut end: usize, floor: usize) -> usize {
     end
 }
 
-/// Where the value begins that ends before `end`.
+/// The beginning of the value that ends before `end`.
 fn before_value(line: &[u8], end: usize, floor: usize) -> Option<usize> {
     let mut at = blanks_before(line, end, floor);
     let mut depth = 0usize;
@@ -195,14 +195,14 @@ fn before_value(line: &[u8], end: usize, floor: usize) -> Option<usize> {
                 at -= 1;
             }
             b':' if depth == 0 => return Some(past_blanks(line, at)),
-            // A value of the outermost object has no comma.
+            // There is no comma between a name and its value, so this is not valid.
             b',' if depth == 0 => return None,
             _ => at -= 1,
         }
     }
 }
 
-/// Where the text begins whose last quote is before `end`.
+/// The beginning of the text whose last quote is directly before `end`.
 fn before_text(line: &[u8], end: usize, floor: usize) -> Option<usize> {
     let mut at = end - 1;
     loop {
@@ -214,7 +214,7 @@ fn before_text(line: &[u8], end: usize, floor: usize) -> Option<usize> {
     }
 }
 
-/// The name of the field whose value begins at `value`, and where it begins.
+/// The name of the field whose value begins at `value`, and where the name begins.
 fn name_before(line: &[u8], value: usize, floor: usize) -> Option<(&[u8], usize)> {
     let colon = blanks_before(line, value, floor);
     let end = blanks_before(line, colon.checked_sub(1)?, floor);
@@ -225,7 +225,8 @@ fn name_before(line: &[u8], value: usize, floor: usize) -> Option<(&[u8], usize)
     Some((&line[at + 1..end - 1], at))
 }
 
-/// A value that is a time: a text, a number that counts from the epoch, or an object of one.
+/// The time that a value holds: a text, a number that counts from the epoch, or an object with one
+/// of these.
 fn time(line: &[u8], at: usize) -> Option<Raw<'_>> {
     match line.get(at)? {
         b'"' => text(line, at + 1),
@@ -239,7 +240,7 @@ fn time(line: &[u8], at: usize) -> Option<Raw<'_>> {
 }
 
 fn text(line: &[u8], at: usize) -> Option<Raw<'_>> {
-    // A year has four digits.
+    // After four digits and a dash it is a date, not a number.
     if line.get(at + 4) != Some(&b'-')
         && let Some((nanos, rest)) = epoch::value(&line[at..])
     {
@@ -247,14 +248,14 @@ fn text(line: &[u8], at: usize) -> Option<Raw<'_>> {
     }
     let Found::Time(stamp) = date::at(line, at, VALUE) else { return None };
     let mut end = stamp.end;
-    // The region after an offset, or the name after it, that the offset stands for.
+    // After an offset, its region or its name may follow.
     if matches!(line.get(end..), Some([b'[', ..] | [b' ', b'(' | b'A'..=b'Z', ..])) {
         end += line[end..].iter().take(40).position(|b| *b == b'"')?;
     }
     (line.get(end) == Some(&b'"')).then_some(Raw::Civil(stamp))
 }
 
-/// `{"$date":…}` of `MongoDB`, or seconds and nanoseconds of a protocol buffer or of Log4j.
+/// `{"$date":…}` of `MongoDB`, or the seconds and nanoseconds of a protocol buffer or of Log4j.
 fn object(line: &[u8], at: usize) -> Option<Raw<'_>> {
     let (name, value) = field(line, at)?;
     match name {

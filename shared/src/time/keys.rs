@@ -1,20 +1,21 @@
-//! The names that fields for a line's time have: one row each.
+//! The names of fields that hold a line's time: one row for each.
 //!
-//! To add a name, add a row. Capitals, `_`, `-` and `.` in names make no difference:
-//! `startTime` is `start_time`.
+//! To add a name, add a row. Capitals, `_`, `-` and `.` in names do not matter: `startTime` is the
+//! same as `start_time`.
 
-/// How sure it is that a field of this name holds the line's time.
+/// How certain it is that a field of this name holds the line's time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rank {
-    /// Nothing beats it.
+    /// No other field is better.
     Sure,
-    /// Only a sure one beats it.
+    /// Only a sure field is better.
     Likely,
-    /// The time of what the line tells of: the line's own only where it has no other.
+    /// The time of an event that the line reports. It is taken as the line's time if there is no
+    /// other.
     Event,
 }
 
-/// Names, without capitals and without what separates words.
+/// Names in lowercase, without separators.
 const NAMES: [(&[u8], Rank); 43] = [
     (b"@timestamp", Rank::Sure),
     (b"@t", Rank::Sure),
@@ -61,7 +62,7 @@ const NAMES: [(&[u8], Rank); 43] = [
     (b"msec", Rank::Event),
 ];
 
-/// Bytes of the longest name, and what may separate its words.
+/// The most bytes of a name, with its separators.
 const LONGEST: usize = 28;
 
 /// The rank of a field's name, if it names a time.
@@ -73,7 +74,7 @@ pub(super) fn rank(name: &[u8]) -> Option<Rank> {
         b"level" | b"msg" | b"message" | b"log" | b"stream" => return None,
         _ => {}
     }
-    // Only names with one of these in them are in the table.
+    // Longer or shorter names are not in the table.
     if name.len() > LONGEST || name.len() < 2 {
         return None;
     }

@@ -1,9 +1,9 @@
-//! What may stand before a time that is the line's own, rather than its message's.
+//! What may stand before the time of a line. A time after anything else belongs to the message.
 //!
-//! Brackets, a level, a number, an address, a thread or a program's name may; words may not,
-//! as `expires 2031-01-01 00:00:00` has them. Where something stands before it, a time at the
-//! line's end is a value: a log line has a message. And a date that is in no known form hides
-//! all that follow: they are the message's.
+//! Brackets, a level, a number, an address, a thread or a program's name may stand before it. Words
+//! may not, as in `expires 2031-01-01 00:00:00`. If something stands before a time, a message has
+//! to follow; without one, the time is a value. After a date in no known form, later dates belong
+//! to the message.
 
 use super::date::{self, Found, Place, START, Stamp};
 use super::find::Raw;
@@ -12,10 +12,10 @@ use super::order::Known;
 use super::words::{self, Kind};
 use super::{brackets, fields, prefix, utc};
 
-/// Bytes that may stand before a time.
+/// The most bytes before a time.
 const LENGTH: usize = 136;
 
-/// Words and brackets that may stand before a time: a level, a process, a thread, a separator.
+/// The most words and brackets before a time: a level, a process, a thread, a separator.
 const WORDS: usize = 5;
 
 /// The time of a line that begins with it.
@@ -24,20 +24,20 @@ pub(super) fn alone<'a>(line: &'a [u8], at: usize, stamp: Stamp<'a>) -> Option<R
     (!is_range(line, stamp.end)).then(|| Raw::Civil(utc::settled(line, at, stamp)))
 }
 
-/// What has been seen before a time.
+/// What was found before a time.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
     words: usize,
-    /// Some are neither in brackets nor numbered.
+    /// Some words are not in brackets and do not number the line.
     bare: bool,
-    /// They could begin a sentence too: the time has to be one that machines write.
+    /// They could also begin a sentence, so the time has to be in a form that only machines write.
     doubtful: bool,
     by: Option<By>,
-    /// One is a number.
+    /// One word is a number.
     number: bool,
 }
 
-/// Who writes the line, where the words say so.
+/// The program that wrote the line, if the words tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum By {
     /// A tool that puts a pod and its container before it.
@@ -47,7 +47,7 @@ enum By {
 
 const NONE: Seen = Seen { words: 0, bare: false, doubtful: false, by: None, number: false };
 
-/// The time at `at` that a bracket or a quote opens.
+/// The time at `at` after an opening bracket or quote.
 #[inline]
 pub(super) fn opened_at_start(line: &[u8], at: usize) -> Found<'_> {
     match line[at] {
@@ -56,7 +56,7 @@ pub(super) fn opened_at_start(line: &[u8], at: usize) -> Found<'_> {
     }
 }
 
-/// The time of an access log, if the first word is an address and the next one a hyphen.
+/// The time of an access log, if its first word is an address and its second a hyphen.
 #[inline]
 pub(super) fn of_client(line: &[u8], start: usize, word: usize) -> Option<Found<'_>> {
     if !line[start + word..].starts_with(b" - ") || !words::is_address(&line[start..start + word]) {
@@ -65,8 +65,8 @@ pub(super) fn of_client(line: &[u8], start: usize, word: usize) -> Option<Found<
     Some(brackets::find(line, start)).filter(|found| !matches!(found, Found::Nothing))
 }
 
-/// The time after what may stand before one, of which the first word is `word` bytes long,
-/// from `start` on.
+/// The time after the words that may stand before one. They begin at `start`, and the first has
+/// `word` bytes.
 pub(super) fn find(line: &[u8], start: usize, word: usize) -> Found<'_> {
     if let Some(found) = of_client(line, start, word) {
         return found;
@@ -100,7 +100,7 @@ fn walk(line: &[u8], start: usize) -> Found<'_> {
     let mut seen = NONE;
     let mut at = start;
     loop {
-        // At the start it has been tried.
+        // This was tried at the beginning of the line.
         if at > start {
             let found = opened(line, at, &seen);
             if !matches!(found, Found::Nothing) {
@@ -109,7 +109,7 @@ fn walk(line: &[u8], start: usize) -> Found<'_> {
         }
         let Some(word) = words::at(line, at, seen.words == 0) else { return Found::Nothing };
         match word.kind {
-            // A column of numbers is a table's.
+            // A column of numbers belongs to a table.
             Kind::Separator if seen.words == 0 || seen.number && line[at] == b'|' => return Found::Nothing,
             Kind::Separator | Kind::Colour => {}
             Kind::Bracket => {
@@ -152,7 +152,7 @@ fn walk(line: &[u8], start: usize) -> Found<'_> {
     }
 }
 
-/// Past the column of a program's name that begins at `at`, and the bar after it.
+/// The end of the column with a program's name that begins at `at`, after its bar.
 fn past_column(line: &[u8], at: usize) -> Option<usize> {
     const COLUMN: usize = 24;
     let column = line.get(at..)?.iter().take(COLUMN).position(|b| *b == b'|')?;
@@ -160,16 +160,16 @@ fn past_column(line: &[u8], at: usize) -> Option<usize> {
     (plain && line[at - 1] == b'|').then_some(at + column + 1)
 }
 
-/// The time at `at`, with or without what opens it.
+/// The time at `at`, with or without an opening bracket or quote.
 fn opened<'a>(line: &'a [u8], at: usize, seen: &Seen) -> Found<'a> {
     let Some(first) = line.get(at) else { return Found::Nothing };
     let from = match first {
         // The letter of a level, as Tornado writes it: `[I 261125 14:00:00 web:1]`.
         b'[' if matches!(line.get(at + 1..at + 3), Some([b'A'..=b'Z', b' '])) => at + 3,
         b'[' | b'<' => at + 1 + usize::from(line.get(at + 1) == Some(&b' ')),
-        // Not what a function is given, nor what is said by the way.
+        // Not the arguments of a function, nor a remark in parentheses.
         b'(' | b'"' | b'\'' if seen.words == 0 => at + 1,
-        // A clock that Cisco's devices do not trust.
+        // Cisco's devices mark the time of a clock that is not synchronised.
         b'*' | b'.' if !seen.bare => at + 1,
         _ => at,
     };
@@ -187,7 +187,8 @@ fn opened<'a>(line: &'a [u8], at: usize, seen: &Seen) -> Found<'a> {
     let Found::Time(stamp) = found else { return found };
     if opener == Some(b'[') && matches!(line.get(from + 2..from + 4), Some([b'/', b'A'..=b'Z' | b'a'..=b'z']))
     {
-        // An access log's, of which another may call itself one: `brackets` tells them apart.
+        // The time of an access log. A user name may look like one too: `brackets` tells them
+        // apart.
         return brackets::find(line, at);
     }
     let closed = match opener {
@@ -240,7 +241,7 @@ fn is_followed(line: &[u8], end: usize) -> bool {
 }
 
 /// Whether another time follows as the end of a range: `[2020-01-01 00:00:00, 2020-02-01
-/// 00:00:00)`. After a space alone it is a message's.
+/// 00:00:00)`. A time after only a space belongs to the message.
 #[inline]
 fn is_range(line: &[u8], end: usize) -> bool {
     match line.get(end..) {

@@ -1,10 +1,10 @@
-//! Names of zones that stand for one offset.
+//! Names of zones that mean exactly one offset.
 //!
-//! A name that stands for several (CST, IST, BST, AST, PST and CDT do, in the time zone
-//! database of 2015 to 2026) is not here: such a time is in the zone of its host, which is
-//! where the name most likely comes from. Neither are CAT, EAT and WIT, which are words.
+//! A name that means several offsets is left out: CST, IST, BST, AST, PST and CDT, in the time zone
+//! database of 2015 to 2026. A time with such a name is read in the zone of its host, which most
+//! likely wrote the name. CAT, EAT and WIT are left out because they are words.
 
-/// Bytes of the longest name that is looked at.
+/// The most bytes of a name.
 pub(super) const LONGEST: usize = 40;
 
 /// A name and its offset, in minutes.
@@ -49,7 +49,7 @@ const NAMES: [(&[u8], i16); 38] = [
     (b"WITA", 480),
 ];
 
-/// Names in full, as browsers and newer Javas write them.
+/// Full names, as browsers and newer versions of Java write them.
 const IN_FULL: [(&[u8], i16); 8] = [
     (b"Coordinated Universal Time", 0),
     (b"Greenwich Mean Time", 0),
@@ -61,7 +61,7 @@ const IN_FULL: [(&[u8], i16); 8] = [
     (b"Japan Standard Time", 540),
 ];
 
-/// What regions of the time zone database begin with.
+/// The first parts of the regions in the time zone database.
 const AREAS: [&[u8]; 12] = [
     b"Africa",
     b"America",
@@ -77,7 +77,7 @@ const AREAS: [&[u8]; 12] = [
     b"US",
 ];
 
-/// For each capital, the letters that follow it in a name: most words begin otherwise.
+/// For each capital, the letters that may follow it in a name. This rules out most words quickly.
 static SECOND: [u64; 26] = {
     let mut second = [0; 26];
     let mut at = 0;
@@ -100,12 +100,12 @@ static SECOND: [u64; 26] = {
     second
 };
 
-/// The bit of a letter; none of another byte.
+/// The bit of a letter; 0 for another byte.
 const fn letter(byte: u8) -> u64 {
     if byte.is_ascii_alphabetic() { 1 << (byte - b'A') } else { 0 }
 }
 
-/// Whether a name can begin with these two bytes. `Z` alone, `utc` and `gmt` are told apart
+/// Whether a name can begin with these two bytes. `Z`, `utc` and `gmt` are checked in full
 /// elsewhere.
 #[inline]
 pub(super) fn may_begin(first: u8, second: u8) -> bool {
@@ -117,16 +117,16 @@ pub(super) fn may_begin(first: u8, second: u8) -> bool {
     }
 }
 
-/// The offset that an abbreviation stands for, in minutes.
+/// The offset that an abbreviation means, in minutes.
 pub(super) fn offset_minutes(name: &[u8]) -> Option<i16> {
-    // Levels have other letters at their end.
+    // The names of levels end with other letters.
     if !(3..=4).contains(&name.len()) || !matches!(name[name.len() - 1], b'T' | b'K' | b'Z' | b'B' | b'A') {
         return None;
     }
     NAMES.iter().find(|(own, _)| *own == name).map(|(_, minutes)| *minutes)
 }
 
-/// The offset of the name in full that `rest` begins with, and the name's length.
+/// The offset of the full name at the beginning of `rest`, and the length of the name.
 pub(super) fn in_full(rest: &[u8]) -> Option<(i16, usize)> {
     if !matches!(rest.first()?, b'C' | b'E' | b'G' | b'J') {
         return None;
@@ -134,17 +134,17 @@ pub(super) fn in_full(rest: &[u8]) -> Option<(i16, usize)> {
     IN_FULL.iter().find(|(own, _)| rest.starts_with(own)).map(|(own, minutes)| (*minutes, own.len()))
 }
 
-/// Whether this names UTC.
+/// Whether this is a name of UTC.
 pub(super) fn is_utc(name: &[u8]) -> bool {
     matches!(name, b"UTC" | b"GMT" | b"UT" | b"utc" | b"gmt" | b"Z")
 }
 
-/// Whether a name that goes on after a slash is a region's.
+/// Whether a name before a slash is the first part of a region.
 pub(super) fn is_region(area: &[u8]) -> bool {
     AREAS.contains(&area)
 }
 
-/// Whether a region's name may have this byte.
+/// Whether the name of a region may contain this byte.
 pub(super) fn is_part(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'-' | b'+')
 }

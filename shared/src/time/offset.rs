@@ -1,7 +1,7 @@
 //! The zone that follows a time of day.
 //!
-//! A number could also be the message's, or that of a process: it counts as an offset only
-//! where it is written and used as one. Names are in `names`.
+//! A number may also belong to the message or be a process number. It is an offset only if it is
+//! written like one and some place on earth uses it. Names are in `names`.
 
 use super::names;
 use super::text::{leading_digits, number, two};
@@ -9,7 +9,7 @@ use super::text::{leading_digits, number, two};
 /// The zone of a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Zone<'a> {
-    /// The line names none, or one that stands for several: the zone of the host.
+    /// The line names no zone, or a name that means several offsets: the zone of the host.
     Host,
     /// Minutes east of UTC.
     Offset(i16),
@@ -17,11 +17,10 @@ pub(super) enum Zone<'a> {
     Region(&'a str),
 }
 
-/// Offsets in use, in minutes.
+/// The range of offsets in use, in minutes.
 const USED: std::ops::RangeInclusive<i64> = -12 * 60..=14 * 60;
 
-/// The zone that `line` names at `at`, and where it ends; `None` where something stands there
-/// that looks like a zone and is none.
+/// The zone at `at`, and where it ends. `None` if something there looks like a zone but is none.
 #[inline]
 pub(super) fn at(line: &[u8], at: usize) -> Option<(Zone<'_>, usize)> {
     let rest = &line[at..];
@@ -51,7 +50,7 @@ pub(super) fn at(line: &[u8], at: usize) -> Option<(Zone<'_>, usize)> {
     }
 }
 
-/// Past the region that may follow an offset, and the `Z` that some write after one.
+/// The end of an offset, after the `Z` that some programs add.
 fn doubled(line: &[u8], end: usize) -> usize {
     match line.get(end) {
         Some(b'Z') => end + 1,
@@ -63,8 +62,9 @@ fn ends(after: Option<&u8>) -> bool {
     after.is_none_or(|b| !b.is_ascii_alphanumeric() && !matches!(b, b'_' | b'-' | b'+' | b'.' | b'/'))
 }
 
-/// `+hh:mm`, `+hhmm` or `+hh` directly after the time. Other numbers are no offset, but what
-/// is written like one in full and is none is in no form.
+/// `+hh:mm`, `+hhmm` or `+hh` directly after the time. Another number is not an offset, and the
+/// zone is the host's. `None` if it looks like a full offset but is none: then the time is in no
+/// known form.
 fn attached(rest: &[u8]) -> Option<(Zone<'static>, usize)> {
     let digits = leading_digits(&rest[1..]);
     let colon = digits == 2 && rest.get(3) == Some(&b':') && two(rest, 4).is_some();
@@ -81,7 +81,7 @@ fn attached(rest: &[u8]) -> Option<(Zone<'static>, usize)> {
     (ends(after) || after == Some(&b'Z')).then_some((Zone::Offset(minutes), length))
 }
 
-/// An offset after a space: one that is in use somewhere, and nothing else follows it.
+/// An offset after a space. It has to be in use somewhere, and nothing may follow it directly.
 fn spaced(rest: &[u8]) -> Option<(i16, usize)> {
     let (more, length) = match leading_digits(&rest[1..]) {
         2 if rest.get(3) == Some(&b':') => (two(rest, 4)?, 6),
@@ -93,7 +93,7 @@ fn spaced(rest: &[u8]) -> Option<(i16, usize)> {
     (minutes % 15 == 0 && ends(rest.get(length))).then_some((minutes, length))
 }
 
-/// Minutes east of UTC, if such an offset is in use.
+/// Minutes east of UTC, if the offset is in use.
 fn minutes(sign: u8, hours: i64, minutes: i64) -> Option<i16> {
     let east = hours * 60 + minutes;
     let minutes = if minutes > 59 {
@@ -114,12 +114,12 @@ fn named(line: &[u8], at: usize, space: usize) -> (Zone<'_>, usize) {
     }
 }
 
-/// The zone whose name `rest` begins with: `UTC`, `GMT+0100`, `CET`, `Europe/Berlin`.
+/// The zone whose name is at the beginning of `rest`: `UTC`, `GMT+0100`, `CET`, `Europe/Berlin`.
 fn region(rest: &[u8]) -> Option<(Zone<'_>, usize)> {
     let letters = rest.iter().take(names::LONGEST).take_while(|b| b.is_ascii_alphabetic()).count();
     let name = &rest[..letters];
     let after = rest.get(letters).copied().unwrap_or_default();
-    // Most words are none.
+    // Most words are not zones.
     if after != b'/' && letters > 4 && after != b' ' {
         return None;
     }
@@ -144,7 +144,7 @@ fn region(rest: &[u8]) -> Option<(Zone<'_>, usize)> {
     ends(rest.get(letters)).then_some((Zone::Offset(minutes), letters))
 }
 
-/// The offset after `UTC` or `GMT`: as others, and also of one digit.
+/// The offset after `UTC` or `GMT`, which may also have one digit.
 fn after_utc(rest: &[u8]) -> Option<(i16, usize)> {
     let digits = leading_digits(&rest[1..]);
     let hours = number(&rest[1..=digits.min(2)]);
@@ -158,7 +158,7 @@ fn after_utc(rest: &[u8]) -> Option<(i16, usize)> {
     ends(rest.get(length)).then_some((minutes, length))
 }
 
-/// The offset in minutes, of three digits, that Db2 writes.
+/// The offset that Db2 writes: minutes, in three digits.
 pub(super) fn of_db2(line: &[u8], at: usize) -> Option<(Zone<'_>, usize)> {
     let rest = &line[at..];
     let sign = match rest.first() {

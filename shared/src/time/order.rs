@@ -1,14 +1,14 @@
-//! Which of a date's numbers is the day, the month and the year.
+//! Finds out which number of a date is the day, the month and the year.
 //!
-//! Where several orders give a date of the calendar, and not the same one, nothing in the line
-//! says which is meant: the line has no time, which is better than a wrong one.
+//! If several orders give valid but different dates, nothing in the line says which is meant. Then
+//! the line has no time, which is better than a wrong one.
 
 use super::civil::days_in_month;
 
 /// Year, month, day.
 type Ymd = (i64, i64, i64);
 
-/// Whether a calendar has it.
+/// Whether the calendar has this date.
 #[inline]
 pub(super) fn is_possible(year: Option<i64>, month: i64, day: i64) -> bool {
     (1..=12).contains(&month)
@@ -16,11 +16,11 @@ pub(super) fn is_possible(year: Option<i64>, month: i64, day: i64) -> bool {
         && year.is_none_or(|year| YEARS.contains(&year))
 }
 
-/// Years that four digits may be: what nanoseconds in 64 bits can tell, and no more than a
-/// clock that was never set makes up.
+/// The years that are accepted. They fit in 64 bits of nanoseconds, and leave out most years that
+/// come from clocks that were never set.
 pub(super) const YEARS: std::ops::RangeInclusive<i64> = 1900..=2199;
 
-/// What is known of the order besides the numbers.
+/// What is known about the order besides the numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Known {
     /// Nothing.
@@ -33,14 +33,14 @@ pub(super) enum Known {
     MonthFirst,
 }
 
-/// The date of two numbers and a year.
+/// The date from two numbers and a year.
 pub(super) fn of_two(numbers: [i64; 2], year: i64, known: Known) -> Option<Ymd> {
     let [a, b] = numbers;
     let day_first = (known != Known::MonthFirst).then_some((year, b, a));
     the_only([Some((year, a, b)), day_first, None])
 }
 
-/// The date of three numbers, of which one is a year of two digits; each with its number of
+/// The date from three numbers, one of which is a year of two digits. Each comes with its number of
 /// digits.
 pub(super) fn of_three(numbers: [(i64, usize); 3], known: Known) -> Option<Ymd> {
     let [a, b, c] = numbers.map(|(number, _)| number);

@@ -1,8 +1,8 @@
-//! The time of a line of pairs: `level=info ts=2026-11-25T14:00:00Z msg=up`; of the audit log;
-//! of CEF and of FIX.
+//! The time of a line that consists of pairs: `level=info ts=2026-11-25T14:00:00Z msg=up`; also of
+//! the audit log, CEF and FIX.
 //!
-//! A line is one of pairs if it begins with one and all before the time's are pairs. What is
-//! in quotes is a value.
+//! A line consists of pairs if it begins with one, and only pairs stand before the time. Text in
+//! quotes is a value.
 
 use super::date::{self, Found, START, Stamp, VALUE};
 use super::epoch;
@@ -11,10 +11,10 @@ use super::keys;
 use super::offset::{self, Zone};
 use memchr::memmem;
 
-/// Bytes in which a pair for the zone of the time is looked for: that of `date=… time=…`.
+/// The bytes after `date=… time=…` in which the pair with the zone is searched.
 const ZONE: usize = 512;
 
-/// Pairs that are looked at.
+/// The most pairs that are read.
 const PAIRS: usize = 32;
 
 /// The time of a line of pairs that begin at `start`.
@@ -41,7 +41,7 @@ pub(super) fn find(line: &[u8], start: usize) -> Option<Raw<'_>> {
         }
         if keys::rank(name).is_some() || name == b"rt" {
             match of_value(line, from, from > value) {
-                // A number after the message is more likely its own.
+                // A number after the message more likely belongs to the message.
                 Some(Raw::Epoch(_)) if said => {}
                 Some(time) => return Some(time),
                 None if name.eq_ignore_ascii_case(b"date") => date = Some(from),
@@ -68,7 +68,7 @@ fn name_at(line: &[u8], at: usize) -> Option<&[u8]> {
     (length > 0 && rest.get(length) == Some(&b'=')).then(|| &rest[..length])
 }
 
-/// Where the pair after the value at `at` begins.
+/// The beginning of the pair after the value at `at`.
 fn past(line: &[u8], mut at: usize) -> Option<usize> {
     if line.get(at) == Some(&b'"') {
         at += 1;
@@ -103,7 +103,7 @@ fn of_value(line: &[u8], from: usize, quoted: bool) -> Option<Raw<'_>> {
     }
 }
 
-/// `date=2026-11-25 time=14:00:00`, whose zone is a pair of its own, `tz="-0500"`.
+/// `date=2026-11-25 time=14:00:00`, with the zone in a separate pair, `tz="-0500"`.
 fn day_and_time(line: &[u8], day: usize, time: usize) -> Option<Raw<'_>> {
     let clock = line
         .get(time..)?
@@ -111,7 +111,7 @@ fn day_and_time(line: &[u8], day: usize, time: usize) -> Option<Raw<'_>> {
         .take(32)
         .take_while(|b| b.is_ascii_digit() || matches!(b, b':' | b'.'))
         .count();
-    // One text of both.
+    // Date and time are joined to one text, which is then read like any other.
     let mut text = [0; 48];
     let both = [line.get(day..day + 10)?, b" ", &line[time..time + clock]];
     let mut length = 0;
@@ -135,12 +135,13 @@ fn day_and_time(line: &[u8], day: usize, time: usize) -> Option<Raw<'_>> {
     }))
 }
 
-/// The audit log's `audit(1730801472.123:45)`, or a date where a tool has interpreted it.
+/// `audit(1730801472.123:45)` of the audit log, or with a date in place of the number, as `ausearch
+/// -i` prints it.
 fn audit(line: &[u8], at: usize) -> Option<Raw<'_>> {
     if let Some((nanos, rest)) = epoch::value(&line[at..]) {
         return (rest.first() == Some(&b':')).then_some(Raw::Epoch(nanos));
     }
-    // Its serial number follows a colon.
+    // The serial number follows the last colon.
     let end = at + line[at..].iter().take(48).position(|b| *b == b')')?;
     let colon = at + memchr::memrchr(b':', &line[at..end])?;
     match date::at(&line[..colon], at, START) {
@@ -149,7 +150,7 @@ fn audit(line: &[u8], at: usize) -> Option<Raw<'_>> {
     }
 }
 
-/// The receipt time of CEF: `rt=` after seven bars.
+/// The receipt time of CEF: `rt=` after the header.
 fn cef(line: &[u8], start: usize) -> Option<Raw<'_>> {
     let head = &line[start..line.len().min(start + ZONE)];
     let at = memmem::find_iter(head, b"rt=").find(|at| matches!(head[at - 1], b' ' | b'|'))?;
@@ -163,7 +164,7 @@ fn cef(line: &[u8], start: usize) -> Option<Raw<'_>> {
     }
 }
 
-/// The sending time of a FIX message, tag 52, which is in UTC.
+/// The sending time of a FIX message: tag 52, in UTC.
 fn fix(line: &[u8], start: usize) -> Option<Raw<'_>> {
     let head = &line[start..line.len().min(start + HEAD)];
     let at = memmem::find_iter(head, b"52=").find(|at| matches!(head[at - 1], 1 | b'|' | b' '))?;

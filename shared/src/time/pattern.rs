@@ -1,4 +1,4 @@
-//! The small language in which `forms` writes dates, and how one is matched.
+//! The small language in which `forms` describes dates, and its matcher.
 //!
 //! | written | matches |
 //! | --- | --- |
@@ -18,7 +18,7 @@
 use super::clock::{self, Clock};
 use super::text::{four, is_digit, month, one_or_two, two};
 
-/// Steps of the longest pattern.
+/// The most steps of a pattern, including the end.
 const STEPS: usize = 16;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,14 +51,15 @@ pub(super) struct Parts {
     pub(super) year: Option<i64>,
     pub(super) month: i64,
     pub(super) day: i64,
-    /// The numbers of which each is day, month or year, and how many digits each has.
+    /// The numbers whose meaning is not known yet, each with its number of digits.
     pub(super) numbers: [(i64, usize); 3],
     pub(super) count: usize,
     pub(super) clock: Clock,
 }
 
 impl Pattern {
-    /// Compiles a pattern; one that is no pattern does not compile.
+    /// Compiles a pattern. A wrong pattern is an error of the Rust compiler, since this runs at
+    /// compile time.
     pub(super) const fn new(text: &str) -> Pattern {
         let text = text.as_bytes();
         let mut steps = [Step::End; STEPS];
@@ -78,14 +79,14 @@ impl Pattern {
         Pattern { steps }
     }
 
-    /// Whether what matches can have `byte` at `offset`.
+    /// Whether a match can have `byte` at `offset`.
     pub(super) const fn may_have(&self, byte: u8, offset: usize) -> bool {
         self.may_have_from(0, 0, byte, offset)
     }
 
-    /// The same, of the step that begins at `at`.
+    /// The same from this step on, which begins at `at`.
     const fn may_have_from(&self, step: usize, at: usize, byte: u8, offset: usize) -> bool {
-        // What the step matches at its first bytes, and its length where that is fixed.
+        // Whether the step accepts the byte, and the step's length if it is fixed.
         let (matches, length) = match self.steps[step] {
             Step::Byte(own) => (own == byte, 1),
             Step::OneOf(own) => (own[0] == byte || own[1] == byte || own[2] == byte || own[3] == byte, 1),
@@ -108,7 +109,7 @@ impl Pattern {
         if offset < at + length { matches } else { self.may_have_from(step + 1, at + length, byte, offset) }
     }
 
-    /// What of `line` matches from `at` on.
+    /// Matches `line` from `at` on.
     #[inline]
     pub(super) fn parts(&self, line: &[u8], mut at: usize, commas: clock::Commas) -> Option<Parts> {
         let (mut year, mut month_of, mut day) = (None, 0, 0);
@@ -197,7 +198,7 @@ const fn code(letter: u8) -> Step {
     }
 }
 
-/// The bytes up to the closing bracket, and the length of all with both brackets.
+/// The bytes up to the closing bracket, and the length with both brackets.
 const fn one_of(text: &[u8], from: usize) -> (Step, usize) {
     let mut bytes = [text[from]; 4];
     let mut count = 1;
@@ -208,8 +209,8 @@ const fn one_of(text: &[u8], from: usize) -> (Step, usize) {
     (Step::OneOf(bytes), count + 2)
 }
 
-/// Whether `line` has at `at` three numbers with dashes, slashes or dots between, as a date
-/// has, in whatever order.
+/// Whether three numbers with dashes, slashes or dots between them are at `at`, as in a date of any
+/// order.
 pub(super) fn looks_like_a_date(line: &[u8], at: usize) -> bool {
     let mut from = at;
     for part in 0..3 {

@@ -1,13 +1,13 @@
-//! What is put before lines by what carries them: a byte order mark, colours, syslog's
-//! priority, and the names that container tools write.
+//! What other programs put before a line: a byte order mark, colours, the priority of syslog, and
+//! the names that container tools write.
 
-/// Bytes of the longest name of a container with the blanks that pad it.
+/// The most bytes of a container's name, with the blanks that pad it.
 const NAME: usize = 136;
 
-/// Marks that are skipped: a colour is seldom more than three.
+/// The most marks that are skipped. A colour seldom needs more than three.
 const MARKS: usize = 8;
 
-/// Past the marks at `at` that a line's text begins after.
+/// The beginning of a line's text, after the marks at `at`.
 #[inline]
 pub(super) fn skip(line: &[u8], mut at: usize) -> usize {
     for _ in 0..MARKS {
@@ -27,7 +27,7 @@ pub(super) fn skip(line: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Past the colour at `at`: ESC `[ 0 ; 3 2 m`.
+/// The end of the colour at `at`: ESC `[ 0 ; 3 2 m`.
 #[inline]
 pub(super) fn colour(line: &[u8], at: usize) -> Option<usize> {
     let rest = line.get(at..)?.strip_prefix(b"\x1b[")?;
@@ -35,7 +35,7 @@ pub(super) fn colour(line: &[u8], at: usize) -> Option<usize> {
     (rest.get(length) == Some(&b'm')).then_some(at + length + 3)
 }
 
-/// Past syslog's priority at `at`, `<34>`, and the version that may follow it, `1 `.
+/// The end of syslog's priority at `at`, `<34>`, with the version that may follow, `1 `.
 fn priority(line: &[u8], at: usize) -> Option<usize> {
     let rest = &line[at + 1..];
     let digits = rest.iter().take(3).take_while(|b| b.is_ascii_digit()).count();
@@ -49,8 +49,8 @@ fn priority(line: &[u8], at: usize) -> Option<usize> {
     })
 }
 
-/// Past what names the container at `at`: `web-1  | ` of compose, `[pod/web-5d4c/web] ` of
-/// kubectl. What follows is a line as the container wrote it. The first word is `word` long.
+/// The end of the container's name at `at`: `web-1 | ` of compose, `[pod/web-5d4c/web] ` of
+/// kubectl. The line of the container follows. The first word has `word` bytes.
 pub(super) fn container(line: &[u8], at: usize, word: usize) -> Option<usize> {
     if line[at] == b'[' { kubectl(line, at) } else { compose(line, at, word) }
 }
@@ -62,7 +62,7 @@ fn kubectl(line: &[u8], at: usize) -> Option<usize> {
     (line.get(end) == Some(&b' ')).then_some(end + 1)
 }
 
-/// Compose pads names to one length, and numbers them.
+/// Compose pads all names to the same length, and numbers them.
 fn compose(line: &[u8], at: usize, word: usize) -> Option<usize> {
     let (name, rest) = line[at..].split_at(word);
     let spaces = rest.iter().take(NAME).take_while(|b| **b == b' ').count();
@@ -74,7 +74,7 @@ fn compose(line: &[u8], at: usize, word: usize) -> Option<usize> {
     if !name.iter().all(plain) || !name.iter().any(u8::is_ascii_lowercase) {
         return None;
     }
-    // Its colour ends before or after the space.
+    // Its colour ends before the space or after it.
     let mut end = at + word + spaces + 1;
     while line.get(end) == Some(&0x1b) {
         end = colour(line, end)?;

@@ -1,22 +1,22 @@
-//! The zones that lines name by their region: `[25-Nov-2026 14:00:00 Europe/Berlin]`.
+//! Zones that lines name by region: `[25-Nov-2026 14:00:00 Europe/Berlin]`.
 //!
-//! From the database that is compiled in: to look into the host's would block a ring thread,
-//! and a line means the same on each host.
+//! They come from the database that is compiled in. Reading the host's database would block a ring
+//! thread, and a line should mean the same on each host.
 
 use super::zone::HostZone;
 use jiff::tz::TimeZone;
 
-/// Zones that are kept. A log has one or two; a hostile one as many as there are.
+/// The most zones that are kept. A usual log has one or two, a hostile one may name all.
 const KEPT: usize = 8;
 
-/// Zones by their names, as lines write them.
+/// Zones by name, as lines write it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Regions {
     kept: Vec<(Box<str>, HostZone)>,
 }
 
 impl Regions {
-    /// The zone of a region; `None` where the database has none of that name.
+    /// The zone of a region. `None` if the database has no region of this name.
     pub(super) fn zone(&mut self, name: &str) -> Option<&mut HostZone> {
         let at = if let Some(at) = self.kept.iter().position(|(own, _)| **own == *name) {
             at

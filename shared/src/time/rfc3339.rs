@@ -1,8 +1,8 @@
-//! A time as RFC 3339 has it.
+//! Writes a time in the form of RFC 3339.
 
 use super::{LineTime, NANOS, civil};
 
-/// Appends a time in UTC. The years that nanoseconds in 64 bits can tell, 1677 to 2262, have four
+/// Appends a time in UTC. Nanoseconds in 64 bits reach from 1677 to 2262, so each year has four
 /// digits.
 pub(super) fn push(time: LineTime, out: &mut Vec<u8>) {
     let (seconds, nanos) = (time.nanos.div_euclid(NANOS), time.nanos.rem_euclid(NANOS));
@@ -19,7 +19,7 @@ pub(super) fn push(time: LineTime, out: &mut Vec<u8>) {
     out.extend_from_slice(&text);
 }
 
-/// Writes the last digits of a number, as many as `field` is long.
+/// Writes the last digits of a number, as many as `field` has bytes.
 fn write(field: &mut [u8], number: i64) {
     let mut rest = number.unsigned_abs();
     for digit in field.iter_mut().rev() {

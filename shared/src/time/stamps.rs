@@ -1,9 +1,9 @@
-//! The time by which a record is merged with those of other hosts: its own, or that of the
-//! nearest older line that has one. Odd times are put right, so that a single line cannot
-//! hide the lines before it.
+//! The time by which a record is merged with those of other hosts: its own, or the time of the
+//! nearest older line that has one. Odd times are corrected, so that a single line cannot hold back
+//! the lines before it.
 //!
-//! Every line is looked at once, newest first: as a record, or ahead of one, where the lines
-//! before it are evidence of when it was written ([`disorder`](super::disorder)).
+//! Each line is examined once, newest first: as a record, or earlier, because the lines before a
+//! record show when it was written ([`disorder`](super::disorder)).
 
 use super::disorder::{self, Evidence, Timed, Verdict};
 use super::{LineTime, LineTimes, NANOS};
@@ -11,19 +11,20 @@ use crate::scan::Record;
 use memchr::{memchr, memrchr};
 use std::collections::VecDeque;
 
-/// Bytes before a record in which an older line with a time is looked for, where newer ones
-/// have been seen. A stack trace is shorter; and a file must not be read to its start for
-/// twenty lines.
+/// The bytes before a record in which an older line with a time is searched, if a newer line with a
+/// time is known. A stack trace is shorter, and a file must not be read to its beginning for twenty
+/// lines.
 const LOOK_BACK_BYTES: u64 = 128 << 10;
 
-/// The same where no time has been seen at all: a dump of all threads is shorter. A host whose
-/// newest lines had no time would come last of all.
+/// The same if no time is known at all. A dump of all threads is shorter. Without a time, the lines
+/// of this host would come after those of all others.
 const FIRST_LOOK_BACK_BYTES: u64 = 4 << 20;
 
-/// Lines without a time that are looked at before it is asked again whether that is enough.
+/// How many lines without a time are examined before it is checked again whether they are enough.
 const LINES_AT_ONCE: usize = 64;
 
-/// Lines of a block that are looked at for the newest time in it, beside the newest ones.
+/// How many lines spread over a block are examined for its newest time, in addition to the newest
+/// lines.
 const PROBES: usize = 4;
 
 /// The time by which a record is merged.
@@ -31,29 +32,29 @@ const PROBES: usize = 4;
 pub struct Stamp {
     /// Nanoseconds since 1970-01-01T00:00:00Z.
     pub nanos: i64,
-    /// The time that the record carries itself, if it carries one. It is another one where it
-    /// contradicts the file's order.
+    /// The time in the record itself, if there is one. It differs from `nanos` if it contradicts
+    /// the order of the file.
     pub own: Option<LineTime>,
 }
 
 impl Stamp {
-    /// Of a record that carries this time, which fits its place in the file.
+    /// For a record with this time, which fits its place in the file.
     pub fn carried(time: LineTime) -> Stamp {
         Stamp { nanos: time.nanos, own: Some(time) }
     }
 
-    /// Of a record that carries no time.
+    /// For a record without a time.
     pub fn inherited(nanos: i64) -> Stamp {
         Stamp { nanos, own: None }
     }
 }
 
-/// What is known of a record's time.
+/// What is known about a record's time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Known {
-    /// Its stamp; None where no older line near enough carries a time.
+    /// Its stamp. `None` if no older line near enough has a time.
     Stamp(Option<Stamp>),
-    /// Nothing: the lines before it have to be read, newest first, each given to
+    /// Nothing yet: the lines before it have to be read, newest first, and each given to
     /// [`Stamps::older_line`].
     LookBack,
 }
@@ -64,25 +65,25 @@ pub struct Stamps {
     times: LineTimes,
     /// When the file was last written.
     modified: i64,
-    /// Lines with a time, newest first: the last record, where it has one, and older ones.
+    /// Lines with a time, newest first: the last record, if it has one, and older lines.
     timed: VecDeque<Timed>,
-    /// Every line from here to the last record has been looked at.
+    /// Every line from this offset to the last record has been examined.
     looked_to: u64,
-    /// Where a look back was given up: it found no time from here to the record.
+    /// Where a look back was given up: there is no time from this offset to the record.
     gave_up_at: Option<u64>,
-    /// The stamp of the last record: no older one is newer.
+    /// The stamp of the last record. No older record gets a newer one.
     last: Option<i64>,
-    /// A run of odd lines that was found: where the line before it begins, and their stamp.
+    /// The last run of odd lines: where the line before the run begins, and the stamp of its lines.
     run: Option<(u64, i64)>,
     is_worth_reading: bool,
-    /// The time of the oldest line that was looked at.
+    /// The time of the oldest line that was examined.
     oldest: Option<i64>,
     disorder: i64,
 }
 
 impl Stamps {
-    /// For a file whose times `times` finds, which was last written `modified_seconds` after
-    /// 1970.
+    /// For a file that was last written `modified_seconds` after 1970, and whose times `times`
+    /// finds.
     pub fn new(times: LineTimes, modified_seconds: i64) -> Stamps {
         Stamps {
             times,
@@ -98,9 +99,9 @@ impl Stamps {
         }
     }
 
-    /// The stamp of the next newest record. Where none of the lines before it is at hand they are
-    /// read to see whether its time is odd, if that `is_worth_reading`: it is not for the last
-    /// record that is wanted, whose time moves no other one.
+    /// The stamp of the next record, newest first. If none of the lines before it is in memory,
+    /// they have to be read to see whether its time is odd, but only if `is_worth_reading`. It is
+    /// not for the last record that is wanted, whose time affects no other.
     pub fn of(&mut self, record: &Record<'_>, is_worth_reading: bool) -> Known {
         let offset = record.offset;
         self.is_worth_reading = is_worth_reading;
@@ -136,12 +137,12 @@ impl Stamps {
         self.stamp(offset, key)
     }
 
-    /// Where the lines end that have not been looked at, for a look back.
+    /// Where the lines end that have not been examined yet, for a look back.
     pub fn looked_to(&self) -> u64 {
         self.looked_to
     }
 
-    /// Bytes that are read at most in a look back.
+    /// The most bytes that a look back reads.
     pub fn look_back_bytes(&self) -> u64 {
         match (self.timed.is_empty(), self.oldest) {
             (false, _) => disorder::FAR_BYTES,
@@ -150,8 +151,8 @@ impl Stamps {
         }
     }
 
-    /// Takes a line that begins at `at`, the next older one, on the way back from a record at
-    /// `offset`. True once that is enough.
+    /// Takes the next older line, which begins at `at`, in a look back from the record at `offset`.
+    /// True once no more lines are needed.
     pub fn older_line(&mut self, offset: u64, at: u64, line: &[u8]) -> bool {
         self.look(at, line);
         let is_enough = !matches!(self.judge(offset, false), Verdict::More { must_read: true, .. });
@@ -161,17 +162,17 @@ impl Stamps {
         is_enough
     }
 
-    /// Nothing more is looked at for the last record: the lines before it are too long.
+    /// Ends the look back for the last record, because the lines before it are too long.
     pub fn give_up(&mut self) {
         self.gave_up_at = Some(self.looked_to);
     }
 
-    /// The newest time in a block, as some of its lines tell it: no line before that block is
+    /// The newest time in a block, taken from some of its lines. No line before that block is
     /// newer.
     pub fn newest_of(&mut self, block: &[u8]) -> Option<i64> {
         const LINES: usize = 16;
-        // On a copy: the line that the block's edge cuts is newer, and its year is still to be
-        // worked out.
+        // A copy is used: the line that the end of the block cuts is newer, and its year has to be
+        // worked out first.
         let mut times = self.times.clone();
         let mut end = memrchr(b'\n', block)?;
         let mut newest = None;
@@ -183,7 +184,7 @@ impl Stamps {
                 break;
             }
         }
-        // That line's time may be an odd one.
+        // The time of that line may be odd.
         for probe in (0..PROBES).rev() {
             let from = end / PROBES * probe;
             let Some(start) = memchr(b'\n', &block[from..end]).map(|feed| from + feed + 1) else { continue };
@@ -194,8 +195,7 @@ impl Stamps {
         Some(self.last.map_or(newest, |last| last.min(newest)))
     }
 
-    /// The largest step back in time that was seen from a line to the next one, in
-    /// milliseconds.
+    /// The largest step back in time from a line to the line after it, in milliseconds.
     pub fn disorder_ms(&self) -> u64 {
         u64::try_from(self.disorder / (NANOS / 1000)).unwrap_or(0)
     }
@@ -229,13 +229,13 @@ impl Stamps {
         verdict
     }
 
-    /// No line with a time has been found yet, from the record on.
+    /// No line with a time has been found yet, beginning with the record.
     fn judge_untimed(&self, offset: u64, is_all: bool) -> Verdict {
         let is_over = is_all
             || self.gave_up_at.is_some_and(|at| at < offset)
             || offset - self.looked_to >= self.look_back_bytes();
         if self.looked_to == 0 {
-            // At the file's start there is no older line.
+            // At the beginning of the file there is no older line.
             Verdict::Key(None)
         } else if is_over {
             Verdict::Key(self.last)
@@ -254,8 +254,8 @@ impl Stamps {
         self.timed.push_back(Timed { at, time });
     }
 
-    /// Looks at up to so many lines of those that lie before the record whole in what is at
-    /// hand; fewer where one has a time and none had before. False where there is none.
+    /// Examines up to `lines` of the lines before the record that are completely in memory, and
+    /// stops after the first time if none was known. False if there is no such line.
     fn look_at_hand(&mut self, record: &Record<'_>, lines: usize) -> bool {
         let base = record.offset - record.older.len() as u64;
         let mut looked = false;
@@ -263,7 +263,7 @@ impl Stamps {
             let left = self.looked_to.checked_sub(base).and_then(|left| usize::try_from(left).ok());
             let Some(end) = left.and_then(|left| left.checked_sub(1)) else { break };
             let feed = memrchr(b'\n', &record.older[..end]);
-            // The first one may begin before what is at hand.
+            // The first line may begin before the bytes in memory.
             if feed.is_none() && base > 0 {
                 break;
             }

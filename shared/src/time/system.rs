@@ -1,5 +1,5 @@
-//! The zone of this host, which is looked up once: that reads files, and nothing may block
-//! where answers are made.
+//! The zone of this host. It is looked up only once, because that reads files, and nothing may
+//! block while answers are made.
 
 use crate::nearest::nearest;
 use crate::query::quoted;
@@ -11,19 +11,19 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::OnceLock;
 
-/// The zone, and why it is not the one that was meant.
+/// The zone, and the warning if it is not the one that was meant.
 static SYSTEM: OnceLock<(TimeZone, Option<String>)> = OnceLock::new();
 
-/// Where the zone of a host is, unless `TZ` says otherwise.
+/// The file that names the zone of a host, unless `TZ` is set.
 const LOCALTIME: &str = "/etc/localtime";
 
-/// The zone of this host, which programs that start look up first by [`zone_warning`].
+/// The zone of this host. Programs call [`zone_warning`] at their start, so that it is known here.
 pub(super) fn zone() -> TimeZone {
     system().0.clone()
 }
 
-/// Looks the zone of this host up, where that has not been done. Says why the times of lines
-/// without a zone may be wrong, and what to do, where the host's zone is not known.
+/// Looks up the zone of this host, if that has not been done yet. If the zone cannot be found,
+/// returns a warning: why times without a zone may be wrong, and what to do.
 pub fn zone_warning() -> Option<&'static str> {
     system().1.as_deref()
 }
@@ -35,8 +35,8 @@ fn system() -> &'static (TimeZone, Option<String>) {
     })
 }
 
-/// What is to be said of a zone that could not be found. Nothing where it is UTC anyway: by
-/// its name, or because nobody has said otherwise, as in most containers.
+/// The warning about a zone that could not be found. `None` if the zone is UTC anyway: by its name,
+/// or because no zone is set, as in most containers.
 fn warning(variable: Option<&OsStr>, localtime: &Path) -> Option<String> {
     let what = if let Some(name) = variable {
         if name.to_str().is_some_and(is_utc) {
@@ -44,7 +44,7 @@ fn warning(variable: Option<&OsStr>, localtime: &Path) -> Option<String> {
         }
         let meant = name.to_str().and_then(meant).map(|name| format!(" (did you mean {name}?)"));
         let meant = meant.unwrap_or_default();
-        format!("TZ is {}, which is no time zone that is known here{meant}", quoted(name.as_bytes()))
+        format!("TZ is {}, which is not a known time zone{meant}", quoted(name.as_bytes()))
     } else {
         #[expect(clippy::disallowed_methods, reason = "asked once, at the start")]
         let is_there = fs::symlink_metadata(localtime).is_ok();
@@ -62,15 +62,15 @@ fn warning(variable: Option<&OsStr>, localtime: &Path) -> Option<String> {
     Some(format!("{what}, so times that carry no zone are read as UTC, and may be wrong by hours: {remedy}"))
 }
 
-/// The zone that somebody may have meant by a name that is none.
+/// The zone that was probably meant by an unknown name.
 fn meant(name: &str) -> Option<String> {
-    // As a line of a file of variables, or what is left of it.
+    // The name may be written as in a file of variables, with quotes or blanks.
     let name = name.trim().trim_start_matches("TZ=").trim_matches(['"', '\'', ':', ' ']);
     let known: Vec<String> = tz::db().available().map(|known| known.to_string()).collect();
     nearest(name, known.iter().map(String::as_str)).map(str::to_owned)
 }
 
-/// Whether `name` is one of UTC's, alone or as a path to it.
+/// Whether this is a name of UTC, or a path to its zone file.
 fn is_utc(name: &str) -> bool {
     let name = name.rsplit_once("zoneinfo/").map_or(name, |(_, name)| name).trim_start_matches(':');
     let name = name.strip_prefix("Etc/").unwrap_or(name);

@@ -1,5 +1,5 @@
-//! Lines of each form and lines that carry no time, most of them in `tests/lines.tsv`; what
-//! must make no difference; and properties against jiff.
+//! Lines of each form and lines without a time, most of them in `tests/lines.tsv`; changes that
+//! must make no difference; and properties compared with jiff.
 
 mod forms;
 mod hosts;
@@ -11,7 +11,7 @@ use super::{LineTime, LineTimes};
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 
-/// 2024-12-01T00:00:00Z: when the file of the tables was last written.
+/// 2024-12-01T00:00:00Z: the last change of the file in the tables.
 const MODIFIED: i64 = 1_733_011_200;
 
 /// A host one hour east of UTC, two in summer.
@@ -19,11 +19,11 @@ fn berlin() -> TimeZone {
     TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap()
 }
 
-/// A time with its offset, as the tables write it.
+/// A time with its offset, as written in the tables.
 fn rfc3339(time: LineTime) -> String {
     let mut out = Vec::new();
     time.push_rfc3339(&mut out);
-    // In UTC it is what is told.
+    // `push_rfc3339` writes the same time in UTC.
     let told: Timestamp = std::str::from_utf8(&out).unwrap().parse().unwrap();
     assert_eq!(i128::from(time.nanos), told.as_nanosecond());
     match time.offset_minutes {
@@ -35,7 +35,7 @@ fn rfc3339(time: LineTime) -> String {
     }
 }
 
-/// The time of a line of a file in Berlin.
+/// The time of a line in a file of a host in Berlin.
 fn found(line: impl AsRef<[u8]>) -> Option<String> {
     LineTimes::with_zone(MODIFIED, berlin()).of(line.as_ref()).map(rfc3339)
 }

@@ -1,6 +1,6 @@
-//! Numbers and names in bytes.
+//! Reads numbers and names from bytes.
 
-/// The digit at `at`.
+/// Whether there is a digit at `at`.
 #[inline]
 pub(super) fn is_digit(bytes: &[u8], at: usize) -> bool {
     bytes.get(at).is_some_and(u8::is_ascii_digit)
@@ -19,7 +19,7 @@ pub(super) fn four(bytes: &[u8], at: usize) -> Option<i64> {
     Some(two(bytes, at)? * 100 + two(bytes, at + 2)?)
 }
 
-/// The number of one or two digits at `at`, and how many they are.
+/// The number of one or two digits at `at`, and how many digits it has.
 #[inline]
 pub(super) fn one_or_two(bytes: &[u8], at: usize) -> Option<(i64, usize)> {
     if let Some(number) = two(bytes, at) {
@@ -28,22 +28,22 @@ pub(super) fn one_or_two(bytes: &[u8], at: usize) -> Option<(i64, usize)> {
     is_digit(bytes, at).then(|| (i64::from(bytes[at] - b'0'), 1))
 }
 
-/// The number that `digits`, at most 18 of them, are.
+/// The number that these digits form. There may be at most 18.
 #[inline]
 pub(super) fn number(digits: &[u8]) -> i64 {
     digits.iter().fold(0, |n, b| n * 10 + i64::from(b - b'0'))
 }
 
-/// Digits that are counted: more are no number of a time.
+/// The most digits that are counted. No number in a time has more.
 const DIGITS: usize = 40;
 
-/// How many digits `bytes` begins with, at most [`DIGITS`].
+/// How many digits are at the beginning of `bytes`, at most [`DIGITS`].
 #[inline]
 pub(super) fn leading_digits(bytes: &[u8]) -> usize {
     bytes.iter().take(DIGITS).take_while(|b| b.is_ascii_digit()).count()
 }
 
-/// A fraction of a second in nanoseconds; what is finer is cut.
+/// A fraction of a second in nanoseconds. Further digits are cut off.
 pub(super) fn nanos(digits: &[u8]) -> i64 {
     let used = &digits[..digits.len().min(9)];
     (used.len()..9).fold(number(used), |n, _| n * 10)
@@ -67,8 +67,8 @@ const MONTHS: [&[u8]; 12] = [
 const WEEKDAYS: [&[u8]; 7] =
     [b"monday", b"tuesday", b"wednesday", b"thursday", b"friday", b"saturday", b"sunday"];
 
-/// The month whose English name `bytes` begins with, in full or its first three letters, in
-/// any case; and the name's length.
+/// The month whose English name is at the beginning of `bytes`, in full or as three letters, in any
+/// case; and the length of the name.
 #[inline]
 pub(super) fn month(bytes: &[u8]) -> Option<(i64, usize)> {
     let number = match &bytes.first_chunk::<3>()?.map(|b| b | 0x20) {
@@ -93,7 +93,7 @@ pub(super) fn month(bytes: &[u8]) -> Option<(i64, usize)> {
     begins_with_name(bytes, full).then_some((number, full.len()))
 }
 
-/// The length of the weekday that `bytes` begins with, in full or its first three letters.
+/// The length of the weekday at the beginning of `bytes`, in full or as three letters.
 #[inline]
 pub(super) fn weekday(bytes: &[u8]) -> Option<usize> {
     let full = match &bytes.first_chunk::<3>()?.map(|b| b | 0x20) {

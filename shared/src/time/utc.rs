@@ -1,11 +1,12 @@
-//! Formats whose times are in UTC without saying so: IIS, `CloudFront`, and load balancers,
-//! which `words` knows by their first word.
+//! Formats whose times are in UTC although the line does not say so: IIS and `CloudFront`. Load
+//! balancers are recognised in `words`, by their first word.
 
 use super::date::Stamp;
 use super::offset::Zone;
 use super::words::is_address;
 
-/// The stamp that a line begins with, of which the line's format may know the zone.
+/// The stamp at the beginning of a line, with its zone set to UTC if the line's format implies
+/// that.
 #[inline]
 pub(super) fn settled<'a>(line: &'a [u8], at: usize, stamp: Stamp<'a>) -> Stamp<'a> {
     if stamp.zone == Zone::Host
@@ -29,7 +30,7 @@ fn is_utc(separator: u8, rest: &[u8]) -> bool {
     }
 }
 
-/// A place of `CloudFront`: an airport and numbers, `FRA2`, `IAD89-C1`.
+/// An edge location of `CloudFront`: an airport and numbers, `FRA2`, `IAD89-C1`.
 fn is_edge(field: &[u8]) -> bool {
     field.len() >= 4
         && field[..3].iter().all(u8::is_ascii_uppercase)
@@ -37,9 +38,9 @@ fn is_edge(field: &[u8]) -> bool {
         && field[4..].iter().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase() || *b == b'-')
 }
 
-/// A request as IIS has it by default: perhaps its site and its name, the server's address,
-/// the method, the path, the query, the port. Or one of the kernel's driver: two addresses
-/// with their ports, the protocol.
+/// A request in the default format of IIS: perhaps the site and its name, then the server's
+/// address, the method, the path, the query and the port. Or in the format of the HTTP driver of
+/// Windows: two addresses with their ports, and the protocol.
 fn is_w3c(rest: &[u8]) -> bool {
     let mut words = rest.split(|b| *b == b' ').take(10).peekable();
     let site = words.next_if(|word| {

@@ -1,16 +1,16 @@
-//! The words that may stand before a time, and those that a program always puts there.
+//! Words that may stand before a time, and texts that certain programs always put there.
 
 use super::date::Stamp;
 use super::order::Known;
 use super::prefix;
 
-/// Text that always stands before a line's own time.
+/// A text that always stands before the time of a line.
 pub(super) struct Literal {
     text: &'static [u8],
     pub(super) order: Known,
-    /// Its times are in UTC.
+    /// Its time is in UTC.
     pub(super) is_utc: bool,
-    /// Whether the time, which begins there, is what the program writes.
+    /// Whether the time that begins there has the form that the program writes.
     pub(super) suits: fn(&[u8], usize, &Stamp<'_>) -> bool,
 }
 
@@ -18,13 +18,13 @@ const fn before(text: &'static [u8]) -> Literal {
     Literal { text, order: Known::Nothing, is_utc: false, suits: |_, _, _| true }
 }
 
-/// As the load balancers of AWS write their types, and the times after them.
+/// The type at the beginning of a line of an AWS load balancer. A time with a `T` follows it.
 const fn balancer(text: &'static [u8]) -> Literal {
     Literal { suits: |line, at, _| line.get(at + 10) == Some(&b'T'), is_utc: true, ..before(text) }
 }
 
 static LITERALS: [Literal; 16] = [
-    // The slow log of MySQL; apt; pacman's kin; dpkg.
+    // The slow log of MySQL, apt, and `update-alternatives` of dpkg.
     before(b"# Time: "),
     before(b"Start-Date: "),
     before(b"End-Date: "),
@@ -32,7 +32,7 @@ static LITERALS: [Literal; 16] = [
     before(b"Log ended: "),
     before(b"update-alternatives "),
     Literal { suits: |line, at, _| line.get(at + 4) == Some(&b'/'), ..before(b"nginx: ") },
-    // Half-Life's servers write the month first.
+    // Half-Life servers write the month first.
     Literal { order: Known::MonthFirst, ..before(b"L ") },
     balancer(b"http "),
     balancer(b"https "),
@@ -44,11 +44,11 @@ static LITERALS: [Literal; 16] = [
     balancer(b"tls 2.0 "),
 ];
 
-/// The literal that stands at `at`, and where it ends.
+/// The literal at `at`, and where it ends.
 pub(super) fn literal(line: &[u8], at: usize) -> Option<(usize, &'static Literal)> {
     let rest = &line[at..];
     match rest.first_chunk::<2>()? {
-        // Erlang's reports: `=INFO REPORT==== 25-Nov-2026::14:00:00 ===`.
+        // Reports of Erlang: `=INFO REPORT==== 25-Nov-2026::14:00:00 ===`.
         [b'=', _] => {
             let head = &rest[..rest.len().min(40)];
             let end = head.windows(12).position(|at| at == b" REPORT==== ")?;
@@ -61,25 +61,25 @@ pub(super) fn literal(line: &[u8], at: usize) -> Option<(usize, &'static Literal
     }
 }
 
-/// What a word is.
+/// The kind of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// `[main]`, `<Info>`, `(42)`.
     Bracket,
-    /// `123:`, of a line that is numbered.
+    /// `123:`, the number of the line.
     Numbered,
-    /// `INFO`; doubtful where it could begin a sentence, as `error` and `FATAL:` do.
+    /// `INFO`. It is doubtful if it could also begin a sentence, like `error` and `FATAL:`.
     Level {
         doubtful: bool,
     },
-    /// A number, an address, a user at a database, a program.
+    /// A number, an address, a user of a database (`user@db`), or a program.
     Name,
     /// `web-5d4c8b7f9-abcde`.
     Pod,
     /// `|`, `-`.
     Separator,
     Colour,
-    /// Any other.
+    /// Any other word.
     Plain,
 }
 
@@ -90,10 +90,10 @@ pub(super) struct Word {
     pub(super) end: usize,
 }
 
-/// Bytes of the longest word that is looked at, brackets included.
+/// The most bytes of a word, with its brackets.
 const LONGEST: usize = 80;
 
-/// The length of the word at `at`: to a blank, or what separates values or groups them.
+/// The length of the word at `at`. It ends at a blank, a separator or an opening bracket.
 #[inline]
 pub(super) fn length(line: &[u8], at: usize) -> usize {
     line[at..].iter().take(LONGEST).take_while(|b| IN_WORDS[usize::from(**b)]).count()
@@ -110,7 +110,7 @@ static IN_WORDS: [bool; 256] = {
     bytes
 };
 
-/// The word at `at`; `None` for what no word is.
+/// The word at `at`. `None` if something else is there.
 pub(super) fn at(line: &[u8], at: usize, is_first: bool) -> Option<Word> {
     let rest = &line[at..];
     let group = |close: u8| {
@@ -130,7 +130,7 @@ pub(super) fn at(line: &[u8], at: usize, is_first: bool) -> Option<Word> {
         b'#' if rest.starts_with(b"####<") => Some(Word { kind: Kind::Bracket, end: at + 4 }),
         byte if byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'_') => {
             let length = length(line, at);
-            // Ruby writes a comma after its level's letter.
+            // Ruby writes a comma after the letter of the level.
             let length = length + usize::from(rest.get(length) == Some(&b','));
             if let Some(length) = router(&rest[..length]) {
                 return Some(Word { kind: Kind::Bracket, end: at + length });
@@ -147,13 +147,13 @@ pub(super) fn at(line: &[u8], at: usize, is_first: bool) -> Option<Word> {
     }
 }
 
-/// Several words with a version among them, as compilers say theirs.
+/// Several words with a version among them, as compilers print.
 fn is_version(inner: &[u8]) -> bool {
     inner.contains(&b' ')
         && inner.windows(3).any(|at| at[0].is_ascii_digit() && at[1] == b'.' && at[2].is_ascii_digit())
 }
 
-/// The length of the place in a router that IOS XR writes directly before the time.
+/// The length of the router slot that IOS XR writes directly before the time.
 fn router(word: &[u8]) -> Option<usize> {
     let is_place = word.starts_with(b"RP/") || word.starts_with(b"LC/");
     is_place.then(|| word.iter().position(|b| *b == b':').map(|at| at + 1)).flatten()
@@ -173,7 +173,7 @@ fn kind(word: &[u8], touches: bool) -> Kind {
         return if colon { Kind::Numbered } else { Kind::Name };
     }
     let first = name[0];
-    // The role of a Redis server: `12:M`.
+    // The process and the role of a Redis server: `12:M`.
     let role = first.is_ascii_digit()
         && matches!(name, [number @ .., b':', b'C' | b'M' | b'S' | b'X'] if number.iter().all(u8::is_ascii_digit));
     if role || is_address(name) || name.contains(&b'@') {
@@ -186,7 +186,7 @@ fn kind(word: &[u8], touches: bool) -> Kind {
     Kind::Plain
 }
 
-/// An address, with or without a port.
+/// Whether this is an IP address, with or without a port.
 pub(super) fn is_address(word: &[u8]) -> bool {
     let (mut dots, mut colons, mut hexadecimal) = (0, 0, false);
     for byte in word {
@@ -203,7 +203,7 @@ pub(super) fn is_address(word: &[u8]) -> bool {
         || colons >= 2 && memchr::memmem::find(word, b"::").is_some()
 }
 
-/// Levels as programs write them.
+/// The names of levels.
 const LEVELS: [&[u8]; 26] = [
     b"trace",
     b"debug",
@@ -233,10 +233,10 @@ const LEVELS: [&[u8]; 26] = [
     b"information",
 ];
 
-/// Words that are levels only in capitals.
+/// Words that are levels only if written in capitals.
 const CAPITAL_LEVELS: [&[u8]; 4] = [b"LOG", b"AUDIT", b"STATUS", b"NOTE"];
 
-/// Levels that may begin a message as well as a line.
+/// Levels that may also begin a message.
 const FAULTS: [&[u8]; 11] = [
     b"warn",
     b"warning",
@@ -264,8 +264,7 @@ fn alphabetic(name: &[u8], word: &[u8], colon: bool, touches: bool) -> Kind {
     if colon && is_program(name) { Kind::Name } else { Kind::Plain }
 }
 
-/// Whether this is a program's name, `MyApp`, rather than that of a header, a field or an
-/// error.
+/// Whether this is the name of a program, `MyApp`, and not of a header, a field or an error.
 fn is_program(name: &[u8]) -> bool {
     const NO_PROGRAM: [&[u8]; 26] = [
         b"time",

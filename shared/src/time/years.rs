@@ -1,64 +1,64 @@
-//! The year of a time that carries none.
+//! Works out the year of a time that has none.
 
 use super::civil::{self, DAY};
 
-/// How much later than the file was last written its newest line may be. The file's time is
-/// in UTC and the line's in its host's zone, at most 14 hours apart; the rest is for clocks.
+/// How much later than the file's last change its newest line may be. The file's time is in UTC and
+/// the line's in the zone of its host, at most 14 hours apart. The rest allows for wrong clocks.
 const AHEAD: i64 = DAY;
 
-/// How much later than the line that follows it in the file a line may be: lines of several
-/// processes are a little out of order, and New Year in between must not lose a year. A gap
-/// between two lines may then be as long as a year less this.
+/// How much later a line may be than the line after it in the file. Lines of several processes are
+/// a little out of order, and at New Year that must not cost a year. The longest gap between two
+/// lines is a year less this.
 const JITTER: i64 = 14 * DAY;
 
-/// A step back in the file's order that is larger than this may be a line with an odd time.
+/// A step back that is larger than this may come from a line with an odd time.
 const STEP: i64 = 2 * JITTER;
 
-/// Steps back that are remembered. Two let three writers take turns. With more of them, a log
-/// of a few lines a year would look like one whose writers take turns.
+/// How many steps back are remembered. With two, three writers may take turns. With more, a log
+/// with a few lines a year would look as if several writers took turns.
 const STEPS: usize = 2;
 
-/// Lines for which a step back is remembered. A host that starts without a clock writes some
-/// hundred lines until it has the time.
+/// For how many lines a step back is remembered. A host that starts before its clock is set writes
+/// some hundred lines until it has the time.
 const STEP_LINES: u32 = 1000;
 
-/// Years looked at for a February 29: at 1900 and 2100 there are eight between two.
+/// How many years are tried for a February 29. Around 1900 and 2100 two of them are eight years
+/// apart.
 const LEAP: i64 = 9;
 
-/// Times later than this (the year 2200) are no file's.
+/// A file's last change is not later than this, the year 2200.
 const LATEST: i64 = 7_258_118_400;
 
-/// Times before this year are no file's. The epoch begins in 1969 where the zone is west of
-/// UTC.
+/// No line is older than this year. The epoch begins in 1969 in zones west of UTC.
 const FIRST_YEAR: i64 = 1969;
 
-/// Works out years, of a file's lines newest first: of the first line, the newest year in
-/// which it is not later than the file's last change; of each other, the newest in which it
-/// is not later than the line before it. Both with some slack.
+/// Works out the years of a file's lines, newest first. The first line gets the latest year in
+/// which it is not later than the file's last change. Each other line gets the latest year in which
+/// it is not later than the line that was read before it. Both allow some slack.
 ///
-/// One exception: lines with odd times, such as `Jan  1` of a host without a clock, or the
-/// backlog of another host, take the order some months back, and the line after them brings
-/// it forward again to where it was. Such a step back and forth is not a year.
+/// There is one exception. Lines with odd times, such as `Jan 1` of a host whose clock is not set,
+/// or the backlog of another host, go some months back, and the line after them returns to where
+/// the order was. Such a step back and forth does not change the year.
 ///
-/// So a gap of almost a year or more between two lines is not seen.
+/// So a gap between two lines of almost a year or more is not recognised.
 #[derive(Debug, Clone)]
 pub(super) struct Years {
-    /// The time of the last line, in seconds from 1970, were there no zones.
+    /// The time of the last line, in seconds from 1970, without regard to zones.
     last: i64,
     /// How much later the next line may be.
     slack: i64,
-    /// The newest last, and how many lines ago it was.
+    /// The remembered steps back, the latest one last.
     steps: [Option<StepBack>; STEPS],
 }
 
-/// A step back.
+/// A step back in time.
 #[derive(Debug, Clone, Copy)]
 struct StepBack {
     /// The time of the last line before it.
     from: i64,
     /// The time of the first line after it.
     to: i64,
-    /// Lines since.
+    /// Lines since then.
     lines: u32,
 }
 
@@ -67,7 +67,8 @@ impl Years {
         Years { last: modified_seconds.clamp(0, LATEST), slack: AHEAD, steps: [None; STEPS] }
     }
 
-    /// The year of a time; `None` for a day that no month has, and for a time before the epoch.
+    /// The year of a time. `None` for a day that the month does not have, and for a time before the
+    /// epoch.
     pub(super) fn year_of(&mut self, month: i64, day: i64, second_of_day: i64) -> Option<i64> {
         let newest = self.last + self.slack;
         let latest_year = civil::date(newest).0;
@@ -86,7 +87,7 @@ impl Years {
         Some(year)
     }
 
-    /// The year after `ordered` in which the time is that of a line before a step back.
+    /// The year after `ordered` in which the time is close to that of a line before a step back.
     fn returned(&self, ordered: i64, time_in: impl Fn(i64) -> Option<i64>) -> Option<i64> {
         if self.steps.iter().all(Option::is_none) {
             return None;
@@ -98,12 +99,12 @@ impl Years {
     }
 
     fn advance(&mut self, time: i64) {
-        // The file's own last change is no line's time.
+        // A step from the file's last change does not count: that is not the time of a line.
         let is_step = self.slack == JITTER && self.last - time > STEP;
         for step in &mut self.steps {
             *step = step
                 .map(|step| StepBack { lines: step.lines + 1, ..step })
-                // It is over once the order is back where it was, or goes on down from there.
+                // The step is over once the times are back where they were, or go down from there.
                 .filter(|step| step.from - time > STEP && (is_step || step.to - time <= STEP))
                 .filter(|step| step.lines <= STEP_LINES);
         }

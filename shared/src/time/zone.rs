@@ -1,27 +1,27 @@
-//! The zone of a host, asked once an hour of its log.
+//! The zone of a host. It is asked once for each hour of the log.
 
 use jiff::Timestamp;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
 const HOUR: i64 = 3600;
 
-/// How much later than the line that follows it in the file a line may be, in the hour that
-/// comes twice: mild disorder must not move a line by an hour.
+/// How much later a line may be than the line after it in the file, in the hour that occurs twice.
+/// A little disorder must not move a line by an hour.
 const JITTER: i64 = 300;
 
-/// How long after a line of the hour that comes twice the file may have been written last, so
-/// that this says which of the two it is.
+/// In the hour that occurs twice, the file's last change tells which of the two is meant only if it
+/// is at most this much later than the line.
 const RECENT: i64 = 24 * HOUR;
 
-/// A zone, and what it said last.
+/// A zone, and its last answer.
 #[derive(Debug, Clone)]
 pub(super) struct HostZone {
     zone: TimeZone,
-    /// The hour on the wall, counted from 1970, that `offset` is valid throughout.
+    /// The hour of local time, counted from 1970, in which `offset` is valid.
     hour: i64,
     offset: (i64, i16),
-    /// The last line without a zone, in seconds since the epoch; before the first one, the
-    /// time at which the file was last written.
+    /// The time of the last line without a zone, in seconds since the epoch. Before the first such
+    /// line, the time of the file's last change.
     last: i64,
     is_first: bool,
 }
@@ -31,12 +31,12 @@ impl HostZone {
         HostZone { zone, hour: i64::MIN, offset: (0, 0), last: modified_seconds, is_first: true }
     }
 
-    /// For a time on the wall, in seconds from 1970: the seconds to take from it to have
-    /// seconds since the epoch, and the offset in force then, in minutes east of UTC. The
-    /// two differ in the hour that clocks jump over.
+    /// For a local time, in seconds from 1970: the seconds to subtract to get seconds since the
+    /// epoch, and the offset at that time, in minutes east of UTC. The two differ in the hour that
+    /// clocks skip.
     ///
-    /// For the hour that comes twice, the order of the file tells which of the two is meant:
-    /// lines are asked for newest first, so no line is later than the one asked for just before.
+    /// In the hour that occurs twice, the order of the file tells which of the two is meant: this
+    /// is called for the newest line first, so no line is later than the one before.
     #[inline]
     pub(super) fn offset(&mut self, civil: i64) -> Option<(i64, i16)> {
         let (behind, minutes) =
@@ -52,14 +52,14 @@ impl HostZone {
         let (first, is_twice) = self.look_up(hour * HOUR)?;
         let (last, is_also_twice) = self.look_up(hour * HOUR + HOUR - 1)?;
         if first == last && !is_twice && !is_also_twice {
-            // No zone changes twice within an hour.
+            // No zone changes twice within an hour, so the offset is the same in all of it.
             (self.hour, self.offset) = (hour, first);
             return Some(first);
         }
         self.look_up(civil).map(|(offset, _)| offset)
     }
 
-    /// The same, and whether that time comes twice.
+    /// The same, and whether that local time occurs twice.
     fn look_up(&self, civil: i64) -> Option<((i64, i16), bool)> {
         let wall = Offset::UTC.to_datetime(Timestamp::from_second(civil).ok()?);
         let ambiguous = self.zone.to_ambiguous_timestamp(wall);
@@ -79,10 +79,10 @@ impl HostZone {
         Some(((behind, i16::try_from(minutes).ok()?), twice.is_some()))
     }
 
-    /// Whether a line may be this one of its two times, which is the later one.
+    /// Whether `time`, the later one of the two, may be the time of the line.
     fn is_later(&self, time: i64) -> bool {
         time <= self.last.saturating_add(JITTER)
-            // Long after, the file's time says nothing.
+            // If the file was changed long after, its time says nothing.
             && (!self.is_first || self.last.saturating_sub(time) <= RECENT)
     }
 }

@@ -1,4 +1,4 @@
-//! All of 1 GiB, the newest line first: nothing is searched for, all of it is written.
+//! All of 1 GiB, the newest line first: nothing is searched, everything is written.
 
 use crate::compare::bench::{Bench, LARGE_LOG, THREADS, URING};
 use crate::compare::cold;
@@ -17,9 +17,9 @@ pub(super) fn dump(bench: &Bench, results: &mut Results) -> Result<()> {
     let target = format!("logs?filename={LARGE_LOG}");
     let (uring, threads) = (bench.uring_server(), bench.threads_server());
     cold::warm(&path)?;
-    // Once, before anything is timed: all of it comes.
+    // Checked once, before anything is timed: the answer has all bytes.
     let bytes = uring.answer_bytes(&[], &target)?;
-    ensure!(bytes == path.metadata()?.len(), "a dump has {bytes} bytes, and the file another number");
+    ensure!(bytes == path.metadata()?.len(), "a dump has {bytes} bytes, which is not the size of the file");
     let gb = bench.large_gb()?;
     let ndjson = format!("{URING}, NDJSON");
     let (mut seconds, mut speed) = (Samples::default(), Samples::default());

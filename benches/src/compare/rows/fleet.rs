@@ -1,22 +1,22 @@
-//! What a primary costs with 1 to 1,000 hosts.
+//! The cost of a primary with 1 to 1,000 hosts.
 
-use super::memory::mebibytes;
 use super::requests::newest;
 use crate::compare::bench::{Bench, LARGE_LOG, Server, secondary};
 use crate::compare::cold;
 use crate::compare::process::run_for_output;
 use crate::compare::report::{Results, Row};
 use crate::compare::simulated::Simulated;
-use crate::compare::stats::{Samples, Spread, Target};
-use crate::program::Program;
+use crate::compare::stats::{Samples, Spread, Target, mebibytes};
 use anyhow::{Context as _, Result, ensure};
+use backscroll_e2e::program::Program;
 use serde_json::json;
 use std::process::Command;
 
-/// Hosts in the largest fleet.
+/// The number of hosts in the largest fleet.
 const MOST: usize = 1000;
 const SIZES: [usize; 4] = [1, 10, 100, MOST];
-/// Hosts whose records are merged, and records of each: enough that starting does not count.
+/// The hosts whose records are merged, and the records of each: enough that the start does not
+/// matter.
 const MERGED: usize = 10;
 const RECORDS: u64 = 100_000;
 
@@ -111,7 +111,7 @@ fn of(size: usize, what: &str) -> String {
 /// The names of the first `size` hosts, as patterns.
 fn first(size: usize) -> &'static str {
     match size {
-        // By a pattern: asked by its name it would be passed through.
+        // As a pattern: a host that is asked by its name is passed through without a merge.
         1 => "hostname=host-0000*",
         10 => "hostname=host-000%3F",
         100 => "hostname=host-00*",
@@ -119,21 +119,21 @@ fn first(size: usize) -> &'static str {
     }
 }
 
-/// Records a second, and the primary's CPU seconds.
+/// The records a second, and the primary's CPU seconds.
 fn merged(server: &Server) -> Result<(f64, f64)> {
     let before = crate::compare::process::cpu_seconds(&server.pids)?;
     let url = server.url("logs?filename=a.log&hostname=host-000%3F");
     let count = ["-s", "-S", "-f", "-o", "/dev/null", "-w", "%{size_download} %{time_total}"];
     let ran = run_for_output(Command::new("curl").args(count).arg(url))?;
-    let (bytes, seconds) = ran.output.split_once(' ').context("curl says two figures")?;
+    let (bytes, seconds) = ran.output.split_once(' ').context("curl did not print two figures")?;
     ensure!(bytes.parse::<u64>()? > RECORDS * MERGED as u64 * 100, "records are missing");
     let cpu = crate::compare::process::cpu_seconds(&server.pids)? - before;
     #[expect(clippy::cast_precision_loss, reason = "a million records")]
     Ok(((RECORDS * MERGED as u64) as f64 / seconds.trim().parse::<f64>()?, cpu))
 }
 
-/// KiB that each of 10 hosts looked at: real secondaries over the same log. One secondary by
-/// many names would be asked once.
+/// How many KiB each of 10 hosts read. They are real secondaries with the same log; one secondary
+/// with many names would be asked only once.
 fn scanned_by_one_host(bench: &Bench) -> Result<f64> {
     const HOSTS: usize = 10;
     cold::warm(&bench.log(LARGE_LOG))?;
@@ -157,7 +157,7 @@ fn scanned_by_one_host(bench: &Bench) -> Result<f64> {
     ensure!(end["end"]["status"] == "complete", "{last}");
     let most = end["end"]["hosts"].as_object().context("hosts")?.values();
     let most = most.filter_map(|host| host["bytes_scanned"].as_u64()).max().unwrap_or(0);
-    ensure!(most > 0, "no host said what it read");
+    ensure!(most > 0, "no host reported how much it read");
     #[expect(clippy::cast_precision_loss, reason = "a few KiB")]
     Ok(most as f64 / 1024.0)
 }

@@ -1,5 +1,5 @@
-//! How long the newest 20 lines take over one connection: by size of the file, and beside
-//! an answer that reads nothing.
+//! How long the newest 20 lines take over one connection, by the size of the file, compared with an
+//! answer that reads nothing.
 
 use super::requests::newest;
 use crate::compare::bench::{Bench, LARGE_LOG, ODD_LOG, SMALL_LOG, SPARSE_LOG};
@@ -18,7 +18,7 @@ const ANSWER_TIME: Duration = Duration::from_secs(10);
 /// Requests of each kind in one round.
 const REQUESTS: usize = 400;
 
-/// Bytes of each file that are in the page cache: more than a request reads.
+/// How many bytes of each file are in the page cache: more than a request reads.
 const NEWEST: u64 = 1 << 20;
 
 const HEALTH: &str = "`/healthz`";
@@ -46,8 +46,8 @@ pub(super) fn latency(bench: &Bench, results: &mut Results) -> Result<()> {
         let round = round?;
         let mut times = kinds.each_ref().map(|_| Vec::with_capacity(REQUESTS));
         for request in 0..REQUESTS {
-            // Each has every place in the order equally often: what one warms up, the next
-            // enjoys.
+            // Each takes every place in the order equally often, because a request warms up caches
+            // for the next one.
             for place in 0..kinds.len() {
                 let kind = (place + request) % kinds.len();
                 times[kind].push(exchange(&mut connection, &kinds[kind].1)?);
@@ -80,7 +80,7 @@ pub(super) fn latency(bench: &Bench, results: &mut Results) -> Result<()> {
     Ok(())
 }
 
-/// Microseconds from a request to the end of its answer.
+/// The microseconds from a request to the end of its answer.
 fn exchange(connection: &mut TcpStream, target: &str) -> Result<f64> {
     let request = format!("GET /{target} HTTP/1.1\r\nhost: x\r\n\r\n");
     let mut piece = [0; 16 << 10];

@@ -1,14 +1,14 @@
-//! Resident memory, with clients that hardly read and with searches, and threads.
+//! Resident memory with slow clients and with searches, and threads.
 
 use crate::compare::bench::{Bench, LARGE_LOG, Server, URING, secondary};
 use crate::compare::cold;
 use crate::compare::report::{Results, Row};
 use crate::compare::slow_clients::{CLIENTS, Served, SlowClients};
-use crate::compare::stats::{Samples, Spread, Target};
+use crate::compare::stats::{Samples, Spread, Target, mebibytes};
 use crate::compare::stop;
 use crate::load::slow::Report;
-use crate::program::Program;
 use anyhow::{Context as _, Result};
+use backscroll_e2e::program::Program;
 use backscroll_samples::ABSENT;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -16,12 +16,12 @@ use std::time::Duration;
 /// How long the searches run before the threads are counted.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Searches at once while the threads are counted.
+/// The number of searches while the threads are counted.
 const SEARCHES: usize = 8;
 
 pub(super) fn memory(bench: &Bench, results: &mut Results) -> Result<()> {
     cold::warm(&bench.log(LARGE_LOG))?;
-    // A new one: its peak is to be that of these clients.
+    // A new secondary, so that its peak is caused by these clients.
     let fresh = secondary("uring", bench.log_dir())?;
     let seconds = bench.load_seconds(20.0, 6.0);
     let mut row = Row::new(
@@ -77,12 +77,7 @@ pub(super) fn memory(bench: &Bench, results: &mut Results) -> Result<()> {
     Ok(())
 }
 
-#[expect(clippy::cast_precision_loss, reason = "for people's eyes")]
-pub(crate) fn mebibytes(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
-}
-
-/// Children that are ended, by their ids, when dropped.
+/// Child processes. Dropping this kills them, by their ids.
 struct Children(Vec<Child>);
 
 impl Drop for Children {

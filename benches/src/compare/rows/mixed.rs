@@ -13,12 +13,12 @@ use backscroll_samples::ABSENT;
 
 const DEEP: [u32; 5] = [0, 1, 4, 16, 64];
 
-/// Small requests a second, over so many connections: few enough that no server is busy with
-/// them alone, many enough for a p99.
+/// The small requests a second, and their connections: few enough that they alone do not keep a
+/// server busy, many enough for a p99.
 pub(super) const RATE: u32 = 200;
 pub(super) const CONNECTIONS: u32 = 8;
 
-/// The load beside so many deep scans of `log`.
+/// The options of the load tool for so many deep scans of `log`.
 pub(super) fn options(server: &Server, seconds: f64, deep: u32, log: &str) -> Vec<String> {
     let mut options = vec![
         "--seconds".to_owned(),
@@ -35,7 +35,7 @@ pub(super) fn options(server: &Server, seconds: f64, deep: u32, log: &str) -> Ve
     options
 }
 
-/// What became of the requests of one variant, all its runs together.
+/// The results of the requests of one variant, in all its runs.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     answered: u64,
@@ -60,7 +60,7 @@ impl Outcome {
     pub(super) fn note(&self, name: &str) -> String {
         let Outcome { answered, unfinished, errors, scans, scan_errors, first_error } = self;
         let error = first_error.as_ref().map_or_else(String::new, |error| format!(" (the first: {error})"));
-        // With more than one in a hundred unanswered, the p99 is the age of one of them.
+        // If more than one in a hundred is unanswered, the p99 is the age of one of these.
         let bound = if unfinished * 100 > *answered { ": its p99 is a lower bound" } else { "" };
         format!(
             "{name}: {answered} small requests answered, {unfinished} unanswered at the end of a run, {errors} failed{bound}; {scans} deep scans done, {scan_errors} failed{error}"
@@ -77,8 +77,8 @@ pub(super) fn mixed(bench: &Bench, results: &mut Results) -> Result<()> {
     for round in bench.rounds("small requests beside deep scans, warm", 3, 1).without_warmup() {
         round?;
         for deep in DEEP {
-            // A new one each time: its threads do not leave off a scan whose client is gone
-            // before they look.
+            // A new server each time: its threads go on with a scan whose client has gone until
+            // they notice.
             let pool = Pool::start(bench.log_dir())?;
             let servers = [bench.uring_server(), bench.threads_server(), pool.server()];
             for (server, outcome) in servers.iter().zip(&mut outcomes) {

@@ -11,11 +11,12 @@ use backscroll_secondary::read::open_file::OpenFile;
 use std::fs::File;
 use std::path::Path;
 
-/// MiB of the file that may be in the page cache afterwards: its newest 8, and what was under
-/// way when the search ended.
+/// How many MiB of the file may be in the page cache afterwards: its newest 8, and the reads in
+/// flight when the search ended.
 const STAYS_AT_MOST: f64 = 16.0;
 
-/// Bytes of the file's oldest part that somebody else has in the page cache before.
+/// How many bytes of the file's oldest part are in the page cache before the search, as if another
+/// program used them.
 const WARM: u64 = 64 << 20;
 
 pub(super) fn page_cache(bench: &Bench, results: &mut Results) -> Result<()> {
@@ -76,7 +77,7 @@ fn place(name: &str, before: &str) -> String {
     format!("{name}, {before}")
 }
 
-/// Whether the kernel and the file system can do it at all.
+/// Whether the kernel and the file system support this.
 fn leaves_cache_as_found(path: &Path) -> Result<bool> {
     let file = OpenFile::new(File::open(path)?.into());
     file.read(&mut [0; 1], 0, CacheUse::LeaveAsFound)?;

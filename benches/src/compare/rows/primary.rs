@@ -1,12 +1,12 @@
-//! Through the primary, against asking the secondary itself.
+//! Requests through the primary, compared with requests to the secondary itself.
 
 use super::requests::newest;
 use crate::compare::bench::{Bench, LARGE_LOG, Server, URING};
 use crate::compare::cold;
 use crate::compare::report::{Results, Row};
 use crate::compare::stats::{Samples, Target};
-use crate::program::Program;
 use anyhow::{Result, ensure};
+use backscroll_e2e::program::Program;
 
 const CONNECTIONS: &str = "16";
 const HOST: &str = "hostname=one";
@@ -16,13 +16,13 @@ pub(super) fn primary(bench: &Bench, results: &mut Results) -> Result<()> {
     let program = Program::start("backscroll-primary", &["--secondary", &member])?;
     let direct = bench.uring_server();
     let mut through = Server::of("through the primary", &program);
-    // The secondary works for it: its CPU time counts.
+    // The CPU time of the secondary counts too, since it works for the primary.
     through.pids.extend(&direct.pids);
     let path = bench.log(LARGE_LOG);
     let dump = format!("logs?filename={LARGE_LOG}");
     cold::warm(&path)?;
     let bytes = through.answer_bytes(&[], &format!("{dump}&{HOST}"))?;
-    ensure!(bytes == path.metadata()?.len(), "a dump has {bytes} bytes, and the file another number");
+    ensure!(bytes == path.metadata()?.len(), "a dump has {bytes} bytes, which is not the size of the file");
     let seconds = bench.load_seconds(2.0, 0.7);
     let options = ["--connections", CONNECTIONS, "--seconds", &seconds.to_string()].map(str::to_owned);
     let gb = bench.large_gb()?;

@@ -97,7 +97,7 @@ fn place(server: &str, connections: u32) -> String {
     format!("{server}, {connections} connections")
 }
 
-/// What a server answers.
+/// The body of a server's answer.
 fn answer_of(server: &Server, target: &str) -> Result<String> {
     Ok(run_for_output(Command::new("curl").args(["-s", "-S", "-f", &server.url(target)]))?.output)
 }

@@ -1,4 +1,4 @@
-//! A keyword that is not there, through all of 1 GiB: from the page cache, and from the disk.
+//! Search for an absent keyword in 1 GiB: in the page cache, and from the disk.
 
 use crate::compare::bench::{Bench, LARGE_LOG, Server, THREADS, URING};
 use crate::compare::cold;
@@ -18,8 +18,8 @@ fn target() -> String {
     format!("logs?filename={LARGE_LOG}&keyword={ABSENT}")
 }
 
-/// The small subcommand of this program, in a process of its own, so that start-up counts
-/// alike.
+/// The subcommand of this program, in a separate process, so that its start counts like that of the
+/// other programs.
 fn count_backwards(path: &Path) -> Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("count-backwards").arg(path).arg(ABSENT);
@@ -128,15 +128,15 @@ pub(super) fn cold(bench: &Bench, results: &mut Results) -> Result<()> {
     Ok(())
 }
 
-/// GB/s by `fio`'s own clock, and its CPU seconds. `read:-512k` steps back two blocks after
-/// each: backwards, block by block.
+/// GB/s as `fio` reports it, and its CPU seconds. `read:-512k` steps back two blocks after each
+/// read, so it reads backwards block by block.
 fn fio(path: &Path, direction: &str) -> Result<(f64, f64)> {
     let mut filename = std::ffi::OsString::from("--filename=");
     filename.push(path);
     let ran = run_for_output(Command::new("fio").arg(filename).args([
         "--name=cold",
         "--readonly",
-        // In the process that is waited for, not in one of its own.
+        // `fio` should work in the process that is waited for, not in another one.
         "--thread",
         &format!("--rw={direction}"),
         "--bs=256k",

@@ -1,30 +1,30 @@
-//! What clients that hardly read cost a secondary, and a primary that passes one host's
-//! answer on or merges two.
+//! The cost of slow clients for a secondary, and for a primary that passes on the answer of one
+//! host or merges two.
 
-use super::memory::mebibytes;
 use crate::compare::bench::{Bench, LARGE_LOG, Server};
 use crate::compare::cold;
 use crate::compare::process::run;
 use crate::compare::report::{Results, Row};
 use crate::compare::slow_clients::{CLIENTS, Served, SlowClients};
-use crate::compare::stats::{Spread, Target};
+use crate::compare::stats::{Spread, Target, mebibytes};
 use crate::compare::stop;
 use crate::load::slow::Report;
-use crate::program::Program;
 use anyhow::{Context as _, Result};
+use backscroll_e2e::program::Program;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-/// Lines as long as a line may be before it is cut.
+/// The longest lines that are not cut.
 const LONG_LINE: usize = (1 << 20) - 1;
 
-/// Lines that are longer than what each answer may hold, and of which many may be held together.
+/// Lines that are longer than what each answer may always hold, but of which the server may hold
+/// many.
 const MEDIUM_LINE: usize = 60_000;
 
-/// Bytes of a file of them.
+/// The size of a file with such lines.
 const FILE_BYTES: usize = 64 << 20;
 
 const MEDIUM_TEXT: &str = "medium-text.log";
@@ -32,10 +32,10 @@ const LONG_TEXT: &str = "long-text.log";
 const LONG_CONTROL: &str = "long-control.log";
 const NDJSON: &str = "application/x-ndjson";
 
-/// How long after the clients have left memory is looked at again.
+/// How long after the clients have left the memory is measured again.
 const AFTERWARDS: Duration = Duration::from_secs(3);
 
-/// The answers that are asked for: what they are called, the file, the type.
+/// The requested answers: their name, the file, and the type.
 const ANSWERS: [(&str, &str, &str); 4] = [
     ("short lines as text", LARGE_LOG, "text/plain"),
     ("lines of 60,000 bytes as text", MEDIUM_TEXT, "text/plain"),
@@ -43,7 +43,7 @@ const ANSWERS: [(&str, &str, &str); 4] = [
     ("lines of 1 MiB of control bytes as NDJSON", LONG_CONTROL, NDJSON),
 ];
 
-/// The ways to ask: what they are called, the hosts that are asked, and the bound in MiB.
+/// The ways to ask: their name, the requested hosts, and the bound in MiB.
 const WAYS: [(&str, Option<&str>, f64); 3] = [
     ("a secondary", None, 96.0),
     ("a primary, one host", Some("&hostname=s1"), 160.0),
@@ -100,8 +100,8 @@ pub(super) fn slow_readers(bench: &Bench, results: &mut Results) -> Result<()> {
     Ok(())
 }
 
-/// Runs the clients, and in the middle of that one more that reads as fast as it can: whether
-/// it had its line.
+/// Runs the clients, and meanwhile one more that reads as fast as it can. Also returns whether that
+/// one got its line.
 fn with_another(slow: SlowClients<'_>, program: &Program, url: &str) -> Result<(Served, bool)> {
     std::thread::scope(|scope| {
         let served = scope.spawn(move || slow.serve(program));
@@ -115,7 +115,7 @@ fn with_another(slow: SlowClients<'_>, program: &Program, url: &str) -> Result<(
 }
 
 fn named(dir: &Path, name: &str) -> Result<Program> {
-    let dir = dir.to_str().context("the logs' folder is no text")?;
+    let dir = dir.to_str().context("the path of the logs' folder is not text")?;
     Program::start("backscroll-secondary", &["--log-dir", dir, "--hostname", name])
 }
 
@@ -124,7 +124,7 @@ fn primary(secondaries: &[Program; 2]) -> Result<Program> {
     Program::start("backscroll-primary", &["--secondary", &url(0), "--secondary", &url(1)])
 }
 
-/// A file of long lines, each of which begins alike and goes on with one byte.
+/// Writes a file of long lines. All have the same beginning, followed by one repeated byte.
 fn write_long(path: &Path, beginning: &[u8], byte: u8, bytes: usize) -> Result<()> {
     let mut line = beginning.to_vec();
     line.resize(bytes, byte);

@@ -16,16 +16,16 @@ use backscroll_secondary::read::uring::{RingAlone, Uring};
 use std::path::Path;
 use std::time::Instant;
 
-/// Reads under way at once, with every engine and every size.
+/// The number of reads at the same time, for all engines and sizes.
 const DEPTH: usize = 4;
 
-/// Block sizes.
+/// The block sizes.
 const BLOCKS: [usize; 7] = [16 << 10, 32 << 10, 64 << 10, 128 << 10, 256 << 10, 512 << 10, 1 << 20];
 
-/// The one that a deep scan has.
+/// The block size of a deep scan.
 const USUAL: usize = 4;
 
-/// How much of the file is read: its oldest part, which is as good as any.
+/// How much of the file is read: its oldest part, since all parts are alike.
 const WARM_BYTES: u32 = 512 << 20;
 const COLD_BYTES: u32 = 128 << 20;
 
@@ -88,7 +88,7 @@ fn place(engine: &str, block: usize, temperature: &str) -> String {
     format!("{engine}, {} KiB, {temperature}", BLOCKS[block] >> 10)
 }
 
-/// Each size with each engine once; `before` has made the file cold, or left it warm.
+/// Measures each size with each engine once. `before` makes the file cold, or leaves it warm.
 fn one_round(
     path: &Path,
     counts: bool,

@@ -13,17 +13,18 @@ use anyhow::{Context as _, Result};
 use backscroll_samples::write_large;
 use std::path::PathBuf;
 
-/// What the servers may read from the disk, in bytes a second: far less than they can match.
+/// How many bytes a second the servers may read from the disk: far less than they can match.
 const DISK: u64 = 32 << 20;
 
-/// Deep scans at once, each of a file of its own: of one file, what the first had read the
-/// others would find in the page cache.
+/// The number of deep scans, each of a different file. With one file, the others would find in the
+/// page cache what the first has read.
 const DEEP: u32 = 256;
 
-/// Bytes of each of these files: at the disk's speed far more, together, than one run reads.
+/// The size of each of these files. At the disk's speed, one run reads far less than all of them.
 const COLD_BYTES: u64 = 4 << 20;
 
-/// What the cgroup counts as read, at least, where the limit holds: some of a second's worth.
+/// The least number of bytes that the cgroup must count as read, to show that the limit works: a
+/// part of one second's.
 const READ_AT_LEAST: u64 = DISK / 4;
 
 pub(super) fn throttled(bench: &Bench, results: &mut Results) -> Result<()> {
@@ -92,7 +93,7 @@ fn place(server: &str, deep: u32) -> String {
     format!("{server}, {deep} deep scans")
 }
 
-/// One run against a new server: what the load came to, and the server's CPU seconds.
+/// One run with a new server. Returns the report of the load, and the server's CPU seconds.
 fn beside(
     bench: &Bench,
     name: &str,
@@ -114,11 +115,11 @@ fn beside(
     load(&Server::of(name, &program))
 }
 
-/// A log for each deep scan. They go when dropped.
+/// A log for each deep scan. Dropping this removes them.
 struct ColdLogs(Vec<PathBuf>);
 
 impl ColdLogs {
-    /// What the load tool makes their names of.
+    /// The pattern from which the load tool makes their names.
     const NAME: &str = "cold-{}.log";
 
     fn make(bench: &Bench) -> Result<ColdLogs> {
@@ -133,7 +134,7 @@ impl ColdLogs {
     }
 
     fn evict(&self, bench: &Bench) -> Result<()> {
-        // Asking about one of them will do: they all lie in the same place.
+        // To check one of them is enough, since all are in the same folder.
         self.0
             .iter()
             .enumerate()

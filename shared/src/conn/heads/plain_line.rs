@@ -1,11 +1,11 @@
-//! What most requests begin with: it is recognised at one glance.
+//! The request line of most requests, which is checked at once instead of byte by byte.
 
 use super::TARGET_BYTES;
 use memchr::memchr;
 
-/// A whole request line in which everything is as it should be.
+/// A complete request line that needs no change.
 pub(super) struct PlainLine {
-    /// Its end included.
+    /// Its length, with the line's end.
     pub(super) len: usize,
     pub(super) is_head: bool,
     pub(super) is_http_1_0: bool,
@@ -27,8 +27,8 @@ impl PlainLine {
     }
 }
 
-/// Whether a target holds a byte that needs a closer look. All of it is looked at, without a
-/// branch: that is faster than to stop at the first.
+/// Whether a target contains a byte that has to be checked. The loop has no branch and always runs
+/// to the end: that is faster than to stop at the first such byte.
 #[expect(clippy::needless_bitwise_bool, reason = "no branch is what makes it fast")]
 fn has_odd(target: &[u8]) -> bool {
     target.iter().fold(false, |has, byte| {

@@ -1,8 +1,8 @@
-//! What hyper gets to see of what a client sends.
+//! What hyper receives of the bytes that a client sends.
 
 use super::*;
 
-/// What hyper gets where the client's bytes come in pieces that end at `cuts`.
+/// What hyper receives if the client's bytes arrive in pieces that end at `cuts`.
 fn seen(bytes: &[u8], cuts: &[usize]) -> (Vec<u8>, Heads) {
     let mut heads = Heads::new();
     let mut out = Vec::new();
@@ -19,7 +19,7 @@ fn seen(bytes: &[u8], cuts: &[usize]) -> (Vec<u8>, Heads) {
     (out, heads)
 }
 
-/// The same wherever they are cut, and where they come byte by byte.
+/// Checks that it is the same wherever the bytes are cut, and if they arrive one by one.
 fn seen_in_pieces(bytes: &[u8]) -> (Vec<u8>, Heads) {
     let (whole, _) = seen(bytes, &[]);
     for cut in 0..bytes.len() {
@@ -57,7 +57,7 @@ fn what_it_may_not_hold_is_percent_encoded_and_nothing_else_is() {
                 assert_eq!(out, request(&[byte]), "{byte:#x}");
                 assert_eq!(heads.unsound, None);
             }
-            // What could mean several things is refused, and it is known why.
+            // What could mean several things is refused, and the reason is known.
             _ => assert!(heads.unsound.is_some(), "{byte:#x}"),
         }
     }
@@ -82,7 +82,7 @@ fn nothing_changes_any_more_once_a_request_may_have_a_body() {
         assert_eq!(out, [head.replace('<', "%3C").replace('>', "%3E").as_bytes(), behind].concat());
         assert!(heads.leaves_a_rest());
     }
-    // A field that only begins like one of another name is none.
+    // A field whose name only begins like that of another field is a different one.
     let other = b"GET / HTTP/1.1\r\nContent-Type: x\r\nTe: x\r\nX: content-length: 1\r\n\r\n";
     let (out, _) = seen_in_pieces(&[other, &behind[..]].concat());
     assert!(out.ends_with(b"GET /?%22x%22 HTTP/1.1\r\n\r\n"));
@@ -108,7 +108,7 @@ fn it_is_known_what_is_wrong_with_a_request_line() {
         let (_, heads) = seen_in_pieces(&[line, b"\r\n\r\n"].concat());
         assert_eq!(heads.unsound, Some(unsound), "{}", line.escape_ascii());
     }
-    // hyper refuses what it cannot read at once, and so it is told what is wrong with that.
+    // hyper refuses what it cannot read at once, so the first mistake is reported.
     for (line, refused_at, unsound) in [
         (&b"GET /a b HTTP/1.1"[..], 7, Unsound::Space),
         (b"GET /a Hb HTTP/1.1", 8, Unsound::Space),

@@ -1,4 +1,4 @@
-//! What comes from a client, on its way to hyper.
+//! From the client to hyper.
 
 use super::{Socket, Watched};
 use crate::conn::half_closed::{HalfClosed, PROBE, Step};
@@ -11,8 +11,8 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Bytes of further requests, from which on nothing more is read before the first one is answered:
-/// also a client that is gone is then not noticed before.
+/// When this many bytes of further requests have arrived, nothing more is read until the first
+/// request is answered. Until then it is not noticed either if the client is gone.
 const BEHIND_BYTES: usize = 16 << 10;
 
 impl<S: AsyncRead + AsyncWrite + Socket + Unpin> AsyncRead for Watched<S> {
@@ -27,7 +27,7 @@ impl<S: AsyncRead + AsyncWrite + Socket + Unpin> AsyncRead for Watched<S> {
                 this.hand_over(buf);
                 return Poll::Ready(Ok(()));
             }
-            // A body, if that is what it is, is hyper's at any time.
+            // The rest may be a body, which hyper may read at any time.
             let waits = this.watch.phase.load(Relaxed) == BUSY && !this.heads.leaves_a_rest();
             if !waits && this.goes_on(buf) {
                 return Poll::Ready(Ok(()));
@@ -56,7 +56,7 @@ impl<S: AsyncRead + AsyncWrite + Socket + Unpin> AsyncRead for Watched<S> {
                 buf.set_filled(before);
                 continue;
             }
-            // What nearly always comes: a whole head, where it lies.
+            // The usual case: one complete head, which stays where it is.
             let (used, other) = this.heads.take(new);
             this.behind.extend_from_slice(&new[used..]);
             this.head_comes();
@@ -77,7 +77,8 @@ impl<S: AsyncRead + AsyncWrite + Socket + Unpin> Watched<S> {
         }
     }
 
-    /// Goes on with what came behind the last request. False where there is nothing of use.
+    /// Gives hyper bytes that arrived after the last request. False if there are none that it can
+    /// use.
     fn goes_on(&mut self, buf: &mut ReadBuf<'_>) -> bool {
         let empty = self.heads.empty_lines(&self.behind);
         self.behind.advance(empty);
@@ -88,7 +89,7 @@ impl<S: AsyncRead + AsyncWrite + Socket + Unpin> Watched<S> {
         let head = self.behind.split_to(used);
         self.arrived = other.map_or_else(|| head.freeze(), Bytes::from);
         if self.behind.is_empty() {
-            // It would keep the memory.
+            // An empty buffer would keep its memory.
             self.behind = BytesMut::new();
         }
         self.head_comes();
@@ -101,15 +102,17 @@ impl<S: AsyncRead + AsyncWrite + Socket + Unpin> Watched<S> {
         buf.put_slice(&self.arrived.split_to(len));
     }
 
-    /// The client sends nothing just now. Where its place is needed, this is taken for the end.
+    /// Nothing has arrived from the client. If its place is needed, hyper is told that the
+    /// connection has ended.
     fn poll_evicted(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Also while an answer is under way: hyper does not ask again once it is idle.
+        // Also while an answer is being sent: hyper does not poll again when the connection becomes
+        // idle.
         self.watch.reader.register(cx.waker());
         let is_of_use = !matches!(self.watch.phase.load(Relaxed), IDLE | HEAD);
         if !is_of_use && self.watch.is_evicted.load(SeqCst) { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
-    /// The client has ended its sending.
+    /// The client has ended its side of the connection.
     fn poll_end(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let is_answering = matches!(self.watch.phase.load(Relaxed), BUSY | LEAVING_WHOLE | LEAVING_BROKEN);
         if is_answering && !self.watch.leaves_at_once.load(Relaxed) {
@@ -121,7 +124,7 @@ impl<S: AsyncRead + AsyncWrite + Socket + Unpin> Watched<S> {
         Poll::Ready(Ok(()))
     }
 
-    /// As long as an answer is on its way, hyper does not learn of the end.
+    /// Hides the client's end from hyper until the answer has been sent.
     fn poll_half_closed(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let Some(half_closed) = &mut self.half_closed else { return Poll::Ready(Ok(())) };
         loop {
@@ -135,7 +138,8 @@ impl<S: AsyncRead + AsyncWrite + Socket + Unpin> Watched<S> {
             if let Some(error) = self.stream.error() {
                 return Poll::Ready(Err(error));
             }
-            // Between two answers, to a client that knows what is said before one.
+            // Only before the first byte of an answer, and not to HTTP/1.0, which has no interim
+            // responses.
             let may_be_probed = self.is_flushed
                 && self.answered != self.watch.requests.load(Relaxed)
                 && !self.heads.has_seen_http_1_0;
@@ -144,7 +148,7 @@ impl<S: AsyncRead + AsyncWrite + Socket + Unpin> Watched<S> {
                 Step::Probe => {
                     half_closed.was_written_to();
                     self.told = Bytes::from_static(PROBE);
-                    // What does not leave now does so before the answer.
+                    // What cannot be written now is written before the answer.
                     if let Poll::Ready(Err(error)) = self.poll_told(cx) {
                         return Poll::Ready(Err(error));
                     }
@@ -155,10 +159,11 @@ impl<S: AsyncRead + AsyncWrite + Socket + Unpin> Watched<S> {
         }
     }
 
-    /// The end for hyper, which says nothing by itself of a head that is cut off.
+    /// Tells hyper that the client has ended. hyper would not answer a head that is cut off, so a
+    /// byte is added that it refuses.
     fn end(&mut self, buf: &mut ReadBuf<'_>) {
         if self.heads.has_ended_in_a_head() {
-            // It does not look at a head again before it has seen an empty line.
+            // hyper parses a head again only after an empty line.
             self.arrived = Bytes::from_static(&[REFUSED_ANYWHERE, b'\r', b'\n', b'\r', b'\n']);
             self.hand_over(buf);
         }

@@ -1,4 +1,4 @@
-//! What hyper writes, on its way to a client.
+//! From hyper to the client.
 
 use super::{Socket, Watched};
 use crate::conn::unsound::told;
@@ -12,11 +12,11 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::sleep;
 
-/// How long a client may take to read why it was refused, while it still sends: a socket that is
-/// closed before it was read to its end resets the connection, and takes the answer away.
+/// How long a client that still sends may take to read why it was refused. To close a socket before
+/// it was read to its end resets the connection, and the client would lose the answer.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// Bytes that are thrown away at once meanwhile.
+/// Bytes that are read and dropped at once meanwhile.
 const SINK_BYTES: usize = 4 << 10;
 
 impl<S: AsyncWrite + Socket + Unpin> Watched<S> {
@@ -30,7 +30,7 @@ impl<S: AsyncWrite + Socket + Unpin> Watched<S> {
         }
     }
 
-    /// So many bytes have been written.
+    /// Notes the result of a write.
     fn wrote(&mut self, result: &Poll<io::Result<usize>>) {
         self.note_write(result);
         self.is_flushed = false;
@@ -44,9 +44,10 @@ impl<S: AsyncWrite + Socket + Unpin> Watched<S> {
         }
     }
 
-    /// How many of `all` bytes that hyper wants to write are an answer's. The others it says by
-    /// itself: only where no request is being answered, and behind what is left of the last
-    /// answer. It always tries to write that before it looks at the next request.
+    /// How many of the `all` bytes that hyper wants to write belong to an answer of ours. The
+    /// others are hyper's own answer. hyper makes one only while no request is being answered, and
+    /// it stands after the rest of the last answer: hyper tries to write that rest before it parses
+    /// the next request.
     fn of_answers(&mut self, all: usize) -> usize {
         let requests = self.watch.requests.load(Relaxed);
         match self.watch.phase.load(Relaxed) {
@@ -63,8 +64,8 @@ impl<S: AsyncWrite + Socket + Unpin> Watched<S> {
         }
     }
 
-    /// Takes what hyper says by itself, and puts an answer that says more in its place. False
-    /// where it is to leave as it is.
+    /// Replaces hyper's own answer by one that says what is wrong. False if it has to be sent as it
+    /// is.
     fn takes(&mut self, bare: &[u8]) -> bool {
         let Some(told) = told(bare, &self.heads, self.instance) else { return false };
         self.told = told;
@@ -72,7 +73,7 @@ impl<S: AsyncWrite + Socket + Unpin> Watched<S> {
         true
     }
 
-    /// Writes the answer that stands in for hyper's.
+    /// Writes the answer that replaces hyper's.
     pub(super) fn poll_told(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.told.is_empty() {
             let result = Pin::new(&mut self.stream).poll_write(cx, &self.told);
@@ -87,7 +88,7 @@ impl<S: AsyncWrite + Socket + Unpin> Watched<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Socket + Unpin> Watched<S> {
-    /// Reads what the client still sends, until it has ended too.
+    /// Reads what the client still sends, until it has ended its side too.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let linger = self.linger.get_or_insert_with(|| {
             self.watch.request_was_refused();
@@ -102,7 +103,7 @@ impl<S: AsyncRead + AsyncWrite + Socket + Unpin> Watched<S> {
             let mut buf = ReadBuf::new(&mut sink);
             match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buf)) {
                 Ok(()) if !buf.filled().is_empty() => {}
-                // It is gone, one way or the other.
+                // The client has ended, or the connection has failed.
                 _ => return Poll::Ready(Ok(())),
             }
         }
@@ -147,7 +148,7 @@ impl<S: AsyncRead + AsyncWrite + Socket + Unpin> AsyncWrite for Watched<S> {
         self.stream.is_write_vectored()
     }
 
-    /// hyper calls it once its own buffer is empty, and only then.
+    /// hyper calls this only when its own buffer is empty.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         ready!(this.poll_told(cx))?;
@@ -157,17 +158,17 @@ impl<S: AsyncRead + AsyncWrite + Socket + Unpin> AsyncWrite for Watched<S> {
         this.watch.written();
         this.agree_on_the_end();
         if was_leaving && !this.behind.is_empty() {
-            // Now hyper may have the next request, for which it has asked before.
+            // Now hyper gets the next request. It has polled for it before, and was told to wait.
             cx.waker().wake_by_ref();
         }
         if this.half_closed.is_some() && this.watch.phase.load(Relaxed) == IDLE {
-            // Now hyper may learn that nothing more comes.
+            // Now hyper is told that the client has ended.
             cx.waker().wake_by_ref();
         }
         Poll::Ready(Ok(()))
     }
 
-    /// The same.
+    /// hyper calls this, too, only when its own buffer is empty.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if !this.has_shut_down {

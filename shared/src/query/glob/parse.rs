@@ -1,9 +1,9 @@
-//! From the text of a glob to its alternatives.
+//! Parses the text of a glob into its alternatives.
 
 use super::{GlobError, STATES};
 use std::ops::RangeInclusive;
 
-/// Pairs of braces, and how deep they may stand in one another.
+/// The most pairs of braces, and how deep they may be nested.
 pub(super) const BRACES: usize = 64;
 pub(super) const DEPTH: usize = 8;
 
@@ -20,16 +20,17 @@ pub(super) enum Unit {
     Byte(u8),
     /// `?`
     Any,
-    /// One of the classes.
+    /// A class, by its number.
     Class(usize),
     Star,
-    /// Two that stand together; two that meet where braces are empty are not these.
+    /// `**` as written. Two stars that only meet because the braces between them are empty are not
+    /// this.
     TwoStars,
 }
 
 pub(super) type Class = [bool; 256];
 
-/// Reads a glob: its alternatives, and the classes that they name by number.
+/// Reads a glob. Returns its alternatives, and the classes to which they refer by number.
 pub(super) fn alternatives(glob: &[u8]) -> Result<(Vec<Vec<Unit>>, Vec<Class>), GlobError> {
     let mut parser = Parser { rest: glob, classes: Vec::new(), braces: 0 };
     let tokens = parser.sequence(0)?;
@@ -49,8 +50,8 @@ impl Parser<'_> {
         Some(*first)
     }
 
-    /// Reads to the end, or inside of braces up to the comma or the brace that ends it, which is
-    /// left.
+    /// Reads to the end of the glob. Inside braces, reads up to the comma or the brace that ends
+    /// the branch, and leaves that.
     fn sequence(&mut self, depth: usize) -> Result<Vec<Token>, GlobError> {
         let mut tokens = Vec::new();
         while let Some(byte) = self.rest.first().copied() {
@@ -148,7 +149,7 @@ impl Parser<'_> {
 
 type IsMember = fn(&u8) -> bool;
 
-/// What may stand for a class in a class, after its bracket.
+/// The named classes that may stand inside a class, without the first bracket.
 const NAMED: [(&str, IsMember); 12] = [
     (":alnum:]", u8::is_ascii_alphanumeric),
     (":alpha:]", u8::is_ascii_alphabetic),
@@ -164,7 +165,7 @@ const NAMED: [(&str, IsMember); 12] = [
     (":xdigit:]", u8::is_ascii_hexdigit),
 ];
 
-/// The alternatives of all braces, without braces.
+/// Expands all braces into alternatives.
 fn expand(tokens: &[Token]) -> Result<Vec<Vec<Unit>>, GlobError> {
     let mut all: Vec<Vec<Unit>> = vec![Vec::new()];
     for token in tokens {
@@ -181,7 +182,7 @@ fn expand(tokens: &[Token]) -> Result<Vec<Vec<Unit>>, GlobError> {
                     ends.append(&mut expand(branch)?);
                     within(states(&ends))?;
                 }
-                // Before they are made: what costs too much costs nothing.
+                // Checked before they are built, so that a costly glob costs nothing.
                 within(units(&all) * ends.len() + units(&ends) * all.len() + all.len() * ends.len())?;
                 let pairs =
                     all.iter().flat_map(|begin| ends.iter().map(move |end| [&begin[..], end].concat()));

@@ -62,8 +62,8 @@ fn what_is_no_glob_says_why() {
     assert!(refusal("glob", b"[a", &GlobError::OpenClass).starts_with("glob is \"[a\": a [ is not closed"));
 }
 
-/// The time is generous, but no matcher that goes from state to state, or tries one way after
-/// the other, comes near it.
+/// The time is generous. Still, a matcher that follows states one by one, or backtracks, needs far
+/// more.
 #[test]
 fn no_glob_takes_long_for_a_name() {
     let branches = |from: usize, to: usize| {
@@ -96,7 +96,7 @@ proptest! {
     ) {
         parts.dedup();
         let glob = parts.join("/");
-        // Two stars that come from two pieces mean something else there only beside a slash.
+        // Two stars from two branches differ from `**` only next to a slash.
         prop_assume!(parts.iter().all(|part| part == "**" || !part.contains("**")));
         let theirs = GlobBuilder::new(&glob).literal_separator(true).empty_alternates(true).build().unwrap();
         let theirs = theirs.compile_matcher();

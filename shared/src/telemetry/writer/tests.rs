@@ -1,7 +1,7 @@
 use super::*;
 use std::sync::Condvar;
 
-/// A pipe whose reader may rest, or a disk that may be full.
+/// A pipe whose reader may pause, or a disk that may be full.
 #[derive(Clone, Default)]
 struct Out(Arc<(Mutex<State>, Condvar)>);
 
@@ -9,9 +9,9 @@ struct Out(Arc<(Mutex<State>, Condvar)>);
 struct State {
     written: Vec<u8>,
     rests: bool,
-    /// Bytes that there is room for, where it is limited.
+    /// The bytes for which there is room, if that is limited.
     room: Option<usize>,
-    /// How often there was none.
+    /// How often there was no room.
     refused: usize,
 }
 
@@ -76,7 +76,7 @@ fn a_reader_that_rests_holds_up_nobody_and_is_told_what_it_has_missed() {
         assert!(!told.is_empty() && (10..=12).contains(&written), "{text}");
         let lost = 100 - written;
         match format {
-            // They may be told in two parts, where the queue was full when it was told.
+            // They may be reported in two parts, if the queue was full during the report.
             LogFormat::Text => assert!(told[0].contains(" WARN ") && told[0].contains("lines="), "{text}"),
             LogFormat::Json => {
                 let count = told.iter().map(|line| {
@@ -99,7 +99,7 @@ fn a_full_disk_loses_lines_and_says_how_many_once_there_is_room() {
     for _ in 0..5 {
         queue.write_all(b"lost\n").unwrap();
     }
-    // The first of them once, each of the others with what tells of those before it.
+    // The first one is tried once, each of the others together with the report of those before it.
     while out.0.0.lock().unwrap().refused < 9 {
         std::thread::yield_now();
     }
@@ -126,7 +126,7 @@ fn what_is_queued_is_written_at_the_end() {
     assert_eq!(out.text().lines().count(), 1000);
 }
 
-/// Answers each write in turn with one of these, and takes all of the others.
+/// Answers the first writes with these results, and takes everything of later ones.
 struct Odd(Vec<io::Result<usize>>, Vec<u8>);
 
 impl Write for Odd {
@@ -164,7 +164,7 @@ fn a_line_that_was_cut_is_ended_before_the_next_one_however_that_is_taken() {
     assert!(writer_of_two.put(b"first\n").is_err());
     writer_of_two.put(b"second\n").unwrap();
     assert_eq!(writer_of_two.out.1, b"fir\nsecond\n");
-    // What takes nothing is no reason to try for ever.
+    // A writer that takes nothing must not be tried for ever.
     let mut stuck = writer(vec![Ok(3), full(), Ok(0)]);
     assert!(stuck.put(b"first\n").is_err());
     assert_eq!(stuck.put(b"second\n").unwrap_err().kind(), io::ErrorKind::WriteZero);

@@ -1,4 +1,4 @@
-//! Stamps of whole files, against what is known of when each line was written.
+//! Stamps of whole files, compared with the known time at which each line was written.
 
 use super::*;
 use jiff::tz::TimeZone;
@@ -56,11 +56,11 @@ fn where_no_older_line_is_near_the_last_time_seen_stands_in() {
     assert_eq!(stamps.of(&record(next, b" at e", b""), false), Known::LookBack);
     assert!(stamps.older_line(next, next - (200 << 10), b" at f"), "a time is known: it gives up");
     assert_eq!(stamps.settled(next), Some(Stamp::inherited(time.nanos)));
-    // At the file's start there is no older line, and no time.
+    // At the beginning of the file there is no older line, and no time.
     assert_eq!(stamps.of(&record(9, b" at g", b" at h\n at i\n"[..9].as_ref()), true), Known::Stamp(None));
 }
 
-/// A line, when it was written, and whether its time is another one.
+/// A line, the time at which it was written, and whether it carries another time.
 #[derive(Debug, Clone)]
 struct Line {
     text: String,
@@ -79,8 +79,8 @@ fn line(written: i64, carried: Option<i64>) -> Line {
     Line { text, written, is_odd: carried.is_some_and(|carried| carried != written) }
 }
 
-/// The stamp of each line, newest first, where so many bytes before a line are at hand. The
-/// bytes that were read in look backs.
+/// The stamp of each line, newest first, if so many bytes before a line are in memory; and the
+/// bytes that look backs have read.
 fn stamped(lines: &[Line], at_hand: usize) -> (Vec<Option<Stamp>>, u64) {
     let file: Vec<u8> = lines.iter().flat_map(|line| [line.text.as_bytes(), b"\n"].concat()).collect();
     let modified = lines.last().map_or(0, |line| line.written / SECOND);
@@ -115,7 +115,7 @@ fn stamped(lines: &[Line], at_hand: usize) -> (Vec<Option<Stamp>>, u64) {
     (out, read)
 }
 
-/// Seconds of the stamps, oldest first, counted from the first line's time.
+/// The seconds of the stamps, oldest first, counted from the time of the first line.
 fn seconds(lines: &[Line], at_hand: usize) -> Vec<i64> {
     let (stamps, _) = stamped(lines, at_hand);
     let from = lines[0].written;
@@ -124,7 +124,7 @@ fn seconds(lines: &[Line], at_hand: usize) -> Vec<i64> {
 
 const START: i64 = 1_795_600_000 * SECOND;
 
-/// So many lines, a second each, of which some carry another time, in seconds from their own.
+/// So many lines, one each second. Some carry another time: seconds from their own.
 fn a_line_a_second(count: i64, odd: &[(std::ops::Range<i64>, i64)]) -> Vec<Line> {
     (0..count)
         .map(|n| {
@@ -141,8 +141,8 @@ fn a_time_that_is_too_old_or_too_new_moves_no_other_line() {
     for run in [1, 2, 5, 9, 40, 500] {
         for by in [-1i64, -30, -90, -1200, -7200, -86_400, -year, 1, 30, 90, 1200, 7200, 86_400, year] {
             if run > 4 && (by.abs() <= 60 || run > by.abs() / 2) {
-                // A run that is odd by less than a minute is not looked into, and one that takes
-                // longer than that overlaps with the lines before it.
+                // A run that is wrong by less than a minute is not examined, and one that lasts
+                // longer than it is wrong by overlaps with the lines before it.
                 continue;
             }
             let lines = a_line_a_second(1200, &[(600..600 + run, by)]);
@@ -167,7 +167,7 @@ fn a_host_that_starts_without_a_clock_hides_nothing_even_in_its_newest_lines() {
     for count in [3, 100, 400] {
         let mut lines = a_line_a_second(900, &[]);
         lines.extend((0..count).map(|n| line(START + (900 + n) * SECOND, Some((10 + n) * SECOND))));
-        // The file's own time is of the same clock.
+        // The file's last change comes from the same clock.
         lines.last_mut().unwrap().written = (10 + count) * SECOND;
         let found = seconds(&lines, 512 << 10);
         for (n, found) in (0i64..).zip(&found) {
@@ -181,7 +181,7 @@ fn a_host_that_was_silent_for_long_keeps_its_times() {
     let mut lines = a_line_a_second(300, &[]);
     let day = 86_400;
     lines.extend((0..30).map(|n| line(START + (day + n) * SECOND, Some(START + (day + n) * SECOND))));
-    // A line every two hours, of which each is such a step.
+    // A line every two hours: each is such a step.
     lines.extend((1..500).map(|n| {
         let at = START + (2 * day + 7200 * n) * SECOND;
         line(at, Some(at))
@@ -277,7 +277,8 @@ fn in_logs_with_traces_and_odd_times_lines_that_are_not_odd_keep_theirs() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
-    /// Whatever is odd, lines that are not keep their times, and no stamp rises.
+    /// Lines that are not odd keep their times, whatever other lines are odd, and no stamp is newer
+    /// than the one before.
     #[test]
     fn odd_lines_move_no_others(
         count in 1i64..400,
@@ -295,7 +296,8 @@ proptest! {
                 line(written, carried)
             })
             .collect();
-        // Near the start of a file, or of each other, nobody can tell which lines are odd.
+        // Near the beginning of a file, and near each other, it cannot be known which lines are
+        // odd.
         let is_clear = odd.iter().enumerate().all(|(index, (at, run, _))| {
             at - run >= 16 && odd.iter().skip(index + 1).all(|(other, ..)| (at - other).abs() >= 24)
         });

@@ -1,11 +1,11 @@
-//! What is a time, and what is none.
+//! What is a time, and what is not.
 
 use super::found;
 
 #[test]
 fn every_form_is_found() {
     for (line, expected) in [
-        // RFC 3339 and its near kin
+        // RFC 3339 and similar forms
         ("2024-11-05T10:11:12Z x", "2024-11-05T10:11:12Z"),
         ("2024-11-05t10:11:12z", "2024-11-05T10:11:12Z"),
         ("2024-11-05T10:11:12.123456789Z stdout F up", "2024-11-05T10:11:12.123456789Z"),
@@ -119,7 +119,7 @@ fn what_is_no_time_is_left_alone() {
         "fe80::11:22:33 up",
         "10:11:12 a clock without a date",
         "2024-11-05",
-        // No calendar, no clock has them.
+        // No calendar or clock has them.
         "2024-13-05T10:11:12Z",
         "2024-00-05T10:11:12Z",
         "2024-02-30 10:11:12",
@@ -136,11 +136,11 @@ fn what_is_no_time_is_left_alone() {
         "12024-11-05T10:11:12Z",
         "backup-2024-11-05 10:11:12",
         "2024-11-05 10:11:123",
-        // Another order of day and month, which nothing tells from this one.
+        // Another order of day and month is possible.
         "11/05/2024 10:11:12 x",
         "f(2024-11-05 10:11:12)",
         "<b>2024-11-05 10:11:12",
-        // What the message speaks of.
+        // Times in the message.
         "The certificate expires on 2024-11-05 10:11:12",
         "  at 2024-11-05 10:11:12 it was",
         "Expires: Tue, 05 Nov 2024 10:11:12 GMT",
@@ -150,7 +150,7 @@ fn what_is_no_time_is_left_alone() {
         "took [10.30 16:49:06]",
         "expires=2024-11-05T10:11:12Z x",
         "a text\n2024-11-05 10:11:12 of several lines",
-        // Numbers that are no times.
+        // Numbers that are not times.
         "[    1.234567] usb 1-1: new device",
         "[12345.234567] usb 1-1: new device",
         "1730801472",

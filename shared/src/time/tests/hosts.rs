@@ -1,4 +1,4 @@
-//! What a line leaves out: the zone and the year.
+//! Lines without a zone and without a year.
 
 use super::{LineTime, LineTimes, berlin, found, rfc3339, seconds};
 
@@ -32,7 +32,7 @@ fn a_time_is_told_in_utc_with_nine_digits_so_that_it_sorts_as_text() {
     }
 }
 
-/// The years of lines, newest first, of a file last written at `modified`.
+/// The years of lines, newest first, in a file that was last written at `modified`.
 fn years(modified: &str, lines: &[&str]) -> Vec<String> {
     let mut times = LineTimes::with_zone(seconds(modified), berlin());
     lines.iter().map(|line| rfc3339(times.of(line.as_bytes()).unwrap())[..4].to_owned()).collect()
@@ -122,7 +122,7 @@ fn no_year_is_before_the_epoch() {
     assert!(years.iter().flatten().all(|year| year.as_str() >= "1969"), "{years:?}");
 }
 
-/// What is found of the lines of a file, newest first, that was last written at `modified`.
+/// The times of lines, newest first, in a file that was last written at `modified`.
 fn in_order(modified: &str, lines: &[&str]) -> Vec<String> {
     let mut times = LineTimes::with_zone(seconds(modified), berlin());
     lines.iter().map(|line| rfc3339(times.of(line.as_bytes()).unwrap())).collect()
@@ -149,7 +149,7 @@ fn the_hour_that_comes_twice_is_told_by_the_files_order() {
         "2026-10-25T01:50:00+02:00",
     ];
     assert_eq!(in_order("2026-11-25T00:00:00Z", &lines), expected);
-    // Of the newest line, the file's own time says it where that is near.
+    // For the newest line, the file's last change tells, if that is near.
     assert_eq!(in_order("2026-10-25T01:40:00Z", &lines[1..2]), expected[1..2]);
     assert_eq!(in_order("2026-10-25T00:50:00Z", &lines[4..]), expected[4..]);
 }

@@ -1,20 +1,20 @@
-//! The table of lines, and what must not make a difference.
+//! The table of lines, and changes that must make no difference.
 
 use super::{LineTimes, berlin, rfc3339, seconds};
 use crate::time::LineTime;
 use jiff::tz::TimeZone;
 use std::fmt::Write as _;
 
-/// Lines of all forms, with the zone of the host and the time that they carry.
+/// Lines of all forms, with the zone of the host and their time.
 const LINES: &str = include_str!("lines.tsv");
 
-/// When the file of the table was last written.
+/// The last change of the file in the table.
 const MODIFIED: &str = "2025-03-20T12:00:00Z";
 
 struct Row {
     zone: TimeZone,
     line: Vec<u8>,
-    /// In UTC, as RFC 3339 has it.
+    /// In UTC, in the form of RFC 3339.
     expected: Option<&'static str>,
 }
 
@@ -76,7 +76,7 @@ fn what_carries_a_line_makes_no_difference() {
     for prefix in ["\u{feff}", "\x1b[0m", "\x1b[1;32m\x1b[4m", "web-1  | ", "[pod/web-5d4c8b7f9-abcde/web] "]
     {
         for Row { zone, line, expected } in rows() {
-            // A prefix is not put twice, and a container's lines are not looked into further.
+            // A prefix is not put twice, and no further prefix is looked for in a container's line.
             let is_text = line.first().is_some_and(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
             let expected_is_own = expected.is_some() && !line.contains(&b'|') && !line.starts_with(b"CEF");
             if is_text && expected_is_own {
@@ -112,7 +112,7 @@ fn a_line_that_is_cut_off_in_a_field_has_no_time_or_its_own() {
         for end in 0..line.len() {
             if let Some(found) = times(&zone).of(&line[..end]).map(in_utc) {
                 let line = String::from_utf8_lossy(&line[..end]);
-                // What is cut may hold a better one.
+                // The part that is cut off may hold a better time.
                 assert!(Some(&*found) == expected || found.starts_with("2020-01-01"), "{line}: {found}");
             }
         }

@@ -1,4 +1,4 @@
-//! Times that jiff writes are found again; nothing makes the search panic.
+//! Times that jiff writes are found again, and no input makes the search panic.
 
 use super::{LineTimes, berlin, rfc3339};
 use crate::time::NANOS;
@@ -7,7 +7,7 @@ use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 use jiff::{Timestamp, Zoned};
 use proptest::prelude::*;
 
-/// A form as jiff's `strftime` takes it, and how many digits its fraction has.
+/// A form for jiff's `strftime`, and how many digits its fraction has.
 const FORMS: [(&str, u32); 40] = [
     ("%Y-%m-%dT%H:%M:%S%:z up", 0),
     ("%Y-%m-%d %H:%M:%S.%9f%z up", 9),
@@ -58,7 +58,7 @@ const FIRST: i64 = 1_000_000_000;
 /// 2099-12-30.
 const LAST: i64 = 4_102_272_000;
 
-/// The hour that an autumn has twice is found once: not asked for here.
+/// The hour that occurs twice in autumn is not tested here: only one of the two is found.
 fn is_told_once(time: &Zoned) -> bool {
     !time.time_zone().to_ambiguous_timestamp(time.datetime()).is_ambiguous()
 }
@@ -76,7 +76,7 @@ proptest! {
         let (form, digits) = form;
         let unit = 10i64.pow(9 - digits);
         let instant = Timestamp::from_nanosecond(i128::from(second * NANOS + nanos / unit * unit)).unwrap();
-        // A line that does not say its zone is in the host's.
+        // A line without a zone is in the host's zone.
         let zone = if form.contains(['z', 'Z']) {
             TimeZone::fixed(Offset::from_seconds(quarters * 900).unwrap())
         } else {
@@ -118,13 +118,13 @@ proptest! {
         let zone = TimeZone::posix(zone).unwrap();
         let mut times = LineTimes::with_zone(0, zone.clone());
         for (second, more) in seconds {
-            // Around the hours in which clocks are set as well as anywhere.
+            // Both anywhere and around the hours in which clocks change.
             let set = zone.following(Timestamp::from_second(second).unwrap()).next();
             let near = set.map_or(second, |set| set.timestamp().as_second());
             for second in [second, second + more, near - 3600 + more, near - 7200 + more] {
                 let civil = Offset::UTC.to_datetime(Timestamp::from_second(second).unwrap());
                 let ambiguous = zone.to_ambiguous_zoned(civil);
-                // Which of the two it is depends on the lines before.
+                // Which of the two is meant depends on the lines before.
                 let is_told_twice = matches!(ambiguous.offset(), AmbiguousOffset::Fold { .. });
                 let either = [ambiguous.clone().earlier().unwrap(), ambiguous.clone().later().unwrap()];
                 let expected = ambiguous.compatible().unwrap();
@@ -142,7 +142,7 @@ proptest! {
     #[test]
     fn the_hour_that_comes_twice_is_told_apart(
         second in FIRST..LAST,
-        // Of two lines that are almost an hour apart nobody can tell the order.
+        // The order of two lines that are almost an hour apart cannot be known.
         gaps in prop::collection::vec(prop_oneof![0i64..60, 0i64..1500], 1..60),
         more in 0i64..10_800,
         zone in prop::sample::select(&ZONES[..2]),
@@ -164,7 +164,7 @@ proptest! {
         newest in FIRST * 3 / 2..LAST,
         later in 0i64..3600,
         gaps in prop::collection::vec(prop_oneof![0i64..600, -21_600i64..21_600], 1..60),
-        // Of gaps that add up to a year nobody can tell whether the lines between are odd.
+        // If gaps add up to a year, it cannot be known whether the lines between them are odd.
         gap in 0i64..28_857_600,
         at in 0usize..60,
     ) {
@@ -182,11 +182,11 @@ proptest! {
     }
 }
 
-/// Two ordinary zones, and one whose clocks are set by half an hour.
+/// Two ordinary zones, and one whose clocks change by half an hour.
 const ZONES: [&str; 3] =
     ["CET-1CEST,M3.5.0,M10.5.0/3", "EST5EDT,M3.2.0,M11.1.0", "<+1030>-10:30<+11>-11,M10.1.0,M4.1.0"];
 
-/// What times are made of, and what surrounds them.
+/// The parts of times, and text around them.
 const PIECES: [&str; 36] = [
     "2024",
     "11",

@@ -1,4 +1,4 @@
-//! No edge of what is looked at in a line cuts a time, or shows one that is not the line's.
+//! The limits of what is searched in a line neither cut a time, nor make a wrong one appear.
 
 use super::{LineTimes, found};
 use proptest::prelude::*;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 const TIME: &str = "2024-11-05T10:11:12.123456789+02:00";
 
-/// Objects as libraries write them, of which `pad` is somewhere.
+/// Objects as libraries write them, with `pad` at different places.
 fn objects(pad: &str) -> [String; 8] {
     [
         format!(r#"{{"log":"{pad}\n","stream":"stdout","time":"{TIME}"}}"#),
@@ -25,7 +25,7 @@ fn objects_of_every_length_have_their_time() {
     let lengths = (0..700).chain(3900..4200).chain(8100..8300).chain([100_000]);
     for length in lengths {
         for (kind, line) in objects(&"x".repeat(length)).iter().enumerate() {
-            // A name that is longer than any is not looked through.
+            // A name that is longer than all known ones is not read.
             if kind != 5 || length < 100 {
                 assert_eq!(found(line).as_deref(), Some(TIME), "{kind}, {length}");
             }
@@ -62,7 +62,7 @@ fn a_text_s_time_is_read_to_its_end_wherever_it_stands() {
     }
 }
 
-/// A value that is no time of the line, whatever is in it.
+/// A value that is never the time of the line, whatever it contains.
 fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         any::<i32>().prop_map(Value::from),
@@ -102,7 +102,7 @@ proptest! {
         parts.insert(place.min(parts.len()), format!("\"time\":\"{TIME}\""));
         let line = format!("{{{}}}", parts.join(if blanks { " , " } else { "," }));
         let found_time = found(&line);
-        // A line of more than both walks may have it in between.
+        // In a line that is longer than both parts read, the time may lie between them.
         prop_assert!(found_time.as_deref() == Some(TIME) || line.len() > 8000 && found_time.is_none(), "{}", line);
         let cut = &line.as_bytes()[..cut.index(line.len())];
         prop_assert!(matches!(found(cut).as_deref(), None | Some(TIME)), "{}", line);

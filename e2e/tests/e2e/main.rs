@@ -1,0 +1,14 @@
+//! From end to end: the real `curl` asks a primary, the primary asks secondaries, and the answer is
+//! compared with that of `tac`, `grep` and `head`.
+
+#![allow(clippy::unwrap_used, clippy::similar_names, reason = "a test that cannot go on panics")]
+#![allow(clippy::disallowed_methods, reason = "a test's own thread may block")]
+
+mod answers;
+mod demo;
+mod merged;
+mod namespaces;
+mod processes;
+mod readme;
+mod real_logs;
+mod support;
