@@ -3,6 +3,7 @@
 //! write would cost more than the rest of a small request.
 
 mod answer;
+mod bare_answer;
 mod connections;
 mod half_closed;
 mod heads;
@@ -12,7 +13,6 @@ mod watched;
 
 pub use answer::Answer;
 pub use connections::{Connections, HEALTH_RESERVE};
-pub(crate) use heads::is_encoded;
 pub use refusal::{REFUSALS, refuse};
 pub use watched::{Socket, Watched};
 

@@ -19,6 +19,7 @@
 //! - [`cli`], [`telemetry`], [`descriptors`], [`service_manager`]: flags, logs, limits and the
 //!   way to start and to end that both programs share.
 //! - [`nearest`]: which of the known words somebody may have meant.
+//! - [`text`]: bytes of somebody else's, made fit to be shown. [`nuls`]: runs of NUL bytes.
 //! - [`memory`]: what many clients needed, given back.
 //! - [`limits`]: every bound that both servers keep, with its reason.
 
@@ -37,6 +38,7 @@ pub mod query;
 pub mod scan;
 pub mod service_manager;
 pub mod telemetry;
+pub mod text;
 pub mod time;
 pub mod wire;
 

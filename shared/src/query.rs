@@ -10,6 +10,7 @@ pub use form::{Pair, pairs};
 
 use crate::filter::Filter;
 use crate::nearest::nearest;
+use crate::text::quoted;
 use crate::wire::problem::{Code, Problem};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
@@ -142,13 +143,6 @@ pub fn no_parameters(query: Option<&str>) -> Result<(), Problem> {
         Some(pair) => Err(unknown_parameter(&pair.name, &[])),
         None => Ok(()),
     }
-}
-
-/// Part of a request, as a problem may show it: escaped, and cut if it is long.
-pub fn quoted(bytes: &[u8]) -> String {
-    const SHOWN: usize = 64;
-    let cut = if bytes.len() > SHOWN { "…" } else { "" };
-    format!("\"{}{cut}\"", bytes[..bytes.len().min(SHOWN)].escape_ascii())
 }
 
 fn bad(detail: String) -> Problem {

@@ -1,4 +1,5 @@
 //! What the programs report about themselves.
 
+pub mod format;
 pub mod logs;
 mod writer;

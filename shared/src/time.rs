@@ -38,6 +38,7 @@ mod order;
 mod pairs;
 mod pattern;
 mod prefix;
+mod raw;
 mod regions;
 mod rfc3339;
 mod stamps;
@@ -51,9 +52,9 @@ mod zone;
 pub use stamps::{Known, Stamp, Stamps};
 pub use system::zone_warning;
 
-use find::Raw;
 use jiff::tz::TimeZone;
 use offset::Zone;
+use raw::Raw;
 use regions::Regions;
 use std::ops::Range;
 use years::Years;

@@ -13,7 +13,7 @@ use crate::host::Host;
 use crate::host::health::Health;
 use crate::host::probe::{News, ProbePermits, Prober};
 use crate::host::upstream::Upstream;
-use backscroll_shared::query::quoted;
+use backscroll_shared::text::quoted;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;

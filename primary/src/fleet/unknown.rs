@@ -3,7 +3,7 @@
 use super::Fleet;
 use crate::turn::Turn;
 use backscroll_shared::nearest;
-use backscroll_shared::query::quoted;
+use backscroll_shared::text::quoted;
 use backscroll_shared::wire::problem::{Code, Problem};
 
 /// Names that are suggested.

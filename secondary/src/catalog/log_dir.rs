@@ -8,7 +8,7 @@
 //! old one as if it were the answer.
 
 use super::errors::{Meaning, meaning};
-use backscroll_shared::query::quoted;
+use backscroll_shared::text::quoted;
 use backscroll_shared::wire::problem::{Code, Problem};
 use rustix::fs::{
     AtFlags, CWD, Mode, OFlags, RawDir, ResolveFlags, StatxFlags, fstat, openat2, statat, statx,

@@ -1,6 +1,6 @@
 //! Why the log directories cannot be opened: one line for the operator.
 
-use backscroll_shared::query::quoted;
+use backscroll_shared::text::quoted;
 use rustix::io::Errno;
 use std::path::PathBuf;
 

@@ -1,6 +1,6 @@
 //! `--extra-log-dir NAME=DIR`: a directory that is served beside the log directory.
 
-use backscroll_shared::query::quoted;
+use backscroll_shared::text::quoted;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};

@@ -11,6 +11,7 @@ mod plain_line;
 
 use super::unsound::Unsound;
 use crate::limits;
+use crate::wire::head::is_encoded;
 use memchr::memchr;
 use plain_line::PlainLine;
 use std::mem::take;
@@ -324,11 +325,6 @@ impl Heads {
     fn is_unsound(&mut self, unsound: Unsound) {
         self.unsound.get_or_insert(unsound);
     }
-}
-
-/// Whether this byte is percent-encoded in a target, if it is not refused there.
-pub(crate) fn is_encoded(byte: u8) -> bool {
-    matches!(byte, b'"' | b'<' | b'>' | b'`' | 0..b' ' | 0x7f..)
 }
 
 /// The first byte of a TLS connection.

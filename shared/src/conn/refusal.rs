@@ -1,6 +1,6 @@
 //! The answer to a client for which there is no room.
 
-use super::unsound::encode;
+use super::bare_answer::encode;
 use crate::wire::instance::Instance;
 use crate::wire::problem::{Code, Problem};
 use std::io;

@@ -1,7 +1,8 @@
 //! A path below the log directory, checked before it is given to a file system.
 
-use super::{bad, quoted};
+use super::bad;
 use crate::limits;
+use crate::text::quoted;
 use crate::wire::problem::Problem;
 
 /// A relative path of plain names: not empty, not absolute, no `.`, no `..`, no empty

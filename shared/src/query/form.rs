@@ -1,7 +1,8 @@
 //! Splits `application/x-www-form-urlencoded` into bytes. The crates that do this make text of
 //! names and values, and lose bytes that are not UTF-8. A keyword may contain such bytes.
 
-use super::{bad, quoted};
+use super::bad;
+use crate::text::quoted;
 use crate::wire::problem::Problem;
 use percent_encoding::percent_decode;
 

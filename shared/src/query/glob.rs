@@ -11,7 +11,7 @@
 
 mod parse;
 
-use super::quoted;
+use crate::text::quoted;
 use parse::{BRACES, Class, DEPTH, Unit};
 
 /// The most states of all alternatives together. With so many, a name of usual length costs a few

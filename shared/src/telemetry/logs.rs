@@ -1,7 +1,8 @@
 //! The programs' own log: to standard error, or to rolling files.
 
+use super::format::LogFormat;
 use super::writer;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::PanicHookInfo;
 use std::path::{Path, PathBuf};
@@ -24,15 +25,6 @@ pub struct LogArgs {
     /// are kept
     #[arg(long, env = "BACKSCROLL_LOG_FILE", value_name = "DIR")]
     pub log_file: Option<PathBuf>,
-}
-
-/// The format of the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// Text for people.
-    Text,
-    /// One JSON object a line.
-    Json,
 }
 
 /// Days of rolling files that are kept.

@@ -2,7 +2,7 @@
 //! nobody reads, or a disk that hangs, does not delay an answer. Lines are lost if the queue is
 //! full, or if they cannot be written. Afterwards the log says how many were lost, and why.
 
-use super::logs::LogFormat;
+use super::format::LogFormat;
 use crate::cli::complain;
 use std::io::{self, Write};
 use std::sync::mpsc::channel;

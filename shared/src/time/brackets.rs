@@ -1,7 +1,7 @@
 //! The time in brackets of an access log, which stands after the client's address and name.
 
 use super::date::{self, Found, Place, START, Stamp};
-use super::find::HEAD;
+use super::raw::HEAD;
 use super::words;
 use memchr::memchr_iter;
 

@@ -1,22 +1,9 @@
 //! Finds the time in a line: the places in which it is searched, in their order.
 
-use super::date::{self, Found, Stamp};
+use super::date::{self, Found};
+use super::raw::{HEAD, Raw};
 use super::{epoch, json, lead, pairs, prefix, words};
 use std::ops::Range;
-
-/// A time has to begin within this many bytes from the beginning of a line. In an access log it
-/// stands after an address, a name and perhaps a bucket, as a field after a few others. It may end
-/// later: it is read to its end.
-pub(super) const HEAD: usize = 256;
-
-/// A time as written in a line.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Raw<'a> {
-    /// Nanoseconds since the epoch.
-    Epoch(i64),
-    /// A date and a time of day.
-    Civil(Stamp<'a>),
-}
 
 /// The time of a line. A number without a name is a time only within `epochs`.
 #[inline]

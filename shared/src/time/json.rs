@@ -7,8 +7,8 @@
 
 use super::date::{self, Found, VALUE};
 use super::epoch;
-use super::find::Raw;
 use super::keys::{self, Rank};
+use super::raw::Raw;
 use super::text::{leading_digits, number};
 use memchr::{memchr, memchr2};
 

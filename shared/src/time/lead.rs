@@ -6,9 +6,9 @@
 //! to the message.
 
 use super::date::{self, Found, Place, START, Stamp};
-use super::find::Raw;
 use super::offset::Zone;
 use super::order::Known;
+use super::raw::Raw;
 use super::words::{self, Kind};
 use super::{brackets, fields, prefix, utc};
 

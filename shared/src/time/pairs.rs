@@ -6,9 +6,9 @@
 
 use super::date::{self, Found, START, Stamp, VALUE};
 use super::epoch;
-use super::find::{HEAD, Raw};
 use super::keys;
 use super::offset::{self, Zone};
+use super::raw::{HEAD, Raw};
 use memchr::memmem;
 
 /// The bytes after `date=… time=…` in which the pair with the zone is searched.

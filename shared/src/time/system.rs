@@ -2,7 +2,7 @@
 //! block while answers are made.
 
 use crate::nearest::nearest;
-use crate::query::quoted;
+use crate::text::quoted;
 use jiff::tz::{self, TimeZone};
 use std::env;
 use std::ffi::OsStr;

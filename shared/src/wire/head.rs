@@ -2,15 +2,20 @@
 
 use super::headers;
 use super::problem::{Code, Problem};
-use crate::{conn, limits};
+use crate::limits;
 use http::header;
+
+/// Whether this byte is percent-encoded in a target, if it is not refused there.
+pub(crate) fn is_encoded(byte: u8) -> bool {
+    matches!(byte, b'"' | b'<' | b'>' | b'`' | 0..b' ' | 0x7f..)
+}
 
 /// Bytes of a target before it was percent-encoded. A byte that needs to be encoded counts as one,
 /// because some clients leave the encoding to the server, and browsers do not.
 fn bytes_as_written(target: &str) -> usize {
     let byte_at = |percent: usize| u8::from_str_radix(target.get(percent + 1..percent + 3)?, 16).ok();
     let percents = memchr::memchr_iter(b'%', target.as_bytes());
-    let encoded = percents.filter(|percent| byte_at(*percent).is_some_and(conn::is_encoded));
+    let encoded = percents.filter(|percent| byte_at(*percent).is_some_and(is_encoded));
     target.len() - 2 * encoded.count()
 }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::fleet::HOSTS;
-use backscroll_shared::query::quoted;
+use backscroll_shared::text::quoted;
 
 fn fleet(names: &[&str]) -> Fleet {
     let url = "http://10.0.0.1:1";

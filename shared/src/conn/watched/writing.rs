@@ -1,7 +1,7 @@
 //! From hyper to the client.
 
 use super::{Socket, Watched};
-use crate::conn::unsound::told;
+use crate::conn::bare_answer;
 use crate::conn::{BUSY, IDLE, LEAVING_BROKEN, LEAVING_WHOLE, TAKING};
 use bytes::Buf as _;
 use std::io;
@@ -67,7 +67,7 @@ impl<S: AsyncWrite + Socket + Unpin> Watched<S> {
     /// Replaces hyper's own answer by one that says what is wrong. False if it has to be sent as it
     /// is.
     fn takes(&mut self, bare: &[u8]) -> bool {
-        let Some(told) = told(bare, &self.heads, self.instance) else { return false };
+        let Some(told) = bare_answer::instead_of(bare, &self.heads, self.instance) else { return false };
         self.told = told;
         self.heads.are_refused();
         true
