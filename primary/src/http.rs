@@ -1,9 +1,9 @@
 //! What clients see: connections, and an endpoint for each path.
 //!
 //! ```text
-//! run ──► worker ──► connection ──► router ──► logs ──► relay or fanout
-//!         a thread   one client     one table  files
-//!                                              hosts, health
+//! run ──► worker ──► connection ──► router ──┬─► logs ──► relay, or fanout
+//!         a thread   one client     a table  ├─► files ─► fanout::listing
+//!                                            └─► hosts, health
 //! ```
 //!
 //! [`app`] is what the endpoints look at: the fleet, and the client of its hosts.

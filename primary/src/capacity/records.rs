@@ -1,7 +1,7 @@
 //! Memory for long records that are merged, for all answers together.
 //!
 //! A record waits ten seconds at most for memory. While one waits, another one loses its memory
-//! if its bytes do not arrive within [`STALLED`], or if its client takes nothing of it for as
+//! if its bytes do not arrive within three seconds, or if its client takes nothing of it for as
 //! long: then its answer ends as incomplete. The bytes are kept here and not by the answer, so
 //! that they can be taken from an answer that nobody polls because its client does not read.
 

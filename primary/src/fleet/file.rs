@@ -1,5 +1,5 @@
 //! The hosts that a file names: `--fleet-file PATH`, in the form that
-//! [`file_sd`](super::file_sd) reads.
+//! [`file_sd`] reads.
 //!
 //! The file is read again when something happens in its folder. (Editors, `mv` and Kubernetes put
 //! another file in its place, which a watch of the file itself would not see.) It is also read at

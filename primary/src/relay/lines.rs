@@ -155,7 +155,7 @@ impl Lines {
         // Taken with its buffer, so that the next short lines do not keep a large one.
         let held = Bytes::from(std::mem::take(&mut self.held));
         self.ready.push_back(match self.hold.take() {
-            Some(hold) => hold.keep(held),
+            Some(memory) => memory.keep(held),
             None => held,
         });
     }

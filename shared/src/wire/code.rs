@@ -159,13 +159,13 @@ impl<'de> Deserialize<'de> for Code {
 }
 
 /// Bytes of a word at most: the longest code has 23.
-const WORD_BYTES: usize = 40;
+const WORD_BYTES: u8 = 40;
 
 /// A word as codes are: 1 to 40 bytes, each of them a lower-case letter or `_`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Word {
-    len: usize,
-    bytes: [u8; WORD_BYTES],
+    len: u8,
+    bytes: [u8; WORD_BYTES as usize],
 }
 
 impl Word {
@@ -176,25 +176,25 @@ impl Word {
 
     /// The word; None where the text is not one.
     pub const fn new(text: &str) -> Option<Word> {
-        let (text, len) = (text.as_bytes(), text.len());
-        if len == 0 || len > WORD_BYTES {
+        let text = text.as_bytes();
+        let mut word = Word { len: 0, bytes: [0; WORD_BYTES as usize] };
+        if text.is_empty() || text.len() > word.bytes.len() {
             return None;
         }
-        let mut bytes = [0; WORD_BYTES];
-        let mut at = 0;
-        while at < len {
-            if !matches!(text[at], b'a'..=b'z' | b'_') {
+        while (word.len as usize) < text.len() {
+            let byte = text[word.len as usize];
+            if !matches!(byte, b'a'..=b'z' | b'_') {
                 return None;
             }
-            bytes[at] = text[at];
-            at += 1;
+            word.bytes[word.len as usize] = byte;
+            word.len += 1;
         }
-        Some(Word { len, bytes })
+        Some(word)
     }
 
     /// As a text.
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.bytes[..self.len]).expect("a word is ASCII")
+        std::str::from_utf8(&self.bytes[..usize::from(self.len)]).expect("a word is ASCII")
     }
 }
 
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_code_survives_its_word_whether_it_is_known_or_not() {
-        let longest = "x".repeat(WORD_BYTES);
+        let longest = "x".repeat(WORD_BYTES.into());
         let known = Code::KNOWN.map(|code| code.to_string());
         let words = known.iter().map(String::as_str).chain(["of_a_newer_one", "unknown", &longest]);
         for (index, word) in words.enumerate() {
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_text_that_is_no_word_is_not_kept() {
-        let long = "x".repeat(WORD_BYTES + 1);
+        let long = "x".repeat(usize::from(WORD_BYTES) + 1);
         for text in ["", "Io_error", "io error", "io-error", "io_error\r\n", "\u{fc}", "9", &long] {
             assert_eq!(Code::parse(text), None, "{text:?}");
             assert_eq!(Code::from(text).as_str(), "unknown");

@@ -255,7 +255,7 @@ async fn records(
             Encoder::end(&verdict, &mut out);
         }
         Fault::FailsAfter(_) => {
-            Encoder::end(&Verdict::failed(Code::IoError, "bad disk".to_owned()), &mut out)
+            Encoder::end(&Verdict::failed(Code::IoError, "bad disk".to_owned()), &mut out);
         }
         Fault::CutInside(_) => {
             let whole = out.len();
