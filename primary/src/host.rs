@@ -1,4 +1,4 @@
-//! One host: how it is asked, how it is, and what is taken of its answers.
+//! One host: requests to it, its health, and what is accepted of its answers.
 //!
 //! ```text
 //!            permits ─► ask ─► upstream ─► client ─► the host's secondary

@@ -91,7 +91,7 @@ struct Delivered {
     lines: u64,
     truncated_lines: u64,
     /// Whether the last chunk ended inside a record.
-    is_within: bool,
+    ends_within_record: bool,
 }
 
 #[derive(Debug)]
@@ -259,7 +259,7 @@ impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> Answer<E, S> {
         self.delivered.bytes += self.out.len() as u64;
         self.delivered.lines = tally.lines;
         self.delivered.truncated_lines = tally.truncated_lines;
-        self.delivered.is_within = self.producer.is_within_record();
+        self.delivered.ends_within_record = self.producer.is_within_record();
     }
 
     /// Empties the chunk, because its bytes may come from another file, and ends the answer.
@@ -267,7 +267,7 @@ impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> Answer<E, S> {
         self.out.clear();
         self.producer.drop_record();
         self.halt(&Halt::Failed(failure));
-        if self.delivered.is_within {
+        if self.delivered.ends_within_record {
             self.tail = Tail::BrokenOff;
         }
         if let Phase::Ended(verdict) = &mut self.phase {

@@ -11,8 +11,8 @@
 //! nothing there blocks. The client's reading speed drives everything: when the client stops
 //! reading, the disk is no longer read.
 //!
-//! Imports go down this list, never up: `run`, `http`, `listing`, [`answer`], `readiness`,
-//! [`catalog`], [`read`].
+//! Imports go down this list, never up: `run`, `http`, `listing`, `memory`, [`answer`],
+//! `readiness`, [`catalog`], [`config`], [`read`].
 
 pub mod answer;
 pub mod catalog;

@@ -108,8 +108,8 @@ impl<E: Engine> Listing<E> {
         let overloaded =
             |_| Problem::new(Code::Overloaded, "too many listings at once: try again in a moment");
         let _permit = match self.state {
-            State::Start => timeout(WALK_WAIT, self.admission.walk()).await.map_err(overloaded)?,
-            State::Entries | State::Over => self.admission.walk().await,
+            State::Start => timeout(WALK_WAIT, self.admission.walk_permit()).await.map_err(overloaded)?,
+            State::Entries | State::Over => self.admission.walk_permit().await,
         };
         let glob = self.glob.as_deref().map(parse_glob).transpose()?;
         let mut page = Page::after(&self.last);
@@ -172,7 +172,7 @@ impl<E: Engine> Listing<E> {
             // The first chunk tells nothing of the client yet. Its page is kept, because most
             // clients take all of a listing at once.
             if self.permit.is_none() {
-                self.permit = self.admission.try_page();
+                self.permit = self.admission.try_page_permit();
             }
             if self.permit.is_none() || !(keeps_up || self.handed_out.is_none()) {
                 self.park();

@@ -1,4 +1,4 @@
-//! What both Backscroll servers know, and neither has to do input or output for.
+//! What both Backscroll servers share. Nearly all of it needs no input or output.
 //!
 //! ```text
 //! GET /logs ──► query ──► [catalog] ──► [readahead] ──► scan ──► wire ──► [body]
@@ -18,6 +18,7 @@
 //! - [`conn`]: how long a peer may take over a connection.
 //! - [`cli`], [`telemetry`], [`descriptors`], [`service_manager`]: flags, logs, limits and the
 //!   way to start and to end that both programs share.
+//! - [`nuls`]: runs of NUL bytes at the beginning of lines.
 //! - [`nearest`]: which of the known words somebody may have meant.
 //! - [`text`]: bytes of somebody else's, made fit to be shown. [`nuls`]: runs of NUL bytes.
 //! - [`memory`]: what many clients needed, given back.

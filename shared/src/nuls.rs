@@ -8,7 +8,7 @@ pub(crate) fn leading(bytes: &[u8]) -> usize {
     if bytes.first() != Some(&0) {
         return 0;
     }
-    let whole = bytes.chunks(CHUNK).take_while(|chunk| is_nul(chunk)).count() * CHUNK;
+    let whole = bytes.chunks(STRIDE).take_while(|chunk| is_nul(chunk)).count() * STRIDE;
     match bytes.get(whole..) {
         Some(rest) => whole + rest.iter().take_while(|byte| **byte == 0).count(),
         None => bytes.len(),
@@ -20,7 +20,7 @@ pub(crate) fn trailing(bytes: &[u8]) -> usize {
     if bytes.last() != Some(&0) {
         return 0;
     }
-    let whole = bytes.rchunks(CHUNK).take_while(|chunk| is_nul(chunk)).count() * CHUNK;
+    let whole = bytes.rchunks(STRIDE).take_while(|chunk| is_nul(chunk)).count() * STRIDE;
     match bytes.len().checked_sub(whole) {
         Some(rest) => whole + bytes[..rest].iter().rev().take_while(|byte| **byte == 0).count(),
         None => bytes.len(),
@@ -58,7 +58,7 @@ pub(crate) fn at_start(line: &[u8], least: usize) -> usize {
 }
 
 /// Bytes that are compared at once.
-const CHUNK: usize = 64;
+const STRIDE: usize = 64;
 
 fn is_nul(chunk: &[u8]) -> bool {
     chunk.iter().fold(0, |any, byte| any | byte) == 0

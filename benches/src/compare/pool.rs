@@ -83,7 +83,7 @@ async fn answer(request: &Request<Incoming>, log_dir: Arc<PathBuf>) -> Response<
     let (frames, mut body) = mpsc::channel(FRAMES);
     #[expect(clippy::disallowed_methods, reason = "the pool is what is compared with")]
     tokio::task::spawn_blocking(move || {
-        if let Err(error) = search(&log_dir, query, &frames) {
+        if let Err(error) = search(&log_dir, &query, &frames) {
             let _ = frames.blocking_send(Err(error));
         }
     });
@@ -113,7 +113,7 @@ const CHUNK_BYTES: usize = 64 << 10;
 type Frames = mpsc::Sender<io::Result<Frame<Bytes>>>;
 
 /// Handles one whole request, on one thread.
-fn search(log_dir: &Path, query: LogQuery, frames: &Frames) -> io::Result<()> {
+fn search(log_dir: &Path, query: &LogQuery, frames: &Frames) -> io::Result<()> {
     let file = File::open(log_dir.join(OsStr::from_bytes(query.filename.as_bytes())))?;
     let window = Window::whole(file.metadata()?.len());
     let mut plan = ReadPlan::new(window);

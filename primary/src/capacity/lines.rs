@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn room_is_taken_for_as_long_as_the_bytes_are_there() {
+    fn memory_is_taken_for_as_long_as_the_bytes_are_there() {
         let lines = LineMemory::default();
         let mut hold = lines.try_hold(1).unwrap();
         assert!(hold.try_grow(&lines, UNIT_BYTES) && hold.try_grow(&lines, LINES_BYTES));

@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_frame_is_used_again_and_others_are_not() {
+    fn a_full_chunk_is_used_again_and_others_are_not() {
         let chunks = Chunks::default();
         let chunk = filled(&chunks, b'x', FULL, READER_FROM);
         let at = chunk.as_ptr();
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn full_frames_are_for_clients_that_keep_up_and_few_are_on_their_way() {
+    fn full_chunks_are_for_clients_that_keep_up_and_few_are_on_their_way() {
         let chunks = Chunks::default();
         assert_eq!(chunks.target(READER_FROM, false), SMALL);
         let sealed: Vec<Bytes> =

@@ -17,7 +17,7 @@ pub enum Encoding {
 }
 
 /// What is found out about a long record before it is written.
-pub(super) enum Looked {
+pub(super) enum Inspected {
     Text,
     Json(Option<LineTime>),
     Framed(Known),
@@ -61,21 +61,21 @@ impl Encoding {
     }
 
     /// Looks at a record that will be written in pieces.
-    pub(super) fn look_at(&mut self, record: &Record<'_>, is_worth_reading: bool) -> Looked {
+    pub(super) fn look_at(&mut self, record: &Record<'_>, is_worth_reading: bool) -> Inspected {
         match self {
-            Encoding::Plain(Encoder::Text) => Looked::Text,
-            Encoding::Plain(Encoder::Ndjson(_, times)) => Looked::Json(times.of(record.bytes)),
-            Encoding::Framed(frames) => Looked::Framed(frames.look_at(record, is_worth_reading)),
+            Encoding::Plain(Encoder::Text) => Inspected::Text,
+            Encoding::Plain(Encoder::Ndjson(_, times)) => Inspected::Json(times.of(record.bytes)),
+            Encoding::Framed(frames) => Inspected::Framed(frames.look_at(record, is_worth_reading)),
         }
     }
 
     /// Begins to write the record. `None` if the lines before it have to be read first.
-    pub(super) fn begin(&mut self, looked: Looked, part: Part, out: &mut Vec<u8>) -> Option<Long> {
-        match (looked, self) {
-            (Looked::Framed(known), Encoding::Framed(frames)) => {
+    pub(super) fn begin(&mut self, inspected: Inspected, part: Part, out: &mut Vec<u8>) -> Option<Long> {
+        match (inspected, self) {
+            (Inspected::Framed(known), Encoding::Framed(frames)) => {
                 frames.begin(known, part, out).map(Long::framed)
             }
-            (Looked::Json(time), _) => Some(Long::json(part, time)),
+            (Inspected::Json(time), _) => Some(Long::json(part, time)),
             _ => Some(Long::text(part)),
         }
     }

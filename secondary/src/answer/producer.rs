@@ -100,10 +100,10 @@ impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> Producer<E, S> {
                     self.encoding.write(&record, is_worth_reading, out);
                 }
                 Step::Record(record) => {
-                    let looked = self.encoding.look_at(&record, is_worth_reading);
+                    let inspected = self.encoding.look_at(&record, is_worth_reading);
                     let part = Part::of(&record);
                     let part = part.in_pieces(self.search.delivered(), self.search.excerpt());
-                    self.long = self.encoding.begin(looked, part, out);
+                    self.long = self.encoding.begin(inspected, part, out);
                 }
                 Step::Done => return self.finish().await,
                 Step::Working | Step::NeedBlock | Step::NeedAgain(_) if !out.is_empty() => break,
@@ -147,7 +147,7 @@ impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> Producer<E, S> {
     /// primary may have all that it wants before this answer reaches its last check.
     pub(super) async fn look_before_leaving(&mut self) -> Result<(), ReadFailure> {
         self.make_room_for_another_block();
-        self.look.before_leaving(&self.source).await
+        self.look.check_before_leaving(&self.source).await
     }
 
     /// The writer of frames, if the answer is for a merge.
@@ -190,7 +190,7 @@ impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> Producer<E, S> {
     /// meanwhile: some records may then be bytes of another file.
     async fn finish(&mut self) -> Result<Progress, Halt> {
         self.park();
-        self.look.again(&self.source).await?;
+        self.look.check_at_end(&self.source).await?;
         Ok(Progress::Done)
     }
 
@@ -204,7 +204,7 @@ impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> Producer<E, S> {
     /// could be joined from two files.
     async fn look_again(&mut self) -> Result<(), ReadFailure> {
         if self.is_look_due {
-            self.look.before_more(&self.source).await?;
+            self.look.check_before_more(&self.source).await?;
         }
         self.is_look_due = false;
         Ok(())
@@ -296,13 +296,13 @@ impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> Producer<E, S> {
         if self.search.held() <= LARGE_BYTES || self.large.is_some() {
             return Ok(true);
         }
-        self.large = self.admission.try_large();
+        self.large = self.admission.try_large_permit();
         if self.large.is_some() {
             return Ok(true);
         }
         self.park();
         self.turns.has_waited();
-        let permit = timeout(LARGE_WAIT, self.admission.large());
+        let permit = timeout(LARGE_WAIT, self.admission.large_permit());
         self.large = Some(permit.await.map_err(|_| ReadFailure::Starved)?);
         Ok(false)
     }

@@ -94,16 +94,16 @@ impl SecondLook {
     /// nothing if only one block was read, and little if nobody has written to the file. May be
     /// dropped and called again. The caller must hold no block meanwhile: if answers waited for a
     /// second block while holding a first, all of them could wait for each other.
-    pub async fn again(&mut self, source: &impl BlockSource) -> Result<(), ReadFailure> {
+    pub async fn check_at_end(&mut self, source: &impl BlockSource) -> Result<(), ReadFailure> {
         if self.later_reads == 0 {
             return Ok(());
         }
-        self.before_more(source).await
+        self.check_before_more(source).await
     }
 
     /// The same check, before more than one block is read. The first block alone is from the file
     /// as it was; the next may not be.
-    pub async fn before_more(&mut self, source: &impl BlockSource) -> Result<(), ReadFailure> {
+    pub async fn check_before_more(&mut self, source: &impl BlockSource) -> Result<(), ReadFailure> {
         if self.blocks == 0 {
             return Ok(());
         }
@@ -113,7 +113,7 @@ impl SecondLook {
     /// The same check, before records are sent, because they cannot be taken back afterwards. It
     /// runs for every chunk if the file is written to all the time, so it compares only the piece
     /// at the old end.
-    pub async fn before_leaving(&mut self, source: &impl BlockSource) -> Result<(), ReadFailure> {
+    pub async fn check_before_leaving(&mut self, source: &impl BlockSource) -> Result<(), ReadFailure> {
         if !self.is_unproven {
             return Ok(());
         }

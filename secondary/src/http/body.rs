@@ -15,7 +15,7 @@ pub(super) type Reply = Result<Response<AnswerBody>, Problem>;
 /// The body of an answer.
 pub(super) enum AnswerBody {
     Whole(Option<Bytes>),
-    Frames(Pin<Box<dyn futures_util::Stream<Item = Result<Frame<Bytes>, Cut>>>>),
+    Streamed(Pin<Box<dyn futures_util::Stream<Item = Result<Frame<Bytes>, Cut>>>>),
 }
 
 impl From<Bytes> for AnswerBody {
@@ -34,7 +34,7 @@ impl Body for AnswerBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         match &mut *self {
             AnswerBody::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            AnswerBody::Frames(frames) => frames.as_mut().poll_next(cx),
+            AnswerBody::Streamed(frames) => frames.as_mut().poll_next(cx),
         }
     }
 
@@ -45,7 +45,7 @@ impl Body for AnswerBody {
     fn size_hint(&self) -> SizeHint {
         match self {
             AnswerBody::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
-            AnswerBody::Frames(_) => SizeHint::default(),
+            AnswerBody::Streamed(_) => SizeHint::default(),
         }
     }
 }

@@ -48,5 +48,6 @@ pub(super) fn lines() -> String {
     let rows = || ENDPOINTS.iter().filter(|row| row.endpoint != Endpoint::Index);
     let usage = |row: &Row| format!("GET {}{}", row.path, row.query);
     let width = rows().map(|row| usage(row).len()).max().unwrap_or(0);
-    rows().map(|row| format!("{:width$}  {}\n", usage(row), row.about)).collect()
+    let lines: Vec<String> = rows().map(|row| format!("{:width$}  {}\n", usage(row), row.about)).collect();
+    lines.concat()
 }

@@ -46,12 +46,12 @@ pub(super) async fn files<E: Engine, B>(
         ListFormat::Json => "application/json",
     };
     let listing = Rc::new(Mutex::new(listing));
-    connection.answers(&listing);
+    connection.set_in_flight(&listing);
     let frames = stream::unfold(listing, |listing| async move {
         let frame = listing.lock().await.next_frame().await;
         frame.map(|frame| (frame, listing))
     });
-    let mut response = Response::new(AnswerBody::Frames(Box::pin(frames)));
+    let mut response = Response::new(AnswerBody::Streamed(Box::pin(frames)));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers::hardened(response.headers_mut());
     Ok(response)

@@ -70,7 +70,7 @@ pub(super) async fn logs<E: Engine, B>(
         }
         // Only a search would tell how long the answer to GET is. So send a stream of unknown
         // length.
-        *response.body_mut() = AnswerBody::Frames(Box::pin(stream::empty()));
+        *response.body_mut() = AnswerBody::Streamed(Box::pin(stream::empty()));
         return Ok(response);
     }
 
@@ -102,8 +102,8 @@ pub(super) async fn logs<E: Engine, B>(
         return Ok(response);
     }
     let answer = Rc::new(Mutex::new(answer));
-    connection.answers(&answer);
-    *response.body_mut() = AnswerBody::Frames(Box::pin(stream::unfold(answer, |answer| async move {
+    connection.set_in_flight(&answer);
+    *response.body_mut() = AnswerBody::Streamed(Box::pin(stream::unfold(answer, |answer| async move {
         let frame = answer.lock().await.next_frame().await;
         frame.map(|frame| (frame, answer))
     })));

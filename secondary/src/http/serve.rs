@@ -81,7 +81,7 @@ pub(crate) async fn serve<E: Engine + Unpin>(engine: E, shared: Arc<Shared>, inl
             changed = stage.changed() => {
                 sockets.close();
                 let stage = *stage.borrow_and_update();
-                thread.giving_up.set(stage >= Stage::Ending);
+                thread.giving_up.set(stage >= Stage::GivingUp);
                 if changed.is_err() || stage == Stage::Cutting {
                     break;
                 }

@@ -26,7 +26,7 @@ pub(crate) enum Stage {
     /// Answers in flight go on; new requests are refused.
     Draining,
     /// Answers still in flight end as incomplete ones, and say so.
-    Ending,
+    GivingUp,
     /// Connections that are left are cut.
     Cutting,
 }
@@ -120,7 +120,7 @@ impl Connection {
     }
 
     /// Notes the answer that is being sent on this connection.
-    pub(super) fn answers<T: InFlight + 'static>(&self, answer: &Rc<Mutex<T>>) {
+    pub(super) fn set_in_flight<T: InFlight + 'static>(&self, answer: &Rc<Mutex<T>>) {
         let answer: Rc<Mutex<dyn InFlight>> = answer.clone();
         *self.in_flight.borrow_mut() = Some(Rc::downgrade(&answer));
     }

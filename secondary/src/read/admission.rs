@@ -69,13 +69,13 @@ impl Admission {
     }
 
     /// Waits for a permit for a large line or record.
-    pub async fn large(&self) -> OwnedSemaphorePermit {
+    pub async fn large_permit(&self) -> OwnedSemaphorePermit {
         let _waiting = Waiting::new(&self.large_waiting);
         self.large.clone().acquire_owned().await.expect("the semaphore is never closed")
     }
 
     /// A permit for a large line or record, if one is free now.
-    pub fn try_large(&self) -> Option<OwnedSemaphorePermit> {
+    pub fn try_large_permit(&self) -> Option<OwnedSemaphorePermit> {
         self.large.clone().try_acquire_owned().ok()
     }
 
@@ -90,12 +90,12 @@ impl Admission {
     }
 
     /// Waits for a permit for a walk.
-    pub async fn walk(&self) -> OwnedSemaphorePermit {
+    pub async fn walk_permit(&self) -> OwnedSemaphorePermit {
         self.walks.clone().acquire_owned().await.expect("the semaphore is never closed")
     }
 
     /// A permit for a page of a listing, if one is free now.
-    pub fn try_page(&self) -> Option<OwnedSemaphorePermit> {
+    pub fn try_page_permit(&self) -> Option<OwnedSemaphorePermit> {
         self.pages.clone().try_acquire_owned().ok()
     }
 }
@@ -104,19 +104,19 @@ impl Admission {
 #[derive(Debug)]
 pub struct Pass {
     admission: Arc<Admission>,
-    held: Option<Held>,
+    held: Option<Slice>,
 }
 
 #[derive(Debug)]
-struct Held {
+struct Slice {
     _permit: OwnedSemaphorePermit,
     bytes_left: u64,
     since: Instant,
 }
 
-impl Held {
-    fn new(permit: OwnedSemaphorePermit) -> Held {
-        Held { _permit: permit, bytes_left: SLICE_BYTES, since: Instant::now() }
+impl Slice {
+    fn new(permit: OwnedSemaphorePermit) -> Slice {
+        Slice { _permit: permit, bytes_left: SLICE_BYTES, since: Instant::now() }
     }
 }
 
@@ -157,7 +157,7 @@ impl Pass {
         let waiting = Waiting::new(&self.admission.deep_waiting);
         let permit = self.admission.deep.clone().acquire_owned().await.expect("it is never closed");
         drop(waiting);
-        self.held = Some(Held::new(permit));
+        self.held = Some(Slice::new(permit));
     }
 
     /// Takes a pass if one is free and nobody waits.
@@ -166,7 +166,7 @@ impl Pass {
             && self.admission.deep_waiting.load(Relaxed) == 0
             && let Ok(permit) = self.admission.deep.clone().try_acquire_owned()
         {
-            self.held = Some(Held::new(permit));
+            self.held = Some(Slice::new(permit));
         }
     }
 

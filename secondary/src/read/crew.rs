@@ -63,6 +63,9 @@ pub struct Lent {
 /// A block and what was found in it; `None` if it could not be read without waiting.
 pub type Helped<D> = Option<(Block, D)>;
 
+/// Where the blocks of a batch come back.
+pub type Reply<D> = oneshot::Receiver<Vec<Helped<D>>>;
+
 impl<T: BlockTask> Crew<T> {
     /// A crew with one member for each admission, and the queue from which each member takes its
     /// batches.
@@ -137,10 +140,7 @@ impl<T: BlockTask> Help<T> {
     }
 
     /// Hands a batch to a helper. Returns the blocks if no helper takes them.
-    pub fn hand_over(
-        &mut self,
-        blocks: Vec<Lent>,
-    ) -> Result<oneshot::Receiver<Vec<Helped<T::Finding>>>, Vec<Lent>> {
+    pub fn hand_over(&mut self, blocks: Vec<Lent>) -> Result<Reply<T::Finding>, Vec<Lent>> {
         self.next += 1;
         let Some(lease) = self.leases.get(self.next % self.leases.len().max(1)) else { return Err(blocks) };
         let (reply, replied) = oneshot::channel();

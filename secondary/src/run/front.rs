@@ -30,8 +30,8 @@ impl<S: Future<Output = ()>> Front<S> {
             accept(self.listener, &self.queues, config.connections, instance).await;
         };
         tokio::select! {
-            // Whoever hears that it serves may tell it to stop at once: it has to listen
-            // for that before.
+            // Whoever hears that it serves may tell it to stop at once, so the shutdown is
+            // polled before that is announced.
             biased;
             () = self.shutdown => {}
             () = accepting => {}
@@ -42,7 +42,7 @@ impl<S: Future<Output = ()>> Front<S> {
         let ending_time = ENDING_TIME.min(config.drain_time / 2);
         tokio::time::sleep(config.drain_time.saturating_sub(ending_time)).await;
         tracing::warn!("the time to drain is over: answers still in flight end as incomplete");
-        self.stage.send_replace(Stage::Ending);
+        self.stage.send_replace(Stage::GivingUp);
         tokio::time::sleep(ending_time).await;
         self.stage.send_replace(Stage::Cutting);
         std::future::pending().await

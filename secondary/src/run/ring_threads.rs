@@ -20,8 +20,8 @@ pub(super) struct Start<S> {
     pub(super) front: Front<S>,
 }
 
-/// Serves on all threads. Where one of them could not make its runtime none has served, and the
-/// error has with it what another engine may begin with.
+/// Serves on all threads. If one of them could not make its runtime, none has served, and the error
+/// comes with what another engine needs to begin.
 pub(super) fn run_threads<E: Engine + Unpin + Send + Sync, S: Future<Output = ()> + 'static>(
     engine: E,
     shared: &Arc<Shared>,

@@ -161,7 +161,7 @@ fn bad_extra_directories_are_refused_in_one_line() {
             "at most 16",
         ),
     ] {
-        let error = list(given).unwrap_err();
+        let error = list(given).unwrap_err().to_string();
         assert!(error.starts_with("--extra-log-dir ") && error.contains(words), "{given:?}: {error}");
         assert_eq!(error.lines().count(), 1, "{error}");
     }

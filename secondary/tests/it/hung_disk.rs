@@ -186,7 +186,7 @@ fn a_long_line_that_waits_for_its_place_holds_nothing_and_is_not_refused() {
     for format in [Format::Text, Format::Ndjson, Format::Frames] {
         run(async {
             let (pool, admission) = (Pool::new(2), Arc::new(Admission::default()));
-            let places: Vec<_> = (0..LARGE_AT_ONCE).map(|_| admission.try_large().unwrap()).collect();
+            let permits: Vec<_> = (0..LARGE_AT_ONCE).map(|_| admission.try_large_permit().unwrap()).collect();
             let mut stream = Disk::new(3 << 19).stream(format, &pool, &admission);
             let waited = timeout(Duration::from_millis(300), stream.prime()).await;
             assert!(waited.is_err(), "it waits");
@@ -203,8 +203,9 @@ fn a_long_line_that_waits_for_its_place_holds_nothing_and_is_not_refused() {
                 bytes += frame.data_ref().map_or(0, bytes::Bytes::len);
                 // While the answer waits for its client, another one can have the permit.
                 stream.park();
-                assert!((0..LARGE_AT_ONCE).all(|_| admission.try_large().is_some()));
-                let at_once: Vec<_> = (0..LARGE_AT_ONCE).map_while(|_| admission.try_large()).collect();
+                assert!((0..LARGE_AT_ONCE).all(|_| admission.try_large_permit().is_some()));
+                let at_once: Vec<_> =
+                    (0..LARGE_AT_ONCE).map_while(|_| admission.try_large_permit()).collect();
                 assert_eq!((at_once.len(), pool.in_use()), (LARGE_AT_ONCE, 0));
             }
             assert!((3 << 20..(3 << 20) + 1000).contains(&bytes), "{format:?}: {bytes}");

@@ -196,8 +196,8 @@ fn drive(
                     // A matcher matches every second block, as a helper thread would.
                     Some(matcher) if blocks % 2 == 0 => {
                         let block = block(span);
-                        let matches = matcher.matches(span.offset, &block);
-                        search.feed_matched(span, block, matches);
+                        let found = matcher.matches(span.offset, &block);
+                        search.feed_matched(span, block, found);
                     }
                     _ => search.feed(span, block(span)),
                 }
