@@ -192,7 +192,7 @@ fn a_long_line_that_waits_for_its_place_holds_nothing_and_is_not_refused() {
             assert!(waited.is_err(), "it waits");
             assert_eq!(pool.in_use(), 0);
             assert!(admission.is_free_of_scans());
-            drop(places);
+            drop(permits);
             timeout(PATIENCE, stream.prime()).await.expect("it goes on").unwrap();
             let mut bytes = 0;
             while let Some(frame) = stream.next_frame().await {
