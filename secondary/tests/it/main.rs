@@ -10,6 +10,7 @@
 mod catalog;
 mod clients;
 mod compressed;
+mod counted_source;
 mod endpoints;
 mod engines;
 mod extra_log_dirs;
