@@ -339,13 +339,15 @@ fn what_is_found_out_before_the_first_byte_is_a_status() {
                 let (mut log, _) = Log::new(20_000);
                 let (mut stream, blocks) = stream(RingAlone, &log, Format::Text, keyword, None);
                 // A read completes, however long that takes, and the next one begins.
+                let mut primed = Box::pin(stream.prime());
                 loop {
-                    assert!(poll_immediate(Box::pin(stream.prime())).await.is_none());
+                    assert!(poll_immediate(&mut primed).await.is_none());
                     if blocks.get() > 0 {
                         break;
                     }
                     RingAlone.pause().await;
                 }
+                drop(primed);
                 log.suffer(&harm);
                 let problem = stream.prime().await.unwrap_err();
                 assert_eq!(problem.code().status(), 500);
