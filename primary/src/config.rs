@@ -15,12 +15,12 @@ use std::time::Duration;
 /// The default of `--listen`.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8000";
 
-/// Connections of clients at once. Each costs some tens of KiB and one descriptor, and each of its
-/// answers of hosts one more: within the usual limits of a service.
+/// The most connections of clients. Each takes some tens of KiB and one descriptor, and one more
+/// descriptor for each host that answers it. That is within the usual limits of a service.
 pub const CONNECTIONS: usize = 4096;
 
-/// Answers of hosts that are under way at once, for each connection of a client. All connections
-/// share them: one client asks a single host, another one the whole fleet.
+/// The most answers of hosts under way, for each connection of a client. All connections share
+/// them: one client asks a single host, another one the whole fleet.
 pub const STREAMS_EACH: usize = 3;
 
 /// How often the fleet's file is read if no change of its folder is reported, as on network file
@@ -52,8 +52,8 @@ pub struct Args {
     /// Seconds that a host may take to accept a connection and begin its answer
     #[arg(long, env = "BACKSCROLL_ANSWER_TIMEOUT", default_value_t = 3, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3_600))]
     pub answer_timeout: u64,
-    /// Seconds that a host may be silent in the middle of its answer; one that is asked alone may be
-    /// silent for longer while it answers /healthz
+    /// Seconds that a host may be silent in the middle of its answer; a host that is asked alone
+    /// may be silent for longer while it answers /healthz
     #[arg(long, env = "BACKSCROLL_SILENCE_TIMEOUT", default_value_t = 5, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3_600))]
     pub silence_timeout: u64,
     /// A file that lists hosts, as Prometheus' `file_sd` does:

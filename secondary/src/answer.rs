@@ -130,7 +130,7 @@ impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> Answer<E, S> {
     }
 
     /// Works until there is something to send. An error before that becomes a problem with its own
-    /// HTTP status. So does a truncated file even if records were found: those may be no lines of
+    /// HTTP status. So does a truncated file, even if records were found: they may not be lines of
     /// the file. May be dropped and called again.
     pub async fn prime(&mut self) -> Result<(), Problem> {
         self.fill().await;

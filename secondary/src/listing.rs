@@ -7,8 +7,8 @@
 //! permits. For a slow client it is dropped and made again. So an idle client holds only one name,
 //! and no permit that others need.
 //!
-//! A listing of several pages does not show one moment, and neither does any walk through
-//! directories. But each file that keeps its name is in it, exactly once.
+//! A listing of several pages does not show the files of one single moment. Nor does any other walk
+//! through directories. But each file that keeps its name is in it, exactly once.
 
 mod page;
 mod walk;
@@ -169,7 +169,7 @@ impl<E: Engine> Listing<E> {
         if self.state == State::Over {
             self.park();
         } else if self.page.is_some() {
-            // The first chunk tells nothing of the client yet. Its page is kept, because most
+            // After one chunk nothing is known of the client yet. The page is kept, because most
             // clients take all of a listing at once.
             if self.permit.is_none() {
                 self.permit = self.admission.try_page_permit();

@@ -21,7 +21,8 @@ const RECORDS_BYTES: usize = 8 << 20;
 /// one part that its client takes to the next.
 const STALLED: Duration = Duration::from_secs(3);
 
-/// How long a record waits for memory. Others that do not go on lose theirs three times meanwhile.
+/// How long a record waits for memory. This is long enough for three rounds in which records that
+/// do not go on lose theirs.
 const WAIT: Duration = Duration::from_secs(10);
 
 /// How often a record that waits looks for others whose memory can be taken.
@@ -70,7 +71,7 @@ struct Slot {
 
 #[derive(Debug)]
 struct Held {
-    /// What has come, until all has.
+    /// What has come so far, until all of it has come.
     coming: BytesMut,
     whole: Bytes,
     /// When it got its memory, when all of it had come, or when its client last took a part.
@@ -223,7 +224,7 @@ mod tests {
         record
     }
 
-    /// As if it had gone on last so long ago.
+    /// Makes it look as if the record had last gone on this long ago.
     fn went_on(record: &HeldRecord, ago: Duration) {
         record.with(|held| held.since = Instant::now().checked_sub(ago).unwrap()).unwrap();
     }

@@ -8,7 +8,8 @@
 //!
 //! If the client reads trailers, the stream ends properly in each case, and the verdict is in the
 //! trailers. For a browser it ends properly too, and the last line says that the answer is
-//! incomplete. An answer that ends within a record is cut in each case.
+//! incomplete. For any other client an answer that ends within a record is cut in
+//! each case.
 //!
 //! With `ignore`, a text without trailers is also cut if it is empty and its head does not name the
 //! hosts that failed: it would look as if no host had a match.

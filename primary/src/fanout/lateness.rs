@@ -3,8 +3,8 @@
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The last part of the time for a request: a tenth, and no more than this. In it a host that has
-/// nothing to send does not hold up the others, so that their records leave before the deadline.
+/// The most that the last part of the time for a request may be; it is a tenth of that time. In it
+/// a host with nothing to send does not hold up the others, so that their records leave in time.
 const LAST_TIME: Duration = Duration::from_secs(10);
 
 /// A host may take this part of that last time for its next record: a tenth, so that several hosts

@@ -14,17 +14,17 @@ pub enum Writer {
     Ndjson(Vec<ndjson::Encoder>),
 }
 
-/// How far a record is written that is written in parts.
+/// How much of a record has been written, if it is written in parts.
 #[derive(Debug)]
 pub enum Cursor {
-    /// How many of its bytes, and whether the next one begins a line.
+    /// How many of its bytes have been written, and whether the next one begins a line.
     Text(usize, bool),
     /// The same for JSON.
     Ndjson(ndjson::Parts),
 }
 
 impl Writer {
-    /// For the records of `file` on these hosts.
+    /// Makes a writer for the records of `file` on these hosts.
     pub fn new(format: Format, hosts: &[Arc<Host>], file: &[u8]) -> Writer {
         match format {
             Format::Ndjson => {
@@ -36,7 +36,8 @@ impl Writer {
         }
     }
 
-    /// Appends the beginning of a record of the `host`th host, which is written in parts.
+    /// Begins a record of the `host`th host that is written in parts: appends what comes before
+    /// its bytes.
     pub fn begin(&self, host: usize, framed: &Framed, out: &mut Vec<u8>) -> Cursor {
         match self {
             Writer::Text(_) => Cursor::Text(0, true),
@@ -47,8 +48,8 @@ impl Writer {
         }
     }
 
-    /// Goes on with it until `out` has so many bytes, give or take a part. Returns whether it is
-    /// written to its end.
+    /// Writes more of the record, until `out` has about `most` bytes. Returns whether all of the
+    /// record has been written.
     pub fn go_on(
         &self,
         host: usize,

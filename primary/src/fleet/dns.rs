@@ -19,11 +19,11 @@ use tokio::time::sleep;
 /// with the primary are found within seconds.
 const RETRY_TIME: Duration = Duration::from_secs(1);
 
-/// Addresses of one name that are taken: more than a fleet holds, so that the primary can say how
-/// many are left out, and as many as one answer of DNS can hold.
+/// The most addresses of one name that are used. A fleet has fewer hosts, so the primary can say
+/// how many it leaves out. One answer of DNS holds no more addresses than this.
 const ADDRESSES: usize = 4 * HOSTS;
 
-/// The value of `--fleet-dns` is no `NAME:PORT`. One line for the one who wrote it.
+/// The value of `--fleet-dns` is not a `NAME:PORT`. The text is one line for the user.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("--fleet-dns {text:?} {why}: write NAME:PORT, as in secondaries.internal:8001")]
 pub struct Error {

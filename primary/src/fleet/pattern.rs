@@ -11,14 +11,15 @@ const WORD_BITS: usize = u64::BITS as usize;
 /// A compiled pattern.
 #[derive(Debug)]
 pub struct Pattern {
-    /// How many characters it wants: `?` counts, `*` does not.
+    /// How many characters the pattern needs at least: each letter and `?` is one, `*` is none.
     wanted: usize,
-    /// Bit `i`: there is a `*` before the `i`th of them, or at the end.
+    /// Bit `i`: there is a `*` before the `i`th of these characters, or at the end.
     stars: Vec<u64>,
-    /// Rows of as many words, one for each character of the pattern. Bit `i`: the `i`th that is
-    /// wanted is this one, or `?`. The first row is that of any other character.
+    /// One row of bits for each different character of the pattern, as long as `stars`. Bit `i` of
+    /// the row of `c`: the pattern has `c` or `?` at place `i`. The first row is for all characters
+    /// that the pattern does not contain.
     rows: Vec<u64>,
-    /// Where the row of a character of ASCII begins.
+    /// Where the row of an ASCII character begins in `rows`.
     ascii: [usize; 128],
     /// The same for other characters.
     others: HashMap<char, usize>,
@@ -111,7 +112,7 @@ mod tests {
     use proptest::prelude::*;
     use std::time::{Duration, Instant};
 
-    /// As slow and as plain as it can be.
+    /// A matcher that is plain and slow, to compare with.
     fn naive(pattern: &[char], name: &[char]) -> bool {
         match (pattern.split_first(), name.split_first()) {
             (None, None) => true,
@@ -142,7 +143,7 @@ mod tests {
 
     #[test]
     fn the_worst_pattern_costs_what_any_other_of_its_length_does() {
-        // One that starts over at each character costs seconds here.
+        // A matcher that starts again at each character takes seconds here.
         let name = format!("{}0001", "a".repeat(240));
         let patterns: Vec<Pattern> =
             (0..60).map(|n| Pattern::new(&format!("*{}?{n}*", "a".repeat(110)))).collect();

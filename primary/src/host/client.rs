@@ -28,8 +28,8 @@ use tower_service::Service;
 /// longer, so it is not closed while a request is sent.
 const POOL_IDLE_TIME: Duration = Duration::from_secs(5);
 
-/// Keep-alive of TCP: after how long without a byte the first probe is sent, and from one to the next.
-/// After so many probes without an answer the connection is closed.
+/// Keep-alive of TCP: a probe is sent after this time without a byte, and again after each further
+/// such time. After `KEEP_ALIVE_PROBES` without an answer the connection is closed.
 const KEEP_ALIVE_TIME: Duration = Duration::from_secs(15);
 const KEEP_ALIVE_PROBES: u32 = 3;
 
@@ -181,7 +181,7 @@ impl Pacing {
         }
         self.taken += bytes;
         if self.taken >= QUICK_FROM {
-            // If there is no permit, it tries again after as many bytes once more.
+            // If there is no permit, it tries again after another `QUICK_FROM` bytes.
             self.taken = 0;
             self.quick = Arc::clone(&self.permits).try_acquire_owned().ok();
             if self.quick.is_some() {

@@ -1,9 +1,9 @@
-//! Limits how often a request that failed before its first byte is sent again. Where much fails,
-//! to ask twice would only double the load of the hosts.
+//! Limits how often a request that failed before its first byte is sent again. If much
+//! fails, asking twice would only double the load of the hosts.
 //!
-//! `tower`'s `TpsBudget` does not do the same: it has no upper bound, so after a busy time all of
-//! thousands of requests that fail at once would be sent again, and its reserve fills up with time
-//! even where every request fails.
+//! `tower`'s `TpsBudget` does not do the same. It has no upper bound: after a busy time, thousands
+//! of requests that fail at once would all be sent again. And its reserve fills up with time, even
+//! if every request fails.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 

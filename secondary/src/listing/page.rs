@@ -48,7 +48,7 @@ impl Page {
         self.after.is_empty()
     }
 
-    /// Whether a file of this name belongs on the page, as far as is known.
+    /// Whether a file of this name belongs on the page, as far as that is known during the walk.
     pub(super) fn wants(&self, name: &[u8]) -> bool {
         name > &self.after[..] && self.until.as_ref().is_none_or(|until| name < &until[..])
     }

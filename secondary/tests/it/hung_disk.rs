@@ -224,8 +224,8 @@ fn a_block_that_is_being_read_again_is_not_fed_a_second_time() {
             drop(block);
             assert_eq!(span.end(), end, "round {round}");
             end = span.offset;
-            // Given up before the block has come: by dropping the request for it, or with all reads
-            // under way.
+            // The request for the block is given up before the block has come. In some rounds all
+            // reads under way are given up too.
             if round % 2 == 0 {
                 readahead.park();
             }

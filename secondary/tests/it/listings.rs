@@ -30,7 +30,7 @@ fn rest(mut socket: TcpStream) -> Response {
     Response::parse(&bytes, ended)
 }
 
-/// Writes more files than all buffers between a server and its client can hold the names of.
+/// Writes so many files that their names do not fit the buffers between a server and its client.
 fn write_many(server: &Server) -> Vec<String> {
     let mut names: Vec<String> =
         (0..2000).map(|number| format!("{}/{number:0>230}.log", number % 7)).collect();

@@ -18,7 +18,6 @@ pub struct Stage {
 /// request. Blocks of 512 KiB are matched a tenth faster than blocks of 256 KiB, and still fit a
 /// core's own cache. A cold file is read at 0.8 GB/s with 1 MiB under way, and at 0.9 to 1.3 GB/s
 /// with 4 MiB.
-/// with 4.
 pub const RAMP: &[Stage] = &[
     Stage { block_len: 16 << 10, depth: 1, until: 16 << 10 },
     Stage { block_len: 64 << 10, depth: 1, until: 80 << 10 },

@@ -66,7 +66,7 @@ pub enum LogError {
         #[source]
         why: ParseError,
     },
-    /// `--log-file` names something else than a directory.
+    /// `--log-file` names something that is not a directory.
     #[error(
         "--log-file {}: it is a file, and a new one is begun each day: name a directory that this user may write to",
         .0.display()

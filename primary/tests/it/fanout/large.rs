@@ -12,7 +12,7 @@ use tokio::net::TcpSocket;
 
 const ALL: Question = Question { n: None, ndjson: false, on_error: None, trailers: true };
 
-/// Long for a test that runs beside many others.
+/// A time limit that a slow machine does not exceed while many tests run at once.
 const LONG: Duration = Duration::from_secs(12);
 
 /// Hosts whose records have about a megabyte each.
@@ -30,7 +30,7 @@ fn fleet_of_large_records(faults: &[Fault]) -> Vec<Simulated> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn large_records_of_many_hosts_and_requests_wait_for_room_and_all_come() {
-    // Each request has one of each host at the head of its merge: far more than may be held.
+    // Each request has a record of each host at the head of its merge: far more than may be held.
     let fleet = fleet_of_large_records(&[Fault::None; 12]);
     let mut config = quick(&fleet);
     (config.times.head, config.times.framed_idle, config.times.request) = (LONG, LONG, LONG);
@@ -67,7 +67,7 @@ async fn clients_that_do_not_read_lose_the_room_of_their_large_records_to_those_
         client.write_all(request.as_bytes()).await.unwrap();
         stuck.push(client);
     }
-    // Twice as long as one may be stuck, so that others lost their room.
+    // Twice as long as a record may keep others waiting. So some of the stuck ones lose their room.
     let (since, question) = (Instant::now(), Question { n: Some(2), ..ALL });
     while since.elapsed() < Duration::from_secs(6) {
         let answer = get(primary.address, &question.target(), &question.fields()).await;

@@ -76,7 +76,7 @@ fn what_carries_a_line_makes_no_difference() {
     for prefix in ["\u{feff}", "\x1b[0m", "\x1b[1;32m\x1b[4m", "web-1  | ", "[pod/web-5d4c8b7f9-abcde/web] "]
     {
         for Row { zone, line, expected } in rows() {
-            // A prefix is not put twice, and no further prefix is looked for in a container's line.
+            // Only lines without a prefix get one: behind a prefix no further one is looked for.
             let is_text = line.first().is_some_and(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
             let expected_is_own = expected.is_some() && !line.contains(&b'|') && !line.starts_with(b"CEF");
             if is_text && expected_is_own {
