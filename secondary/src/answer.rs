@@ -18,6 +18,7 @@ pub mod chunks;
 mod encoding;
 mod ending;
 pub mod frame_writer;
+pub mod log_source;
 mod long;
 pub mod look_back;
 mod part;
@@ -27,13 +28,13 @@ mod turns;
 
 pub use encoding::Encoding;
 pub use ending::{Cut, Ending};
-pub use turns::Halt;
 
 use crate::read::admission::Admission;
 use crate::read::block::Block;
-use crate::read::{BlockSource, Engine, InodeState, ReadFailure};
+use crate::read::{Engine, InodeState, ReadFailure};
 use backscroll_shared::query::FileName;
-use backscroll_shared::scan::{BlockMatches, Search};
+use backscroll_shared::scan::Search;
+use backscroll_shared::wire::Format;
 use backscroll_shared::wire::code::Code;
 use backscroll_shared::wire::problem::Problem;
 use backscroll_shared::wire::verdict::{Failure, Status, Verdict};
@@ -41,13 +42,14 @@ use bytes::Bytes;
 use chunks::Chunks;
 use ending::Tail;
 use http_body::Frame;
+use log_source::LogSource;
 use long::Sizes;
 use producer::{Producer, Progress};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use turns::Turns;
+use turns::{Halt, Turns};
 
 /// A client that takes longer than this over a chunk counts as slow. A slow client's blocks are
 /// given back after each chunk and read again for the next.
@@ -104,7 +106,7 @@ enum Phase {
     Over,
 }
 
-impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> Answer<E, S> {
+impl<E: Engine, S: LogSource> Answer<E, S> {
     /// An answer about the file `name`. `opened` is the state of its inode when it was opened.
     pub fn new(
         context: Context<E>,
@@ -116,6 +118,7 @@ impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> Answer<E, S> {
         ending: Ending,
     ) -> Answer<E, S> {
         let Context { engine, admission, chunks, giving_up } = context;
+        debug_assert_eq!(matches!(encoding, Encoding::Framed(_)), ending.format == Format::Frames);
         let turns = Turns::new(engine, ending.deadline, giving_up);
         Answer {
             name,

@@ -2,7 +2,6 @@
 //! its [`Watch`] about once a second. One timer for a thread is enough: a timer for each read and
 //! write would cost more than the rest of a small request.
 
-mod answer;
 mod bare_answer;
 mod connections;
 mod half_closed;
@@ -10,11 +9,12 @@ mod heads;
 mod refusal;
 mod unsound;
 mod watched;
+mod watched_body;
 
-pub use answer::Answer;
 pub use connections::{Connections, HEALTH_RESERVE};
 pub use refusal::{REFUSALS, refuse};
 pub use watched::{Socket, Watched};
+pub use watched_body::WatchedBody;
 
 use crate::wire::problem::{Code, Problem};
 use futures_util::task::AtomicWaker;

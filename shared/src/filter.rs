@@ -23,8 +23,10 @@ pub enum Filter {
     All,
     /// All of these literals: a line that holds each of them is a record. None is empty or holds a
     /// line feed.
+    #[non_exhaustive]
     Literals(Vec<Vec<u8>>),
     /// This literal, which holds a line feed: the lines that one of its matches joins are a record.
+    #[non_exhaustive]
     AcrossLines(Vec<u8>),
 }
 

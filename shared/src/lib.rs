@@ -20,7 +20,7 @@
 //!   way to start and to end that both programs share.
 //! - [`nuls`]: runs of NUL bytes at the beginning of lines.
 //! - [`nearest`]: which of the known words somebody may have meant.
-//! - [`text`]: bytes of somebody else's, made fit to be shown. [`nuls`]: runs of NUL bytes.
+//! - [`text`]: bytes of somebody else's, made fit to be shown.
 //! - [`memory`]: what many clients needed, given back.
 //! - [`limits`]: every bound that both servers keep, with its reason.
 

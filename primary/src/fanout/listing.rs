@@ -6,7 +6,7 @@ use super::twins::Twins;
 use super::verdict::{self, Asked};
 use crate::answer::{Incomplete, Options};
 use crate::host::Host;
-use crate::host::ask::Answer;
+use crate::host::ask::HostAnswer;
 use crate::host::body::{Broken, HostBody};
 use crate::host::verdict::of_problem;
 use axum::body::Body;
@@ -24,7 +24,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// The outcome of asking a host.
-type Answered = Result<(Instance, Answer), Problem>;
+type Answered = Result<(Instance, HostAnswer), Problem>;
 
 /// One host's part.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ impl Listing {
         let mut twins = Twins::new(answers.iter().map(|(host, _)| host.is_given));
         for (index, (_, answer)) in answers.iter().enumerate() {
             if let Ok((instance, answer)) = answer {
-                twins.meet(index, *instance, matches!(answer, Answer::Refused(_)));
+                twins.meet(index, *instance, matches!(answer, HostAnswer::Refused(_)));
             }
         }
         let mut verdicts = BTreeMap::new();
@@ -82,12 +82,12 @@ impl Listing {
             }
             let host = host.name.clone();
             let verdict = match answer {
-                Ok((_, Answer::Streaming(body))) => {
+                Ok((_, HostAnswer::Streaming(body))) => {
                     parts.push_back(Part { host: host.clone(), body });
                     Verdict::new(Status::Complete)
                 }
                 // A host without files has an empty list, and does not refuse.
-                Ok((_, Answer::Refused(refusal))) => refusal.into_failure(&host),
+                Ok((_, HostAnswer::Refused(refusal))) => refusal.into_failure(&host),
                 Err(problem) => of_problem(&problem),
             };
             verdicts.insert(host, verdict);
@@ -193,7 +193,7 @@ impl Listing {
         self.entries = Entries::default();
         let Some(Part { host, .. }) = self.parts.pop_front() else { return };
         if let Err(why) = ended {
-            tracing::warn!(host, what = %why, "a listing is incomplete");
+            tracing::warn!(host, what = why.to_string(), "a listing is incomplete");
             let detail = format!("host {host} {why}: its files are missing");
             self.verdicts.insert(host, of_problem(&Problem::new(why.code(), detail)));
         }

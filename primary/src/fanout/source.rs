@@ -3,7 +3,7 @@
 use crate::capacity::FREE_BYTES;
 use crate::capacity::records::{HeldRecord, NoMemory, RecordMemory};
 use crate::host::Host;
-use crate::host::ask::Answer;
+use crate::host::ask::HostAnswer;
 use crate::host::body::{Broken, HostBody};
 use crate::host::permits::Permits;
 use crate::host::upstream::Upstream;
@@ -203,14 +203,14 @@ impl Source {
             answer
         });
         match asked {
-            Ok(Answer::Streaming(_)) if method == Method::HEAD => {
+            Ok(HostAnswer::Streaming(_)) if method == Method::HEAD => {
                 Err(self.ended(Verdict::new(Status::Complete)))
             }
-            Ok(Answer::Streaming(body)) => {
+            Ok(HostAnswer::Streaming(body)) => {
                 self.stage = Stage::Streaming(body);
                 Ok(())
             }
-            Ok(Answer::Refused(refusal)) => Err(Event::Ended(refusal.into_verdict(&self.host.name))),
+            Ok(HostAnswer::Refused(refusal)) => Err(Event::Ended(refusal.into_verdict(&self.host.name))),
             Err(problem) => Err(Event::Ended(of_problem(&problem))),
         }
     }

@@ -187,7 +187,7 @@ impl Discovery {
                 tracing::warn!(
                     url,
                     given,
-                    %flaw,
+                    flaw = flaw.to_string(),
                     "a secondary's name for itself is not taken: its address is its name"
                 );
                 None

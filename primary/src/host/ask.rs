@@ -20,7 +20,7 @@ use tokio::time::{Instant, timeout};
 
 /// What a host answered before the first byte of its body.
 #[derive(Debug)]
-pub enum Answer {
+pub enum HostAnswer {
     /// 200: its body is on its way.
     Streaming(HostBody),
     /// A problem of its own, to be passed on as it is.
@@ -40,7 +40,7 @@ impl Upstream {
         content_type: &str,
         deadline: Instant,
         permits: &Permits,
-    ) -> Result<(Instance, Answer), Problem> {
+    ) -> Result<(Instance, HostAnswer), Problem> {
         let permits = self.permits(host, deadline, permits).await?;
         let fields = fields(host, content_type, remaining(deadline));
         let is_listing = target.starts_with("/files");
@@ -52,7 +52,10 @@ impl Upstream {
         })?;
         host.health.answered(instance);
         if head.status != StatusCode::OK {
-            return Ok((instance, Answer::Refused(self.refusal(host, method, &head, body, deadline).await?)));
+            return Ok((
+                instance,
+                HostAnswer::Refused(self.refusal(host, method, &head, body, deadline).await?),
+            ));
         }
         let given = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         if !given.is_some_and(|given| essence(given).eq_ignore_ascii_case(essence(content_type))) {
@@ -63,7 +66,7 @@ impl Upstream {
         let pacing = Pacing::of(&head.extensions, &self.capacity().quick);
         let pulse = (!is_framed).then(|| (self.client().clone(), self.times().probe));
         let pulse = Pulse::new(host, instance, pulse);
-        Ok((instance, Answer::Streaming(HostBody::new(body, idle, deadline, permits, pacing, pulse))))
+        Ok((instance, HostAnswer::Streaming(HostBody::new(body, idle, deadline, permits, pacing, pulse))))
     }
 
     /// Takes a permit of the request and one of the host.

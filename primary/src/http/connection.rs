@@ -5,7 +5,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
-use backscroll_shared::conn::{Answer, Watch, Watched, prepare};
+use backscroll_shared::conn::{Watch, Watched, WatchedBody, prepare};
 use backscroll_shared::limits;
 use backscroll_shared::wire::problem::Problem;
 use http::{HeaderValue, header};
@@ -45,7 +45,9 @@ pub async fn serve(stream: TcpStream, app: Router, watch: Arc<Watch>, mut stoppi
             if watch.ends_with_its_answer() {
                 answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok::<_, std::convert::Infallible>(answer.map(|body| Answer::new(body, version, &method, watch)))
+            Ok::<_, std::convert::Infallible>(
+                answer.map(|body| WatchedBody::new(body, version, &method, watch)),
+            )
         }
     });
     let connection = http1::Builder::new()

@@ -5,7 +5,7 @@ use crate::answer::{EndsBy, JSON, Options, TEXT, headless, or_problem};
 use crate::fanout::listing::Listing;
 use crate::fanout::source::ASKED_AT_ONCE;
 use crate::fleet::select::Selection;
-use crate::host::ask::Answer;
+use crate::host::ask::HostAnswer;
 use crate::host::permits::Permits;
 use axum::extract::State;
 use axum::response::Response;
@@ -57,7 +57,7 @@ async fn answer(app: &App, request: &Parts) -> Result<Response, Problem> {
     if exact {
         match answers.pop() {
             Some((_, Err(problem))) => return Err(problem),
-            Some((_, Ok((_, Answer::Refused(refusal))))) => return Ok(refusal.into_response()),
+            Some((_, Ok((_, HostAnswer::Refused(refusal))))) => return Ok(refusal.into_response()),
             answer => answers.extend(answer),
         }
     }

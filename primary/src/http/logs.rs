@@ -6,7 +6,7 @@ use crate::fanout::state::Fanout;
 use crate::fleet::Fleet;
 use crate::fleet::select::Selection;
 use crate::host::Host;
-use crate::host::ask::Answer;
+use crate::host::ask::HostAnswer;
 use crate::host::permits::Permits;
 use crate::relay::Relay;
 use axum::body::Body;
@@ -64,8 +64,8 @@ async fn one(app: &App, request: &Parts, host: &Arc<Host>, asked: &LogRequest) -
     let content_type = options.format.content_type();
     let asked = app.upstream.ask(host, &request.method, &target, content_type, *deadline, &permits).await?;
     let body = match asked {
-        (_, Answer::Refused(refusal)) => return Ok(refusal.into_response()),
-        (_, Answer::Streaming(body)) => body,
+        (_, HostAnswer::Refused(refusal)) => return Ok(refusal.into_response()),
+        (_, HostAnswer::Streaming(body)) => body,
     };
     let body = if request.method == Method::HEAD {
         Ok(headless())

@@ -89,7 +89,7 @@ async fn no_route(request: Request) -> Response {
 }
 
 /// Columns of the paths and parameters, on the page of `/`.
-const COLUMNS: usize = 52;
+const COLUMNS: usize = 50;
 
 /// `GET /`: what this is, its endpoints, and lines to try.
 async fn index(State(app): State<Arc<App>>, request: Parts) -> Response {

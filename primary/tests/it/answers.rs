@@ -1,6 +1,6 @@
 //! An answer's body on its way through hyper.
 
-use backscroll_shared::conn::{Answer, Watch, Watched};
+use backscroll_shared::conn::{Watch, Watched, WatchedBody};
 use bytes::Bytes;
 use http_body::{Body, Frame};
 use hyper::server::conn::http1;
@@ -44,7 +44,7 @@ async fn an_answer_that_fails_while_it_is_flushed_is_cut_and_does_not_hang() {
         let io = TokioIo::new(Watched::new(stream, watch.clone()));
         let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
             let answer =
-                Answer::new(FailsBetweenTwoPolls(0), request.version(), request.method(), watch.clone());
+                WatchedBody::new(FailsBetweenTwoPolls(0), request.version(), request.method(), watch.clone());
             async { Ok::<_, Infallible>(hyper::Response::new(answer)) }
         });
         http1::Builder::new().serve_connection(io, service).await

@@ -147,7 +147,7 @@ fn what_is_written_wrongly_is_answered_with_what_to_write() {
 
 #[test]
 fn a_log_that_nobody_reads_holds_up_no_answer_and_no_end() {
-    // Each request that is no sound HTTP is a line of the log.
+    // Each request that is not valid HTTP is a line of the log.
     let mut primary = Running::start(&["--log-level", "debug"]);
     let ask = |request: &[u8], words: &str| {
         let mut stream = std::net::TcpStream::connect(primary.address()).unwrap();

@@ -27,14 +27,15 @@ pub struct Ending {
 #[error("the answer is incomplete: {0}")]
 pub struct Cut(pub String);
 
-/// The state of the last frame, in an answer to a merge.
+/// What the body of an answer ends with so far. A merge needs a last frame; an answer of any kind
+/// may end inside a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tail {
     /// Nothing is left to write.
     Written,
-    /// The last frame has not been written yet.
+    /// The last frame of a merge has not been written yet. Other answers have none, and stay so.
     Due,
-    /// The frames end inside a record, so nothing can follow.
+    /// It ends inside a record, so no frame can follow.
     BrokenOff,
 }
 

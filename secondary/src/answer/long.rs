@@ -17,7 +17,7 @@ const LEAST: usize = if cfg!(test) { 5 } else { 256 };
 pub(super) struct Long {
     pub(super) part: Part,
     /// Index of the span that the next byte lies in. `at` is that byte's offset in the file.
-    span: usize,
+    index: usize,
     at: u64,
     form: Form,
 }
@@ -60,29 +60,29 @@ impl Long {
     }
 
     fn new(part: Part, form: Form) -> Long {
-        let mut long = Long { part, span: 0, at: 0, form };
+        let mut long = Long { part, index: 0, at: 0, form };
         long.rewind();
         long
     }
 
     /// Goes back to the record's first byte.
     fn rewind(&mut self) {
-        (self.span, self.at) = (0, self.part.spans.first().map_or(0, |span| span.offset));
+        (self.index, self.at) = (0, self.part.spans.first().map_or(0, |span| span.offset));
     }
 
     /// Advances by `len` bytes, all of which lie in the current span.
     fn advance(&mut self, len: usize) {
         self.at += len as u64;
         if self.at == self.span().end()
-            && let Some(next) = self.part.spans.get(self.span + 1)
+            && let Some(next) = self.part.spans.get(self.index + 1)
         {
-            (self.span, self.at) = (self.span + 1, next.offset);
+            (self.index, self.at) = (self.index + 1, next.offset);
         }
     }
 
     /// The span that the next byte lies in.
     fn span(&self) -> Span {
-        self.part.spans.get(self.span).copied().unwrap_or(Span { offset: self.at, len: 0 })
+        self.part.spans.get(self.index).copied().unwrap_or(Span { offset: self.at, len: 0 })
     }
 
     /// Whether all bytes have been taken.
@@ -181,7 +181,7 @@ impl Long {
     }
 
     fn is_last(&self, piece: &[u8]) -> bool {
-        self.span + 1 >= self.part.spans.len() && self.ends_span(piece)
+        self.index + 1 >= self.part.spans.len() && self.ends_span(piece)
     }
 }
 

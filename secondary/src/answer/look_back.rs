@@ -21,6 +21,7 @@ pub async fn look_back<E: Engine>(
     offset: u64,
 ) -> Result<(), ReadFailure> {
     let end = stamps.looked_to();
+    // The time of a record may stand before the window that is searched.
     let window = Window::whole(end);
     let mut older = source.beside(Some(window));
     let mut search =

@@ -1,9 +1,10 @@
-//! Fills a buffer with the records that a search finds in a source of blocks. Knows nothing of
-//! clients.
+//! Fills a buffer with the records that a search finds in a source of blocks. It sends nothing: the
+//! caller does, and says when to give blocks back.
 
 use super::chunks::Chunks;
 use super::encoding::Encoding;
 use super::frame_writer::FrameWriter;
+use super::log_source::LogSource;
 use super::long::{Long, Sizes};
 use super::look_back::look_back;
 use super::part::Part;
@@ -11,8 +12,8 @@ use super::second_look::SecondLook;
 use super::turns::{Halt, Turns};
 use crate::read::admission::{Admission, LARGE_BYTES};
 use crate::read::block::Block;
-use crate::read::{BlockSource, Engine, InodeState, ReadFailure, SourceBlock};
-use backscroll_shared::scan::{BlockMatches, Search, Step};
+use crate::read::{BlockSource as _, Engine, InodeState, ReadFailure, SourceBlock};
+use backscroll_shared::scan::{Search, Step};
 use backscroll_shared::wire::verdict::{Status, Verdict};
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,7 +50,7 @@ pub(super) struct Producer<E, S> {
     large: Option<OwnedSemaphorePermit>,
 }
 
-impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> Producer<E, S> {
+impl<E: Engine, S: LogSource> Producer<E, S> {
     /// Searches `source`. `opened` is the state of the file's inode when it was opened.
     pub(super) fn new(
         turns: Turns<E>,

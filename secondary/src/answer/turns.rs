@@ -9,7 +9,7 @@ use std::time::Instant;
 
 /// Why an answer ends before all its records are out.
 #[derive(Debug, thiserror::Error)]
-pub enum Halt {
+pub(super) enum Halt {
     /// The file could not be read.
     #[error(transparent)]
     Failed(#[from] ReadFailure),
@@ -23,7 +23,7 @@ pub enum Halt {
 
 impl Halt {
     /// The code of this in a verdict.
-    pub fn code(&self) -> Code {
+    pub(super) fn code(&self) -> Code {
         match self {
             Halt::Failed(failure) => failure.code(),
             Halt::Draining => Code::Draining,

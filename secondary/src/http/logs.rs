@@ -3,13 +3,14 @@
 use super::body::{AnswerBody, Reply};
 use super::state::{Connection, InFlight, RingThread};
 use crate::answer::frame_writer::FrameWriter;
+use crate::answer::log_source::LogSource;
 use crate::answer::{Answer, Encoding, Ending};
 use crate::read::crew::Help;
 use crate::read::head::{self, Compression};
-use crate::read::{BlockSource, BlockTask, Engine, ReadAt as _, ReadFailure, Readahead};
+use crate::read::{BlockSource as _, Engine, ReadAt as _, ReadFailure, Readahead};
 use backscroll_shared::limits::FIRST_RECORD_WAIT;
 use backscroll_shared::query::{Audience, FileName, LogQuery};
-use backscroll_shared::scan::{BlockMatcher, BlockMatches, Limits, ReadPlan, Search, Span, Window};
+use backscroll_shared::scan::{Limits, ReadPlan, Search, Window};
 use backscroll_shared::wire::problem::{Code, Problem};
 use backscroll_shared::wire::{Encoder, Format, accept, headers};
 use bytes::Bytes;
@@ -111,7 +112,7 @@ pub(super) async fn logs<E: Engine, B>(
 }
 
 /// Primes the answer while the file's first bytes are read from the disk.
-async fn prime_beside<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>>(
+async fn prime_beside<E: Engine, S: LogSource>(
     answer: &mut Answer<E, S>,
     name: &FileName,
     head: impl Future<Output = Result<Option<Compression>, ReadFailure>>,
@@ -139,21 +140,12 @@ fn plain(name: &FileName, compression: Option<Compression>) -> Result<(), Proble
     ))
 }
 
-impl<E: Engine, S: BlockSource<Finding: Into<BlockMatches>>> InFlight for Answer<E, S> {
+impl<E: Engine, S: LogSource> InFlight for Answer<E, S> {
     fn file(&self) -> Option<String> {
         Some(self.name().to_string())
     }
 
     fn park(&mut self) {
         Answer::park(self);
-    }
-}
-
-/// What a thread that helps a search does with its blocks.
-impl BlockTask for BlockMatcher {
-    type Finding = BlockMatches;
-
-    fn look_at(&self, span: Span, block: &[u8]) -> BlockMatches {
-        self.matches(span.offset, block)
     }
 }

@@ -8,7 +8,7 @@ use crate::memory;
 use crate::read::block::Pool;
 use crate::read::crew::help_others;
 use crate::read::{Ended, Engine};
-use backscroll_shared::conn::{Answer, Watched};
+use backscroll_shared::conn::{Watched, WatchedBody};
 use backscroll_shared::limits;
 use backscroll_shared::memory::Peak;
 use backscroll_shared::wire::headers;
@@ -143,7 +143,7 @@ async fn serve_connection<E: Engine + Unpin>(
             let (version, method) = (request.version(), request.method().clone());
             let response = routes::answer(&thread, &connection, request).await;
             let watch = Arc::clone(&connection.watch);
-            Ok::<_, Infallible>(response.map(|body| Answer::new(body, version, &method, watch)))
+            Ok::<_, Infallible>(response.map(|body| WatchedBody::new(body, version, &method, watch)))
         }
     });
     let http = http1::Builder::new()

@@ -236,7 +236,7 @@ impl<F: ReadAt, T: BlockTask> BlockSource for Readahead<F, T> {
         let planned = self.queue.next_span();
         let end = planned.map_or(self.plan.next_end(), Span::end);
         let offset = self.queue.file.open_file()?.hole_before(end)?.max(self.plan.window().start);
-        let len = usize::try_from(end - offset).ok()?;
+        let len = usize::try_from(end - offset).ok().filter(|len| *len > 0)?;
         // Reads ahead of the scan lie in the hole, or are planned again.
         if let Some(span) = planned {
             self.plan.rewind_to(span);

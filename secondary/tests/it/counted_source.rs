@@ -30,7 +30,7 @@ impl<S: BlockSource> BlockSource for CountedSource<S> {
 
     async fn next(&mut self) -> Result<Option<SourceBlock<S::Finding>>, ReadFailure> {
         let next = self.inner.next().await?;
-        self.blocks.set(self.blocks.get() + 1);
+        self.blocks.set(self.blocks.get() + usize::from(next.is_some()));
         Ok(next)
     }
 

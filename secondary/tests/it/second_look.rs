@@ -340,13 +340,14 @@ fn what_is_found_out_before_the_first_byte_is_a_status() {
                 let (mut stream, blocks) = stream(RingAlone, &log, Format::Text, keyword, None);
                 // A read completes, however long that takes, and the next one begins.
                 let mut primed = Box::pin(stream.prime());
-                loop {
+                for _ in 0..10_000 {
                     assert!(poll_immediate(&mut primed).await.is_none());
                     if blocks.get() > 0 {
                         break;
                     }
                     RingAlone.pause().await;
                 }
+                assert_eq!(blocks.get(), 1);
                 drop(primed);
                 log.suffer(&harm);
                 let problem = stream.prime().await.unwrap_err();

@@ -64,7 +64,8 @@ fn was_reset(version: Version, ended: bool, flushed: bool) -> bool {
     let watch = Watch::new();
     let mut stream = Watched::new(Fake(Arc::clone(&reset)), Arc::clone(&watch));
     watch.request_began("/logs");
-    let mut answer = Answer::new(OnePiece(Some(Bytes::from_static(b"line\n"))), version, &Method::GET, watch);
+    let mut answer =
+        WatchedBody::new(OnePiece(Some(Bytes::from_static(b"line\n"))), version, &Method::GET, watch);
     let cx = &mut Context::from_waker(std::task::Waker::noop());
     assert!(Pin::new(&mut answer).poll_frame(cx).is_ready());
     assert!(Pin::new(&mut stream).poll_write(cx, b"line\n").is_ready());
@@ -94,7 +95,7 @@ fn a_process_that_is_killed_while_it_answers_looks_like_one_that_failed() {
     let watch = Watch::new();
     let mut stream = Watched::new(Fake(Arc::clone(&reset)), Arc::clone(&watch));
     watch.request_began("/logs");
-    let _answer = Answer::new(OnePiece(None), Version::HTTP_10, &Method::GET, watch);
+    let _answer = WatchedBody::new(OnePiece(None), Version::HTTP_10, &Method::GET, watch);
     let cx = &mut Context::from_waker(std::task::Waker::noop());
     assert!(Pin::new(&mut stream).poll_write(cx, b"HTTP/1.0 200 OK").is_ready());
     assert!(reset.load(SeqCst), "the kernel is told before the first byte: no destructor runs");
@@ -104,7 +105,7 @@ fn a_process_that_is_killed_while_it_answers_looks_like_one_that_failed() {
 fn a_connection_is_idle_only_once_its_answer_has_left() {
     let watch = Watch::new();
     watch.request_began("/logs");
-    let answer = Answer::new(OnePiece(None), Version::HTTP_11, &Method::GET, Arc::clone(&watch));
+    let answer = WatchedBody::new(OnePiece(None), Version::HTTP_11, &Method::GET, Arc::clone(&watch));
     drop(answer);
     assert_eq!(watch.phase.load(Relaxed), LEAVING_BROKEN);
     watch.written();

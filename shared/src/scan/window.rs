@@ -18,7 +18,7 @@ impl Window {
 
     /// Bytes in it.
     pub fn len(self) -> u64 {
-        self.end - self.start
+        self.end.saturating_sub(self.start)
     }
 
     /// Whether the window has no bytes.

@@ -27,7 +27,7 @@ pub(super) fn near(modified_seconds: i64) -> Range<i64> {
 }
 
 /// The time at the beginning of a line, with or without brackets. The seconds since the start that
-/// the kernel writes, `[ 1.234567]`, have fewer digits.
+/// the kernel writes, `[    1.234567]`, have fewer digits.
 pub(super) fn at_start(line: &[u8], at: usize, near: &Range<i64>) -> Option<i64> {
     let text = &line[at..];
     match text.first()? {

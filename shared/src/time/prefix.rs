@@ -49,7 +49,7 @@ fn priority(line: &[u8], at: usize) -> Option<usize> {
     })
 }
 
-/// The end of the container's name at `at`: `web-1 | ` of compose, `[pod/web-5d4c/web] ` of
+/// The end of the container's name at `at`: `web-1  | ` of compose, `[pod/web-5d4c/web] ` of
 /// kubectl. The line of the container follows. The first word has `word` bytes.
 pub(super) fn container(line: &[u8], at: usize, word: usize) -> Option<usize> {
     if line[at] == b'[' { kubectl(line, at) } else { compose(line, at, word) }

@@ -23,6 +23,7 @@ const RETRY_AFTER: std::ops::RangeInclusive<u32> = 1..=3;
 impl Problem {
     /// A problem with a text for a person.
     pub fn new(code: Code, detail: impl Into<String>) -> Problem {
+        debug_assert!(code.for_problem().is_some(), "a code of verdicts alone: {code:?}");
         Problem { code, detail: detail.into(), hosts_failed: None }
     }
 

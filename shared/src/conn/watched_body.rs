@@ -31,7 +31,7 @@ const WAITING_BYTES: usize = 32 << 10;
 
 /// The body of an answer, on its way to a [`super::Watched`] socket.
 #[derive(Debug)]
-pub struct Answer<B: Body> {
+pub struct WatchedBody<B: Body> {
     body: B,
     watch: Arc<Watch>,
     /// Whether the answer ends when the connection closes, as the client has no other way to see
@@ -54,19 +54,28 @@ struct Failing<E> {
     grace: Option<Pin<Box<Sleep>>>,
 }
 
-impl<B: Body> Answer<B> {
+impl<B: Body> WatchedBody<B> {
     /// The body of an answer to a request of this version and method.
-    pub fn new(body: B, version: Version, method: &Method, watch: Arc<Watch>) -> Answer<B> {
+    pub fn new(body: B, version: Version, method: &Method, watch: Arc<Watch>) -> WatchedBody<B> {
         let ends_by_closing =
             version < Version::HTTP_11 && method != Method::HEAD && body.size_hint().exact().is_none();
         if ends_by_closing {
             watch.ends_by_closing.store(true, Relaxed);
         }
-        Answer { body, watch, ends_by_closing, failing: None, ended: false, bytes: 0, waiting: 0, flushes: 0 }
+        WatchedBody {
+            body,
+            watch,
+            ends_by_closing,
+            failing: None,
+            ended: false,
+            bytes: 0,
+            waiting: 0,
+            flushes: 0,
+        }
     }
 }
 
-impl<B: Body> Answer<B> {
+impl<B: Body> WatchedBody<B> {
     /// Ready once few bytes wait for the client.
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.waiting < WAITING_BYTES || self.bytes >= READER_FROM {
@@ -83,14 +92,14 @@ impl<B: Body> Answer<B> {
     }
 }
 
-impl<B: Body> Drop for Answer<B> {
+impl<B: Body> Drop for WatchedBody<B> {
     fn drop(&mut self) {
         let whole = self.ended || (self.failing.is_none() && self.body.is_end_stream());
         self.watch.enter(if whole { LEAVING_WHOLE } else { LEAVING_BROKEN });
     }
 }
 
-impl<B: Body<Data = Bytes> + Unpin> Body for Answer<B>
+impl<B: Body<Data = Bytes> + Unpin> Body for WatchedBody<B>
 where
     B::Error: Unpin,
 {

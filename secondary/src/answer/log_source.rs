@@ -1,0 +1,18 @@
+//! A source of blocks that are searched for records.
+
+use crate::read::{BlockSource, BlockTask};
+use backscroll_shared::scan::{BlockMatcher, BlockMatches, Span};
+
+/// A source whose blocks may come with their matching lines.
+pub trait LogSource: BlockSource<Finding: Into<BlockMatches>> {}
+
+impl<S: BlockSource<Finding: Into<BlockMatches>>> LogSource for S {}
+
+/// What threads that help a search do with its blocks.
+impl BlockTask for BlockMatcher {
+    type Finding = BlockMatches;
+
+    fn look_at(&self, span: Span, block: &[u8]) -> BlockMatches {
+        self.matches(span.offset, block)
+    }
+}
