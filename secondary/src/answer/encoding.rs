@@ -25,6 +25,7 @@ pub(super) enum Inspected {
 
 impl Encoding {
     /// Whether records are written as plain text lines.
+    #[inline]
     pub(super) fn is_text(&self) -> bool {
         matches!(self, Encoding::Plain(Encoder::Text))
     }
@@ -45,6 +46,7 @@ impl Encoding {
     }
 
     /// The record that waits for its time: the lines before it have to be read first.
+    #[inline]
     pub(super) fn pending(&self) -> Option<&Part> {
         match self {
             Encoding::Plain(_) => None,
@@ -53,6 +55,7 @@ impl Encoding {
     }
 
     /// Appends a record. `is_worth_reading`: whether the lines before it may be read for its time.
+    #[inline]
     pub(super) fn write(&mut self, record: &Record<'_>, is_worth_reading: bool, out: &mut Vec<u8>) {
         match self {
             Encoding::Plain(encoder) => encoder.encode(record, out),

@@ -87,7 +87,10 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
                 return Err(halt);
             }
             self.chunks.make_room(out, sizes.chunk);
-            self.settle(out, sizes).await?;
+            // Asked here, because it is asked for each record.
+            if self.encoding.pending().is_some() {
+                self.settle(out, sizes).await?;
+            }
             if self.long.is_some() {
                 self.write_piece(out, sizes).await?;
                 continue;

@@ -72,6 +72,7 @@ impl<E: Engine> Turns<E> {
     }
 
     /// Why the answer has to end now, if it has to.
+    #[inline]
     pub(super) fn halt(&self) -> Option<Halt> {
         if self.giving_up.get() {
             Some(Halt::Draining)

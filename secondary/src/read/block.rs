@@ -136,6 +136,7 @@ impl Block {
 }
 
 impl AsRef<[u8]> for Block {
+    #[inline]
     fn as_ref(&self) -> &[u8] {
         &self.map.as_ref().expect("present until dropped")[..self.len]
     }

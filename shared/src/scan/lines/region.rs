@@ -69,6 +69,7 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
 
     /// The bounds of the next newest record of the region. `None` if the region is done, and the
     /// phase is the next one, or if a part of the region holds no record.
+    #[inline]
     pub(super) fn next_in_region(&mut self, start: usize, end: Option<usize>) -> Option<(usize, usize)> {
         if let Some((from, to)) = self.matches.pop() {
             return Some((from as usize, to as usize));
@@ -96,6 +97,7 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
     }
 
     /// Where the text of a line of the region begins, after its NUL run.
+    #[inline]
     fn text_of(&self, line: usize, end: usize) -> usize {
         if !self.has_runs {
             return line;
@@ -105,6 +107,7 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
     }
 
     /// The record of the line from `line` to `end`.
+    #[inline]
     pub(super) fn record_in_region(&mut self, line: usize, end: usize) -> Step<'_> {
         let text = self.text_of(line, end);
         let block = self.block.as_ref().expect("in a block").as_ref();
