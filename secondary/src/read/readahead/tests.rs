@@ -53,7 +53,7 @@ fn a_window_is_read_whole_whether_a_hole_lies_across_its_start_or_not() {
     std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(DATA)).unwrap();
     std::io::Write::write_all(&mut file, &vec![b'x'; 100_000]).unwrap();
     let ended = Uring.block_on(async {
-        for start in [0, 100, 1 << 20, (1 << 20) + 77, DATA - 1, DATA, DATA + 5000] {
+        for start in [0, 100, 1 << 20, (1 << 20) + 77, DATA - 200_000, DATA - 1, DATA, DATA + 5000] {
             let window = Window { start, end: SIZE };
             let file = Uring.adopt(file.try_clone().unwrap().into());
             let mut readahead = Readahead::new(file, ReadPlan::new(window), Pool::new(16), Arc::default());
