@@ -16,6 +16,7 @@
 
 pub mod bench;
 pub mod cold;
+mod collector;
 pub mod inline;
 pub mod machine;
 pub mod nginx;

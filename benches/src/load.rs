@@ -20,6 +20,7 @@ pub mod slow;
 use anyhow::{Context as _, Result};
 use connection::{Connection, Request};
 use report::{Deep, Report, Tally};
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
@@ -57,6 +58,9 @@ pub struct Options {
     /// Connections that send it, in a loop
     #[arg(long, default_value_t = 0, value_name = "N", requires = "deep_url", value_parser = clap::value_parser!(u32).range(0..=10_000))]
     pub deep: u32,
+    /// PEM file of the server's certificate, for URLs with https
+    #[arg(long, value_name = "PATH")]
+    pub tls_cert: Option<PathBuf>,
     /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,
@@ -74,17 +78,18 @@ pub fn run(options: &Options) -> Result<Report> {
 }
 
 async fn drive(options: &Options) -> Result<Report> {
-    let request = Request::get(&options.url)?;
+    let certificate = options.tls_cert.as_deref();
+    let request = Request::get(&options.url, certificate)?;
     let mut deep_requests = Vec::new();
     for index in 0..options.deep {
         let url = options.deep_url.as_deref().unwrap_or_default();
-        deep_requests.push(Request::get(&url.replace("{}", &index.to_string()))?);
+        deep_requests.push(Request::get(&url.replace("{}", &index.to_string()), certificate)?);
     }
     let mut connections = Vec::new();
     for _ in 0..options.connections {
         // One request that is not timed, which reports a wrong URL.
         let opened = async {
-            let mut connection = Connection::open(request.address).await?;
+            let mut connection = Connection::open(&request).await?;
             connection.get(&request).await.with_context(|| options.url.clone())?;
             anyhow::Ok(connection)
         };
@@ -189,7 +194,7 @@ async fn deep_scans(request: Request, deadline: Instant) -> Deep {
 async fn exchange(connection: &mut Option<Connection>, request: &Request) -> Result<u64> {
     let open = match connection {
         Some(open) => open,
-        None => connection.insert(Connection::open(request.address).await?),
+        None => connection.insert(Connection::open(request).await?),
     };
     open.get(request).await
 }

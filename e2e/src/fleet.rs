@@ -39,8 +39,8 @@ impl Fleet {
     /// Starts the secondaries, then the primary at `listen`. When this returns, every port is
     /// listened on, so a client can connect at once.
     pub fn start(listen: SocketAddr, members: &[Member]) -> Result<Fleet> {
-        let front = TcpListener::bind(listen).with_context(|| format!("{listen} cannot be listened on"))?;
-        let primary = front.local_addr()?;
+        // Bound before the secondaries take ports, so that none of them gets this one.
+        let front = Front::bind(listen)?;
         let mut servers = Vec::new();
         let mut secondaries = Vec::new();
         for member in members {
@@ -56,24 +56,15 @@ impl Fleet {
                 Ok(backscroll_secondary::run(config, listener, shutdown)?)
             })?);
         }
-        let mut args = vec!["backscroll-primary".to_owned()];
-        for (name, addr) in &secondaries {
-            args.extend(["--secondary".to_owned(), format!("{name}=http://{addr}")]);
-        }
-        let args = Args::try_parse_from(args)?;
-        let config = backscroll_primary::Config::try_from(args).map_err(anyhow::Error::msg)?;
-        servers.push(Server::start("primary", move |stopped| {
-            front.set_nonblocking(true)?;
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(async move {
-                let listener = tokio::net::TcpListener::from_std(front)?;
-                let shutdown = async move {
-                    let _ = stopped.await;
-                };
-                Ok(backscroll_primary::run(listener, config, shutdown).await?)
-            })
-        })?);
+        let (primary, server) = front.serve(&secondaries)?;
+        servers.push(server);
         Ok(Fleet { primary, secondaries, servers })
+    }
+
+    /// Starts only a primary at `listen`, in front of secondaries that run already.
+    pub fn in_front(listen: SocketAddr, secondaries: &[(String, SocketAddr)]) -> Result<Fleet> {
+        let (primary, server) = Front::bind(listen)?.serve(secondaries)?;
+        Ok(Fleet { primary, secondaries: secondaries.to_vec(), servers: vec![server] })
     }
 
     /// Stops all servers, and waits until each has ended.
@@ -88,6 +79,37 @@ impl Fleet {
             outcome = outcome.and(server.stop());
         }
         outcome
+    }
+}
+
+/// The socket of a primary that does not serve yet.
+struct Front(TcpListener);
+
+impl Front {
+    fn bind(listen: SocketAddr) -> Result<Front> {
+        let bound = TcpListener::bind(listen).with_context(|| format!("{listen} cannot be listened on"));
+        bound.map(Front)
+    }
+
+    fn serve(self, secondaries: &[(String, SocketAddr)]) -> Result<(SocketAddr, Server)> {
+        let Front(front) = self;
+        let primary = front.local_addr()?;
+        let mut args = vec!["backscroll-primary".to_owned()];
+        for (name, addr) in secondaries {
+            args.extend(["--secondary".to_owned(), format!("{name}=http://{addr}")]);
+        }
+        let args = Args::try_parse_from(args)?;
+        let config = backscroll_primary::Config::try_from(args).map_err(anyhow::Error::msg)?;
+        let server = Server::start("primary", move |stopped| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async move {
+                let shutdown = async move {
+                    let _ = stopped.await;
+                };
+                Ok(backscroll_primary::run(front, config, shutdown).await?)
+            })
+        })?;
+        Ok((primary, server))
     }
 }
 

@@ -5,7 +5,7 @@
 //! - [`tour`]: the `curl` lines that the demo prints.
 //!
 //! The demo is `src/bin/demo.rs` (`cargo demo`). Each folder of `tests` is one test program:
-//! `e2e` runs with `cargo test`; `containers` (`.ci/containers`) and `packages`
+//! `e2e` runs with `cargo test`; `faults` (`.ci/faults`) needs root; `containers` (`.ci/containers`) and `packages`
 //! (`.ci/packages`) need a container engine.
 
 #![forbid(unsafe_code)]

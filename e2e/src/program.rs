@@ -2,12 +2,14 @@
 //! kill, memory, threads.
 
 use anyhow::{Context as _, Result, bail};
+use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long a program may take until it listens. A loaded machine with two cores is slow, but no
@@ -18,14 +20,40 @@ const START_TIME: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Program {
     child: Child,
-    /// The address it listens on, as its log says.
+    /// The address it listens on, as its log says. Unspecified if that is a Unix socket.
     pub listen: SocketAddr,
+    log: Arc<Mutex<VecDeque<String>>>,
 }
+
+/// Lines of a program's log that are kept.
+const LOG_LINES: usize = 1000;
 
 impl Program {
     /// Starts a program of this workspace, with `args` and `--listen 127.0.0.1:0`.
     pub fn start<S: AsRef<OsStr>>(name: &str, args: &[S]) -> Result<Program> {
         Program::run(Command::new(path(name)?), name, "127.0.0.1:0", args)
+    }
+
+    /// Starts it at this value of `--listen`.
+    pub fn start_at<S: AsRef<OsStr>>(name: &str, listen: &str, args: &[S]) -> Result<Program> {
+        Program::run(Command::new(path(name)?), name, listen, args)
+    }
+
+    /// Starts it with these variables, of which one says where it listens.
+    pub fn start_with(name: &str, listen: &str, variables: &[(String, String)]) -> Result<Program> {
+        let mut command = Command::new(path(name)?);
+        command.envs(variables.iter().cloned());
+        Program::run(command, name, listen, &[] as &[&str])
+    }
+
+    /// The folder in which the programs are, for the path of a shell.
+    pub fn folder(name: &str) -> Result<PathBuf> {
+        Ok(path(name)?.with_file_name(""))
+    }
+
+    /// Runs it to its end. For what it refuses.
+    pub fn output<S: AsRef<OsStr>>(name: &str, args: &[S]) -> Result<Output> {
+        Ok(Command::new(path(name)?).args(args).stdin(Stdio::null()).output()?)
     }
 
     /// Starts it in the network namespace of this name, on an address that exists there.
@@ -41,6 +69,13 @@ impl Program {
         Program::run(command, name, listen, args)
     }
 
+    /// Starts it through `command`, which has to replace itself by the program that is its last
+    /// argument, as `sh -c 'exec "$@"' sh` does.
+    pub fn start_through<S: AsRef<OsStr>>(mut command: Command, name: &str, args: &[S]) -> Result<Program> {
+        command.arg(path(name)?);
+        Program::run(command, name, "127.0.0.1:0", args)
+    }
+
     fn run<S: AsRef<OsStr>>(mut command: Command, name: &str, listen: &str, args: &[S]) -> Result<Program> {
         let child = command
             .args(["--listen", listen, "--log-level", "info", "--log-format", "json"])
@@ -50,14 +85,21 @@ impl Program {
             .spawn()
             .with_context(|| format!("{name} cannot be started"))?;
         // From here on the process is stopped if something below fails.
-        let mut program = Program { child, listen: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut program = Program { child, listen, log: Arc::default() };
         let log = program.child.stderr.take().context("stderr was piped")?;
         let (tell, told) = mpsc::channel();
-        std::thread::spawn(move || read_log(log, &tell));
+        let kept = Arc::clone(&program.log);
+        std::thread::spawn(move || read_log(log, &tell, &kept));
         program.listen = told.recv_timeout(START_TIME).with_context(|| {
             format!("{name} did not say within {START_TIME:?} where it listens: see its log above")
         })?;
         Ok(program)
+    }
+
+    /// The last lines of its log, which are JSON.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     /// The id of its process.
@@ -69,6 +111,11 @@ impl Program {
     pub fn signal(&self, signal: rustix::process::Signal) -> Result<()> {
         let pid = rustix::process::Pid::from_child(&self.child);
         Ok(rustix::process::kill_process(pid, signal)?)
+    }
+
+    /// How it has ended, if it has.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
     }
 
     /// Waits until it has ended.
@@ -111,7 +158,7 @@ impl Program {
 
 /// Reports where the program listens, then reads on, so that the program never blocks on its log.
 /// Lines before that, and errors after it, are shown: they say why a test failed.
-fn read_log(log: ChildStderr, tell: &mpsc::Sender<SocketAddr>) {
+fn read_log(log: ChildStderr, tell: &mpsc::Sender<SocketAddr>, kept: &Mutex<VecDeque<String>>) {
     let mut listens = false;
     for line in BufReader::new(log).lines().map_while(Result::ok) {
         if let Some(listen) = (!listens).then(|| listen_address(&line)).flatten() {
@@ -121,15 +168,21 @@ fn read_log(log: ChildStderr, tell: &mpsc::Sender<SocketAddr>) {
         } else if !listens || line.contains("\"level\":\"ERROR\"") {
             eprintln!("{line}");
         }
+        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() == LOG_LINES {
+            kept.pop_front();
+        }
+        kept.push_back(line);
     }
 }
 
 /// The address in a line of a program's log: the secondary's field is `listen`, the primary's is
 /// `address`.
 fn listen_address(line: &str) -> Option<SocketAddr> {
-    ["\"listen\":\"", "\"address\":\""]
+    let text = ["\"listen\":\"", "\"address\":\""]
         .iter()
-        .find_map(|field| line.split(field).nth(1)?.split('"').next()?.parse().ok())
+        .find_map(|field| line.split(field).nth(1)?.split('"').next())?;
+    if text.starts_with("unix:") { Some(SocketAddr::from(([0; 4], 0))) } else { text.parse().ok() }
 }
 
 impl Drop for Program {

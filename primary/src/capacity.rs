@@ -53,4 +53,10 @@ impl Capacity {
             quick: Arc::new(Semaphore::new(QUICK_AT_ONCE)),
         }
     }
+
+    /// Half of the permits for answers under way: what one request begins with at most, and what
+    /// one caller has at most.
+    pub fn half(&self) -> usize {
+        (self.most_streams / 2).max(1)
+    }
 }

@@ -3,7 +3,8 @@
 //! ```text
 //! --secondary   fixed ─┐ names and URLs
 //! --fleet-file  file ──┼──► merge ──► watch channel of one Arc<Fleet> ──► requests
-//! --fleet-dns   dns ───┘ addresses ▲                                 └──► health
+//! --fleet-dns   dns ───┘ addresses ▲   ▲                             └──► health
+//!                                  │   └── expected: who should be there
 //!                                  └── the names that secondaries give themselves
 //! ```
 //!
@@ -13,19 +14,24 @@
 mod change;
 pub mod discovery;
 pub mod dns;
+pub mod expected;
 pub mod file;
 pub mod file_sd;
 pub mod fixed;
 pub mod member;
 pub mod merge;
-pub mod pattern;
+pub mod missing;
 mod reports;
 pub mod rounds;
 pub mod same;
 pub mod select;
+pub mod source_states;
+pub mod sources;
 mod unknown;
+pub mod view;
 
 use crate::host::Host;
+use missing::Missing;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -37,28 +43,28 @@ pub const HOSTS: usize = 4096;
 #[derive(Debug, Clone, Default)]
 pub struct Fleet {
     hosts: BTreeMap<String, Arc<Host>>,
-    missing: BTreeMap<String, String>,
+    missing: Arc<Missing>,
 }
 
 impl FromIterator<Host> for Fleet {
     /// Of two hosts of one name the last one stays. [`merge`] gives each host a name of its own.
     fn from_iter<I: IntoIterator<Item = Host>>(hosts: I) -> Fleet {
-        let missing = BTreeMap::new();
-        Fleet { missing, hosts: hosts.into_iter().map(|host| (host.name.clone(), Arc::new(host))).collect() }
+        Fleet {
+            missing: Arc::default(),
+            hosts: hosts.into_iter().map(|host| (host.name.clone(), Arc::new(host))).collect(),
+        }
     }
 }
 
 impl Fleet {
-    /// The same fleet, with what is known to be missing from it: the names of sources or hosts, each
-    /// with the reason.
+    /// The same fleet, with what is known to be missing from it.
     #[must_use]
-    pub fn with_missing(self, missing: BTreeMap<String, String>) -> Fleet {
-        Fleet { missing, ..self }
+    pub fn with_missing(self, missing: Missing) -> Fleet {
+        Fleet { missing: Arc::new(missing), ..self }
     }
 
-    /// What belongs to the fleet and is not in it: the names of sources or hosts, each with the
-    /// reason. An answer of the whole fleet is then incomplete.
-    pub fn missing(&self) -> &BTreeMap<String, String> {
+    /// What belongs to the fleet and is not in it. An answer of the whole fleet is then incomplete.
+    pub fn missing(&self) -> &Arc<Missing> {
         &self.missing
     }
 

@@ -14,8 +14,11 @@
 pub mod ask;
 pub mod body;
 pub mod cause;
-mod client;
+pub(crate) mod client;
+pub mod counts;
+pub mod credentials;
 pub mod health;
+pub mod latency;
 mod moment;
 pub mod permits;
 pub mod probe;
@@ -25,7 +28,9 @@ mod readiness;
 pub mod refusal;
 mod retries;
 pub mod seen;
+pub mod target;
 pub mod times;
+mod under_way;
 pub mod upstream;
 pub mod verdict;
 

@@ -17,17 +17,26 @@
 //! - [`fleet`] knows which hosts there are, and which ones a request names.
 //! - [`host`] is one host: a request to it, its health, and what is taken of its answers.
 //! - [`capacity`] is what all requests together may hold.
+//! - [`certs`] is a command of its own, which makes certificates.
+//! - [`kubernetes`] is another one, which says in a cluster which hosts are expected.
+//! - `metrics` is what the metrics look at.
 //! - [`answer`], [`text`] and [`turn`] are small helpers that any of them may use.
 
 #![forbid(unsafe_code)]
 
 pub mod answer;
 pub mod capacity;
+pub mod certs;
 pub mod config;
 pub mod fanout;
 pub mod fleet;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod host;
 pub mod http;
+pub mod kubernetes;
+mod metrics;
 pub mod relay;
 pub mod run;
 pub mod text;

@@ -12,12 +12,19 @@
 //! are no other hosts whose records would be worth an incomplete answer.
 
 mod lines;
+#[cfg(feature = "fuzzing")]
+mod passed_on;
 mod scanned;
+
+#[cfg(feature = "fuzzing")]
+pub use passed_on::PassedOn;
 
 use crate::answer::{Incomplete, Options};
 use crate::capacity::Capacity;
 use crate::host::body::{Broken, HostBody};
 use crate::host::verdict;
+use backscroll_shared::conn::exchange::Exchange;
+use backscroll_shared::wire::notice::Notice;
 use backscroll_shared::wire::problem::{Code, Problem};
 use backscroll_shared::wire::verdict::{Failure, Status, Verdict};
 use backscroll_shared::wire::{Format, ndjson};
@@ -28,6 +35,7 @@ use lines::Lines;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 /// Bytes that are taken from a host before the answer begins, if they have come already. A shorter
@@ -50,8 +58,14 @@ pub struct Relay {
     trailers: Option<HeaderMap>,
     /// What follows the data, once the host has ended.
     last: Last,
+    /// Who keeps a record of the request.
+    exchange: Option<Arc<Exchange>>,
     /// Why records are missing, once the host has ended.
     failure: Option<Failure>,
+    /// What is worth knowing beside the verdict, once the host has ended.
+    notices: Vec<Notice>,
+    /// Whether something has left.
+    has_begun: bool,
 }
 
 #[derive(Debug)]
@@ -78,8 +92,16 @@ impl Relay {
             lines: Lines::new(beginning, capacity.lines.clone()),
             trailers: None,
             last: Last::End,
+            exchange: None,
             failure: None,
+            notices: Vec::new(),
+            has_begun: false,
         }
+    }
+
+    /// Sets who keeps a record of the request.
+    pub fn seen_by(&mut self, exchange: Option<Arc<Exchange>>) {
+        self.exchange = exchange;
     }
 
     /// Waits for something to send. May be dropped and called again.
@@ -125,6 +147,11 @@ impl Relay {
         Some(Problem::new(code, detail.clone()).on_host(&self.host))
     }
 
+    /// The notices beside the verdict, once the host has ended.
+    pub fn notices(&self) -> &[Notice] {
+        &self.notices
+    }
+
     /// All of the answer, if all of it has come and it ends properly without trailers: then its length
     /// is known.
     pub fn take_whole(&mut self) -> Option<Bytes> {
@@ -161,8 +188,16 @@ impl Relay {
 
     /// Ends the answer: the host has ended, or is given up because it is `broken`.
     fn end(&mut self, broken: Option<Failure>) {
-        self.body = None;
+        let body = self.body.take();
         let verdict = self.overall(broken);
+        if let Some(mut body) = body {
+            body.part().ended(&verdict);
+            body.part().passed_on(verdict.lines);
+        }
+        if let Some(exchange) = &self.exchange {
+            exchange.note_first_record();
+            exchange.note_verdict(&verdict);
+        }
         self.lines.drop_held();
         self.failure.clone_from(&verdict.error);
         if self.lines.is_open() && (self.options.format == Format::Ndjson || self.options.browser) {
@@ -173,9 +208,11 @@ impl Relay {
             self.lines.ready.push_back(Bytes::from(ndjson::end(&verdict)));
         }
         let is_complete = verdict.status == Status::Complete;
-        if self.options.browser && !is_complete {
-            self.lines.ready.push_back(Bytes::from(verdict.last_line()));
+        if self.options.browser {
+            let last = if is_complete { verdict.notes() } else { verdict.last_line() };
+            self.lines.ready.extend((!last.is_empty()).then(|| Bytes::from(last)));
         }
+        self.notices.clone_from(&verdict.notices);
         self.last = if self.options.trailers {
             Last::Trailers(verdict.to_trailers())
         } else if is_complete || self.options.browser {
@@ -203,7 +240,14 @@ impl Relay {
             ..verdict::failed(failure)
         });
         if let Some(error) = &of_host.error {
-            tracing::warn!(host = name, code = error.code.as_str(), detail = error.detail, "host failed");
+            let request_id = Exchange::logged(self.exchange.as_ref());
+            tracing::warn!(
+                host = name,
+                code = error.code.as_str(),
+                detail = error.detail,
+                request_id,
+                "host failed"
+            );
         }
         let hosts = BTreeMap::from([(name.clone(), of_host.clone())]);
         let status = if of_host.is_failure() { Status::Failed } else { of_host.status };
@@ -220,7 +264,8 @@ impl Relay {
     fn broken(&self, error: &Broken) -> Failure {
         let name = &self.host;
         // The inner text is for the log: it names addresses.
-        tracing::warn!(host = name, %error, "host broke off");
+        let request_id = Exchange::logged(self.exchange.as_ref());
+        tracing::warn!(host = name, %error, request_id, "host broke off");
         let (code, detail) = match error {
             Broken::Connection(_) => (
                 Code::UpstreamUnreachable,
@@ -252,6 +297,11 @@ impl Body for Relay {
         let this = &mut *self;
         loop {
             if let Some(data) = this.lines.ready.pop_front() {
+                if !std::mem::replace(&mut this.has_begun, true)
+                    && let Some(exchange) = &this.exchange
+                {
+                    exchange.note_first_record();
+                }
                 return Poll::Ready(Some(Ok(Frame::data(data))));
             }
             if this.body.is_none() {

@@ -11,42 +11,49 @@
 //!   which part of the file a record is.
 //! - [`look_back`] reads the lines before a record that has no time of its own. [`second_look`]
 //!   checks that the file still holds the bytes that were read.
-//! - `turns` lets the other tasks of a thread run. [`chunks`] holds the buffers that are sent.
-//! - `ending` writes the verdict in the form that the client understands.
+//! - `context` is what answers share, `delivered` what one has sent. `turns` lets the other tasks of a thread run. [`chunks`] holds the buffers that are sent.
+//! - `ending` writes the verdict in the form that the client understands, `notices` what is worth
+//!   knowing beside it.
 
 pub mod chunks;
+mod context;
+mod delivered;
 mod encoding;
 mod ending;
 pub mod frame_writer;
 pub mod log_source;
 mod long;
 pub mod look_back;
+mod notices;
 mod part;
 mod producer;
 pub mod second_look;
 mod turns;
 
+pub use context::Context;
 pub use encoding::Encoding;
 pub use ending::{Cut, Ending};
 
-use crate::read::admission::Admission;
 use crate::read::block::Block;
+use crate::read::meter::Meter;
 use crate::read::{Engine, InodeState, ReadFailure};
+use crate::rotated::Rotated;
+use backscroll_shared::conn::exchange::{Exchange, Steps};
 use backscroll_shared::query::FileName;
 use backscroll_shared::scan::Search;
 use backscroll_shared::wire::Format;
 use backscroll_shared::wire::code::Code;
+use backscroll_shared::wire::notice::Notice;
 use backscroll_shared::wire::problem::Problem;
 use backscroll_shared::wire::verdict::{Failure, Status, Verdict};
 use bytes::Bytes;
 use chunks::Chunks;
+use delivered::Delivered;
 use ending::Tail;
 use http_body::Frame;
 use log_source::LogSource;
 use long::Sizes;
 use producer::{Producer, Progress};
-use std::cell::Cell;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use turns::{Halt, Turns};
@@ -54,19 +61,6 @@ use turns::{Halt, Turns};
 /// A client that takes longer than this over a chunk counts as slow. A slow client's blocks are
 /// given back after each chunk and read again for the next.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(20);
-
-/// What an answer shares with the others of its thread.
-#[derive(Debug, Clone)]
-pub struct Context<E> {
-    /// The thread's engine.
-    pub engine: E,
-    /// Limits how many answers of the thread read at once.
-    pub admission: Arc<Admission>,
-    /// The pool of the buffers that answers are sent in.
-    pub chunks: Chunks,
-    /// Set when the time to drain is over: answers in flight then end at once, as incomplete ones.
-    pub giving_up: Rc<Cell<bool>>,
-}
 
 /// One answer.
 pub struct Answer<E, S> {
@@ -79,26 +73,22 @@ pub struct Answer<E, S> {
     tail: Tail,
     phase: Phase,
     delivered: Delivered,
-}
-
-/// What has been sent so far.
-#[derive(Debug, Default)]
-struct Delivered {
-    /// When the last chunk was handed out; `None` before the first.
-    at: Option<Instant>,
-    /// Whether the client asked for the next chunk within [`PATIENCE`].
-    keeps_up: bool,
-    bytes: u64,
-    /// Lines of whole records, and how many of those lines were cut.
-    lines: u64,
-    truncated_lines: u64,
-    /// Whether the last chunk ended inside a record.
-    ends_within_record: bool,
+    /// When the search ended.
+    scanned: Option<Instant>,
+    /// Who keeps a record of the request.
+    exchange: Option<Arc<Exchange>>,
+    meter: Meter,
+    /// What is worth knowing beside the verdict of a complete answer.
+    notices: Vec<Notice>,
+    /// Where rotated members of the file are looked for. None once that is done.
+    rotated: Option<Rotated>,
 }
 
 #[derive(Debug)]
 enum Phase {
     Searching,
+    /// The search has ended with this verdict. Rotated members are looked for next.
+    Looking(Verdict),
     /// All records are written. The end of the body is next.
     Ended(Verdict),
     /// The body is complete. Trailers, or the cut, are next.
@@ -129,6 +119,29 @@ impl<E: Engine, S: LogSource> Answer<E, S> {
             tail: Tail::Written,
             phase: Phase::Searching,
             delivered: Delivered::default(),
+            scanned: None,
+            exchange: None,
+            meter: Meter::default(),
+            notices: Vec::new(),
+            rotated: None,
+        }
+    }
+
+    /// From now on the search is not refused, however many others wait.
+    pub fn keep_place(&mut self) {
+        self.producer.keep_place();
+    }
+
+    /// Sets who keeps a record of the request, and what counts the answers about truncated files.
+    pub fn seen_by(&mut self, exchange: Option<Arc<Exchange>>, meter: Meter) {
+        (self.exchange, self.meter) = (exchange, meter);
+    }
+
+    /// Notes the verdict with which the answer ends.
+    fn note(&self, verdict: &Verdict) {
+        if let Some(exchange) = &self.exchange {
+            exchange.note_first_record();
+            exchange.note_verdict(verdict);
         }
     }
 
@@ -157,6 +170,7 @@ impl<E: Engine, S: LogSource> Answer<E, S> {
             Phase::Ended(verdict) if verdict.error.is_none() && !self.ending.trailers => {
                 let mut whole = std::mem::take(&mut self.out);
                 whole.extend(self.ending.last_bytes(verdict, self.tail).unwrap_or_default());
+                self.note(verdict);
                 self.phase = Phase::Over;
                 Some(self.chunks.seal(whole))
             }
@@ -182,15 +196,18 @@ impl<E: Engine, S: LogSource> Answer<E, S> {
             return Some(Ok(Frame::data(self.chunks.seal(std::mem::take(&mut self.out)))));
         }
         match std::mem::replace(&mut self.phase, Phase::Over) {
-            Phase::Ended(verdict) => match self.ending.last_bytes(&verdict, self.tail) {
-                Some(bytes) => {
-                    self.phase = Phase::Closing(verdict);
-                    Some(Ok(Frame::data(Bytes::from(bytes))))
+            Phase::Ended(verdict) => {
+                self.note(&verdict);
+                match self.ending.last_bytes(&verdict, self.tail) {
+                    Some(bytes) => {
+                        self.phase = Phase::Closing(verdict);
+                        Some(Ok(Frame::data(Bytes::from(bytes))))
+                    }
+                    None => self.ending.close(&verdict, self.tail),
                 }
-                None => self.ending.close(&verdict, self.tail),
-            },
+            }
             Phase::Closing(verdict) => self.ending.close(&verdict, self.tail),
-            Phase::Searching | Phase::Over => None,
+            Phase::Searching | Phase::Looking(_) | Phase::Over => None,
         }
     }
 
@@ -213,9 +230,12 @@ impl<E: Engine, S: LogSource> Answer<E, S> {
             let sizes = Sizes { chunk, piece: chunks::longest(chunk) };
             match self.producer.fill(&mut self.out, sizes).await {
                 Ok(Progress::More) => {}
-                Ok(Progress::Done) => self.end(self.producer.tally(Status::Complete)),
+                Ok(Progress::Done) => self.phase = Phase::Looking(self.producer.tally(Status::Complete)),
                 Err(halt) => self.halt(&halt),
             }
+        }
+        if matches!(self.phase, Phase::Looking(_)) {
+            self.look_for_rotated().await;
         }
         if self.producer.frames().is_none() {
             return;
@@ -234,7 +254,11 @@ impl<E: Engine, S: LogSource> Answer<E, S> {
     /// Ends the answer before all records are written.
     fn halt(&mut self, halt: &Halt) {
         if let Halt::Failed(failure) = halt {
-            tracing::warn!(file = %self.name, %failure, "an answer is incomplete");
+            let request_id = Exchange::logged(self.exchange.as_ref());
+            tracing::warn!(file = %self.name, %failure, request_id, "an answer is incomplete");
+            if failure.code() == Code::FileShrunk {
+                self.meter.truncated();
+            }
         }
         let detail = format!("{}: {halt}: ask again", self.name);
         let error = Some(Failure { code: halt.code(), detail });
@@ -243,6 +267,9 @@ impl<E: Engine, S: LogSource> Answer<E, S> {
 
     /// Ends the answer. What is left to send needs no block.
     fn end(&mut self, verdict: Verdict) {
+        // Only a trace tells it, and to read the clock costs something.
+        let is_recorded = self.exchange.as_ref().is_some_and(|exchange| exchange.trace.is_recorded);
+        self.scanned = is_recorded.then(Instant::now);
         self.producer.park();
         // The rest of the record that is being written will not be sent.
         self.tail = if self.producer.is_within_record() {
@@ -258,6 +285,12 @@ impl<E: Engine, S: LogSource> Answer<E, S> {
     /// Notes what has been sent, including the chunk that is about to leave.
     fn note_delivery(&mut self) {
         let tally = self.producer.tally(Status::Complete);
+        if self.delivered.at.is_none() {
+            self.producer.keep_place();
+            if let Some(exchange) = &self.exchange {
+                exchange.note_first_record();
+            }
+        }
         self.delivered.at = Some(Instant::now());
         self.delivered.bytes += self.out.len() as u64;
         self.delivered.lines = tally.lines;
@@ -287,5 +320,19 @@ impl<E: Engine, S: LogSource> Answer<E, S> {
             *verdict = frames.end(verdict.clone(), &mut self.out);
             self.tail = Tail::Written;
         }
+    }
+}
+
+impl<E, S> Drop for Answer<E, S> {
+    /// Notes what the search has done, also if the client has left.
+    fn drop(&mut self) {
+        let Some(exchange) = &self.exchange else { return };
+        let (first_block, blocks, bytes_scanned) = self.producer.searched();
+        exchange.note(|noted| {
+            noted.steps = Steps { first_block, blocks, scanned: self.scanned, ..noted.steps };
+            if noted.verdict.is_none() {
+                noted.bytes_scanned = bytes_scanned;
+            }
+        });
     }
 }

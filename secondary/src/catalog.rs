@@ -12,15 +12,19 @@
 //! These calls run on a ring thread. They look at names and inodes, not at data; the ring
 //! has no confined open that would not start a kernel worker thread.
 
+mod entries;
 mod errors;
 mod log_dir;
 mod open_error;
 mod regular;
 
-use crate::config::ExtraLogDir;
+use crate::config::{Excludes, ExtraLogDir};
 use crate::read::InodeState;
+use backscroll_shared::auth::FileGrants;
+use backscroll_shared::conn::exchange::Exchange;
 use backscroll_shared::query::FileName;
 use backscroll_shared::wire::problem::{Code, Problem};
+pub(crate) use entries::{ENTRIES, entries};
 pub(crate) use errors::{Meaning, meaning};
 pub(crate) use log_dir::Held;
 use log_dir::{LogDir, Trouble};
@@ -33,6 +37,9 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 
+/// A path that leads nowhere: no file system has a name of more than 255 bytes.
+const NOWHERE: &[u8] = &[b'x'; 300];
+
 /// Times that a look-up goes on in a directory that has taken the place of another one.
 const REPLACED_TRIES: u32 = 3;
 
@@ -42,6 +49,7 @@ pub struct Catalog {
     main: LogDir,
     extra: Vec<LogDir>,
     regular: Regular,
+    excludes: Excludes,
 }
 
 /// A log file, opened.
@@ -59,7 +67,7 @@ impl Catalog {
         let main =
             LogDir::open(None, dir).map_err(|errno| OpenError::LogDir { dir: dir.to_owned(), errno })?;
         let regular = Regular::new().map_err(OpenError::NoProc)?;
-        let mut catalog = Catalog { main, extra: Vec::new(), regular };
+        let mut catalog = Catalog { main, extra: Vec::new(), regular, excludes: Excludes::default() };
         catalog.main.held().can_resolve().map_err(OpenError::NoOpenat2)?;
         warn(&catalog.main, dir);
         for given in extra {
@@ -83,15 +91,34 @@ impl Catalog {
         Ok(catalog)
     }
 
-    /// Opens a log file. What is hidden, a symlink, or no regular file does not exist for
-    /// the caller.
-    pub fn open_file(&self, name: &FileName) -> Result<LogFile, Problem> {
+    /// The same without these files: for nobody who asks they are there.
+    #[must_use]
+    pub fn without(self, excludes: Excludes) -> Catalog {
+        Catalog { excludes, ..self }
+    }
+
+    /// Whether the file of this name does not exist for anybody.
+    pub(crate) fn is_excluded(&self, name: &[u8]) -> bool {
+        self.excludes.has(name)
+    }
+
+    /// Whether no file below this directory exists for anybody.
+    pub(crate) fn excludes_below(&self, dir: &[u8]) -> bool {
+        self.excludes.has_all_below(dir)
+    }
+
+    /// Opens a log file. What is excluded or hidden, a symlink, or no regular file does not exist for
+    /// the caller. The log names the request if that fails.
+    pub fn open_file(&self, name: &FileName, exchange: Option<&Arc<Exchange>>) -> Result<LogFile, Problem> {
         if name.is_hidden() {
             return Err(not_found(name, Refused::Hidden));
         }
         let (dir, path) = self.locate(name.as_bytes());
+        // An excluded one is looked up as a path that leads nowhere, so that it takes the time of a
+        // file that is not there.
+        let path = if self.is_excluded(name.as_bytes()) { NOWHERE } else { path };
         if path.is_empty() {
-            return Err(not_found(name, Refused::Directory));
+            return Err(self.not_found(name, Refused::Directory));
         }
         let mut held = dir.current().map_err(|trouble| dir.problem(trouble))?;
         for _ in 0..REPLACED_TRIES {
@@ -101,16 +128,32 @@ impl Catalog {
                     let now = dir.current().map_err(|trouble| dir.problem(trouble))?;
                     if Arc::ptr_eq(&now, &held) {
                         held.check().map_err(|trouble| dir.problem(trouble))?;
-                        return Err(not_found(name, refused));
+                        return Err(self.not_found(name, refused));
                     }
                     held = now;
                 }
-                Err(Refused::Errno(errno)) => return Err(problem(name, errno)),
-                Err(refused) => return Err(not_found(name, refused)),
+                Err(Refused::Errno(errno)) => return Err(problem(name, errno, exchange)),
+                Err(refused) => return Err(self.not_found(name, refused)),
                 Ok(file) => return Ok(file),
             }
         }
         Err(Problem::new(Code::IoError, format!("{dir} is being replaced all the time: ask again")))
+    }
+
+    /// Of a directory below which everything is excluded it is not said that it is there.
+    fn not_found(&self, name: &FileName, refused: Refused) -> Problem {
+        match refused {
+            Refused::Directory if self.excludes_below(name.as_bytes()) => name.not_found(),
+            refused => not_found(name, refused),
+        }
+    }
+
+    /// Looks where the path of the log directory leads now in which this name lies, and that it has not
+    /// been removed.
+    pub(crate) fn refresh(&self, name: &[u8]) -> Result<(), Problem> {
+        let (dir, _) = self.locate(name);
+        let checked = dir.current().and_then(|held| held.check());
+        checked.map_err(|trouble| dir.problem(trouble))
     }
 
     /// Opens the directory of this name, below what was found last: the log directory has
@@ -131,10 +174,11 @@ impl Catalog {
         self.extra.iter().filter_map(|dir| dir.name.as_deref())
     }
 
-    /// What the directories' paths lead to now, and that none has been removed.
-    pub(crate) fn current(&self) -> Result<Vec<Arc<Held>>, Problem> {
+    /// What the paths of the directories that a client may see lead to now, and that none of them has
+    /// been removed.
+    pub(crate) fn current(&self, files: &FileGrants) -> Result<Vec<Arc<Held>>, Problem> {
         let of = |dir: &LogDir| dir.current().and_then(|held| held.check().map(|()| held));
-        self.dirs().map(|dir| of(dir).map_err(|trouble| dir.problem(trouble))).collect()
+        self.visible(files).map(|dir| of(dir).map_err(|trouble| dir.problem(trouble))).collect()
     }
 
     /// Why it cannot be known that there is no file of this name: its directory is empty, or
@@ -143,9 +187,9 @@ impl Catalog {
         Catalog::empty(self.locate(name.as_bytes()).0)
     }
 
-    /// Why it cannot be known that a listing is all there is.
-    pub(crate) fn unknown_listing(&self) -> Option<Problem> {
-        self.dirs().find_map(Catalog::empty)
+    /// Why it cannot be known that a listing is all there is, for a client that may see these files.
+    pub(crate) fn unknown_listing(&self, files: &FileGrants) -> Option<Problem> {
+        self.visible(files).find_map(Catalog::empty)
     }
 
     fn empty(dir: &LogDir) -> Option<Problem> {
@@ -162,6 +206,12 @@ impl Catalog {
         let of = |dir: &LogDir| dir.look().err().map(|trouble| dir.describe(trouble));
         let reasons: Vec<String> = self.dirs().filter_map(of).collect();
         if reasons.is_empty() { Ok(()) } else { Err(Unservable(reasons)) }
+    }
+
+    /// The log directory, and those of the extra ones that a client may see anything of. Problems
+    /// name them.
+    fn visible(&self, files: &FileGrants) -> impl Iterator<Item = &LogDir> {
+        self.dirs().filter(|dir| dir.name.as_deref().is_none_or(|name| files.may_see_below(name)))
     }
 
     fn dirs(&self) -> impl Iterator<Item = &LogDir> {
@@ -192,7 +242,7 @@ fn warn(dir: &LogDir, path: &Path) {
             let gids: Vec<u32> = gids.into_iter().map(rustix::process::Gid::as_raw).collect();
             tracing::warn!(
                 log_dir = %path, uid = geteuid().as_raw(), ?gids,
-                "{dir} may not be read by this process, which is not ready until it may: give it read and search permission, as with the group adm (group_add in compose, SupplementaryGroups= in systemd)"
+                "{dir} may not be read by this process, which is not ready until it may: give it read and search permission, as with the group adm (group_add in compose, SupplementaryGroups= in systemd; a new group needs a restart)"
             );
         }
         Err(Trouble::Empty) => tracing::warn!(
@@ -207,9 +257,6 @@ fn warn(dir: &LogDir, path: &Path) {
 /// log directory: of a symlink not where it leads to, and of a hidden name not whether it is there.
 fn not_found(name: &FileName, refused: Refused) -> Problem {
     let why = match refused {
-        Refused::Hidden => format!(
-            "{name} is hidden, because a part of it begins with a dot, and hidden files are never served: GET /files lists what is"
-        ),
         Refused::Directory => {
             format!("{name} is a directory: GET /files lists the log files, those in it among them")
         }
@@ -219,12 +266,12 @@ fn not_found(name: &FileName, refused: Refused) -> Problem {
         Refused::Errno(Errno::LOOP) => format!(
             "{name} is a symlink or lies below one, and symlinks are not followed: ask for the file that it leads to by the name that GET /files lists; if that file is not listed, have its directory served with --extra-log-dir NAME=DIR"
         ),
-        Refused::Errno(_) => format!("there is no log file {name} here: GET /files lists what there is"),
+        Refused::Hidden | Refused::Errno(_) => return name.not_found(),
     };
     Problem::new(Code::NotFound, why)
 }
 
-fn problem(name: &FileName, errno: Errno) -> Problem {
+fn problem(name: &FileName, errno: Errno, exchange: Option<&Arc<Exchange>>) -> Problem {
     match meaning(errno) {
         Meaning::NotHere => not_found(name, Refused::Errno(errno)),
         Meaning::Forbidden => Problem::new(
@@ -238,7 +285,7 @@ fn problem(name: &FileName, errno: Errno) -> Problem {
             Problem::new(Code::Overloaded, format!("{name} cannot be opened at this moment: try again"))
         }
         Meaning::Failed => {
-            tracing::warn!(file = %name, %errno, "opening failed");
+            tracing::warn!(file = %name, %errno, request_id = Exchange::logged(exchange), "opening failed");
             Problem::new(
                 Code::IoError,
                 format!(

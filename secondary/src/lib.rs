@@ -11,8 +11,8 @@
 //! nothing there blocks. The client's reading speed drives everything: when the client stops
 //! reading, the disk is no longer read.
 //!
-//! Imports go down this list, never up: `run`, `http`, `listing`, `memory`, [`answer`],
-//! `readiness`, [`catalog`], [`config`], [`read`].
+//! Imports go down this list, never up: `run`, `http`, `listing`, `memory`, [`answer`], `readiness`,
+//! `pods`, [`rotated`], [`catalog`], [`config`], [`read`].
 
 pub mod answer;
 pub mod catalog;
@@ -20,8 +20,11 @@ pub mod config;
 mod http;
 mod listing;
 mod memory;
+mod metrics;
+mod pods;
 pub mod read;
 mod readiness;
+pub mod rotated;
 pub mod run;
 
 pub use config::{Args, Config, Io};

@@ -18,9 +18,13 @@ use crate::answer::{Context, Cut, PATIENCE};
 use crate::catalog::{Catalog, Held};
 use crate::read::Engine;
 use crate::read::admission::Admission;
+use backscroll_shared::auth::FileGrants;
+use backscroll_shared::conn::exchange::Exchange;
 use backscroll_shared::query::glob::{self, Glob};
+use backscroll_shared::query::pods;
 use backscroll_shared::wire::accept::ListFormat;
 use backscroll_shared::wire::problem::{Code, Problem};
+use backscroll_shared::wire::verdict::{Status, Verdict};
 use bytes::Bytes;
 use http_body::Frame;
 use page::Page;
@@ -31,7 +35,7 @@ use tokio::time::timeout;
 
 /// How long the first walk of a listing waits for the walks of others. Later walks wait as long as
 /// their client does: a listing that has begun must not end before it is complete.
-const WALK_WAIT: Duration = Duration::from_secs(10);
+pub(crate) const WALK_WAIT: Duration = Duration::from_secs(10);
 
 /// Parses the glob that selects the files of a listing.
 pub(crate) fn parse_glob(pattern: &[u8]) -> Result<Glob, Problem> {
@@ -39,6 +43,32 @@ pub(crate) fn parse_glob(pattern: &[u8]) -> Result<Glob, Problem> {
         let why = glob::refusal("glob", pattern, &error);
         Problem::new(Code::BadParameter, format!("{why}; * matches within a part, ** across parts"))
     })
+}
+
+/// The files that a client wants listed. A glob that begins with `pods/` is also held against the
+/// names that pods give their logs.
+struct Selection {
+    glob: Glob,
+    is_of_pods: bool,
+}
+
+impl Selection {
+    fn parse(pattern: &[u8]) -> Result<Selection, Problem> {
+        let is_of_pods = pattern.starts_with(pods::BEGINNING);
+        Ok(Selection { glob: parse_glob(pattern)?, is_of_pods })
+    }
+
+    fn is_match(&self, name: &[u8]) -> bool {
+        let by_pod = || pods::selects(name, |name| self.glob.is_match(name));
+        self.glob.is_match(name) || self.is_of_pods && by_pod()
+    }
+
+    fn may_match_below(&self, dir: &[u8]) -> bool {
+        let by_pod = || {
+            pods::may_select_below(dir, |name| self.glob.is_match(name), |dir| self.glob.may_match_below(dir))
+        };
+        self.glob.may_match_below(dir) || self.is_of_pods && by_pod()
+    }
 }
 
 /// A listing that is sent chunk by chunk.
@@ -49,7 +79,12 @@ pub(crate) struct Listing<E> {
     catalog: Arc<Catalog>,
     /// The glob as the client gave it. The parsed form is larger, which matters with many clients.
     glob: Option<Vec<u8>>,
+    /// The files that the client may see.
+    files: FileGrants,
     format: ListFormat,
+    /// Whether aliases are told. A primary finds them itself, and an older one refuses fields that it
+    /// does not know.
+    with_aliases: bool,
     /// The log directories as they were when the listing began.
     dirs: Vec<Arc<Held>>,
     /// The name that was written last.
@@ -62,6 +97,8 @@ pub(crate) struct Listing<E> {
     /// When the last chunk was handed out; `None` before the first.
     handed_out: Option<Instant>,
     delivered: u64,
+    /// Who keeps a record of the request.
+    exchange: Option<Arc<Exchange>>,
 }
 
 #[derive(PartialEq)]
@@ -72,22 +109,26 @@ enum State {
 }
 
 impl<E: Engine> Listing<E> {
-    /// A listing of all files, or of those that `glob` matches.
+    /// A listing of all files that the client may see, or of those of them that `glob` matches.
     pub(crate) fn new(
         context: Context<E>,
         catalog: Arc<Catalog>,
         glob: Option<Vec<u8>>,
+        files: FileGrants,
         format: ListFormat,
+        with_aliases: bool,
     ) -> Result<Listing<E>, Problem> {
         let Context { engine, admission, chunks, .. } = context;
-        let dirs = catalog.current()?;
+        let dirs = catalog.current(&files)?;
         Ok(Listing {
             engine,
             admission,
             chunks,
             catalog,
             glob,
+            files,
             format,
+            with_aliases,
             dirs,
             last: Vec::new(),
             page: None,
@@ -95,7 +136,13 @@ impl<E: Engine> Listing<E> {
             state: State::Start,
             handed_out: None,
             delivered: 0,
+            exchange: None,
         })
+    }
+
+    /// Sets who keeps a record of the request.
+    pub(crate) fn seen_by(&mut self, exchange: Option<Arc<Exchange>>) {
+        self.exchange = exchange;
     }
 
     /// Makes the first page, so that an error still has an HTTP status.
@@ -111,12 +158,13 @@ impl<E: Engine> Listing<E> {
             State::Start => timeout(WALK_WAIT, self.admission.walk_permit()).await.map_err(overloaded)?,
             State::Entries | State::Over => self.admission.walk_permit().await,
         };
-        let glob = self.glob.as_deref().map(parse_glob).transpose()?;
+        let glob = self.glob.as_deref().map(Selection::parse).transpose()?;
         let mut page = Page::after(&self.last);
-        walk::walk(self.engine, &self.catalog, glob.as_ref(), &mut page).await?;
+        let exchange = self.exchange.as_ref();
+        walk::walk(self.engine, &self.catalog, glob.as_ref(), &self.files, &mut page, exchange).await?;
         // If a directory was removed during the walk, the walk ended early and without an error. If
         // one was replaced, the names that were found may come from two directories.
-        let now = self.catalog.current()?;
+        let now = self.catalog.current(&self.files)?;
         if !self.dirs.iter().zip(&now).all(|(before, now)| Arc::ptr_eq(before, now)) {
             return Err(Problem::new(
                 Code::IoError,
@@ -139,7 +187,8 @@ impl<E: Engine> Listing<E> {
                     break;
                 }
                 if let Err(problem) = self.turn_page().await {
-                    tracing::warn!(detail = problem.detail(), "a listing is incomplete");
+                    let request_id = Exchange::logged(self.exchange.as_ref());
+                    tracing::warn!(detail = problem.detail(), request_id, "a listing is incomplete");
                     self.state = State::Over;
                     return Some(Err(Cut(problem.detail().to_owned())));
                 }
@@ -150,7 +199,7 @@ impl<E: Engine> Listing<E> {
             if self.format == ListFormat::Json {
                 chunk.extend_from_slice(if self.state == State::Start { b"[\n" } else { b",\n" });
             }
-            if let Some(name) = page.write_next(self.format, &mut chunk) {
+            if let Some(name) = page.write_next(self.format, self.with_aliases, &mut chunk) {
                 self.last.clear();
                 self.last.extend_from_slice(name);
                 self.state = State::Entries;
@@ -167,6 +216,9 @@ impl<E: Engine> Listing<E> {
             self.state = State::Over;
         }
         if self.state == State::Over {
+            if let Some(exchange) = &self.exchange {
+                exchange.note_verdict(&Verdict::new(Status::Complete));
+            }
             self.park();
         } else if self.page.is_some() {
             // After one chunk nothing is known of the client yet. The page is kept, because most

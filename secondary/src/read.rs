@@ -8,6 +8,7 @@
 //! - [`admission`]: limits how many requests of a thread read at once.
 //! - [`crew`]: ring threads that help each other with deep scans. [`block_task`] says what a helper
 //!   does with a block.
+//! - [`meter`]: counts what is read.
 //! - [`limits`]: times and sizes. [`failure`]: why a read failed.
 //! - [`head`]: whether a file is compressed. `holes`: finds holes, which need not be read.
 //! - [`inode_state`]: the size and the times of an inode.
@@ -24,6 +25,7 @@ pub mod head;
 mod holes;
 pub mod inode_state;
 pub mod limits;
+pub mod meter;
 pub mod open_file;
 pub mod probe;
 pub mod readahead;

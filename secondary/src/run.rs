@@ -10,21 +10,26 @@ pub use error::RunError;
 use crate::catalog::Catalog;
 use crate::config::{Config, Io};
 use crate::http::{Inlet, Shared, Stage};
+use crate::metrics::Measured;
 use crate::read::admission::Admission;
 use crate::read::crew::Crew;
 use crate::read::probe::{Refusal, probe};
 use crate::read::threads::Threads;
 use crate::read::uring::Uring;
 use crate::readiness::Readiness;
-use backscroll_shared::conn::Connections;
+use backscroll_shared::auth::Gate;
+use backscroll_shared::conn::exchange::{Recorder, Recorders};
+use backscroll_shared::conn::{Connections, HEALTH_PORT_CONNECTIONS};
+use backscroll_shared::listen::Listeners;
+use backscroll_shared::metrics::{Metrics, Program, Source, WatchedFiles};
+use backscroll_shared::service_manager::Watchdog;
 use backscroll_shared::time::zone_warning;
 use backscroll_shared::wire::instance::Instance;
-use front::{Front, Queue};
+use front::{Front, Port, Queue};
 use ring_threads::{Start, run_threads};
 use std::future::Future;
 use std::io;
-use std::net::TcpListener;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
@@ -32,10 +37,13 @@ use tokio::sync::{mpsc, watch};
 /// time is up. Runs the first ring thread on the calling thread.
 pub fn run(
     config: Config,
-    listener: TcpListener,
+    listeners: impl Into<Listeners>,
     shutdown: impl Future<Output = ()> + 'static,
 ) -> Result<(), RunError> {
-    let catalog = Catalog::open(&config.log_dir, &config.extra_log_dirs)?;
+    let catalog = Catalog::open(&config.log_dir, &config.extra_log_dirs)?.without(config.excludes.clone());
+    if !config.excludes.is_empty() {
+        tracing::info!(exclude = %config.excludes, "files that match do not exist for anybody");
+    }
     let zone_warning = zone_warning();
     if let Some(warning) = zone_warning {
         tracing::warn!("{warning}");
@@ -43,24 +51,64 @@ pub fn run(
     let (stage, stage_seen) = watch::channel(Stage::Serving);
     let admissions: Vec<Arc<Admission>> = (0..config.threads).map(|_| Arc::default()).collect();
     let (crew, batches) = Crew::new(&admissions);
+    let gate = Gate::new(config.access.tokens.clone()).of_host(&config.hostname);
+    let gate = match config.client_names.clone() {
+        Some(names) => gate.with_names(names),
+        None => gate,
+    };
+    let audit = config.access.audit.clone().map(|audit| Arc::new(audit) as Arc<dyn Recorder>);
+    let metrics = Metrics::start(Program::Secondary, config.threads)?;
+    let measured = Arc::<Measured>::default();
+    metrics.register(Arc::clone(&measured) as Arc<dyn Source>);
+    metrics.register(Arc::new(WatchedFiles {
+        tokens: config.access.tokens.clone(),
+        server: config.tls.clone(),
+        client: None,
+    }));
+    let counts = Arc::clone(metrics.counts()) as Arc<dyn Recorder>;
+    let recorders = audit.into_iter().chain([counts]).chain(config.recording.recorders());
+    let recorders = recorders.collect::<Recorders>().sampling(config.recording.sampling());
+    let io_fallback = Arc::clone(&measured.io_fallback);
     let shared = Arc::new(Shared {
+        gate,
+        recorders,
         config,
         instance: instance()?,
         catalog: Arc::new(catalog),
         stage: stage_seen,
         crew: Arc::new(crew),
-        io_fallback: OnceLock::new(),
+        io_fallback,
         warnings: zone_warning.into_iter().collect(),
         readiness: Arc::new(Readiness::default()),
+        metrics,
+        measured,
     });
     let mut queues = Vec::new();
     let mut inlets = Vec::new();
     for (index, (admission, batches)) in admissions.into_iter().zip(batches).enumerate() {
         let (queue, sockets) = mpsc::channel(Connections::bound(shared.config.connections));
-        queues.push(Queue::new(queue));
-        inlets.push(Inlet { index, sockets, batches, admission });
+        let queue = Queue::new(queue);
+        shared.measured.add_connections(queue.load());
+        queues.push(queue);
+        inlets.push(Inlet { index, sockets, batches, admission, health: None, beat: None });
     }
-    let mut start = Start { inlets, front: Front { listener, queues, stage: Arc::new(stage), shutdown } };
+    let Listeners { main, health } = listeners.into();
+    let health = health.zip(inlets.first_mut()).map(|(listener, first)| {
+        let (queue, sockets) = mpsc::channel(HEALTH_PORT_CONNECTIONS);
+        let queue = Queue::new(queue);
+        shared.measured.add_connections(queue.load());
+        first.health = Some(sockets);
+        Port { listener, queues: vec![queue], connections: Connections::of_health_port() }
+    });
+    let main = Port { listener: main, queues, connections: Connections::new(shared.config.connections) };
+    let watchdog = Watchdog::of_environment(inlets.len()).map(|(watchdog, beats)| {
+        for (inlet, beat) in inlets.iter_mut().zip(beats) {
+            inlet.beat = Some(beat);
+        }
+        watchdog
+    });
+    let front = Front { main, health, stage: Arc::new(stage), shutdown, watchdog };
+    let mut start = Start { inlets, front: Box::new(front) };
     if shared.config.io != Io::Threads {
         match run_on_rings(&shared, start) {
             Outcome::Ended(ended) => return ended,

@@ -4,28 +4,40 @@
 
 mod bare_answer;
 mod connections;
+pub mod exchange;
 mod half_closed;
 mod heads;
+mod overdue;
+mod peer;
+mod place;
 mod refusal;
 mod unsound;
 mod watched;
 mod watched_body;
 
-pub use connections::{Connections, HEALTH_RESERVE};
-pub use refusal::{REFUSALS, refuse};
-pub use watched::{Socket, Watched};
-pub use watched_body::WatchedBody;
+#[cfg(feature = "fuzzing")]
+pub use heads::seen::{SeenHead, SeenHeads};
 
-use crate::wire::problem::{Code, Problem};
+pub use connections::{Connections, HEALTH_PORT_CONNECTIONS, HEALTH_RESERVE};
+pub use overdue::Overdue;
+pub use peer::{Peer, is_loopback};
+pub use refusal::{REFUSALS, refuse};
+pub(crate) use refusal::{linger, tell};
+pub use watched::{Socket, Watched};
+pub use watched_body::{Kept, WatchedBody, told_by_closing};
+
+use crate::wire::problem::Problem;
+use exchange::Exchange;
 use futures_util::task::AtomicWaker;
+use place::Place;
 use socket2::SockRef;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{
     AtomicBool, AtomicU8, AtomicU64,
     Ordering::{Acquire, Relaxed, Release, SeqCst},
 };
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 
@@ -35,10 +47,12 @@ use crate::limits;
 #[derive(Debug)]
 pub struct Watch {
     born: Instant,
-    /// The address of the client, if it is known.
-    client: Option<SocketAddr>,
-    /// Whether the connection is one of the few that are reserved for health checks.
-    is_reserved: bool,
+    /// Who is at the other end.
+    peer: Peer,
+    /// The names of its verified certificate, if it has shown one.
+    names: OnceLock<Arc<[String]>>,
+    /// What may be asked on it.
+    place: Place,
     phase: AtomicU8,
     /// Milliseconds after `born`.
     phase_since: AtomicU64,
@@ -54,8 +68,12 @@ pub struct Watch {
     requests: AtomicU64,
     /// The endpoint of the last request: an index into `ENDPOINTS`.
     endpoint: AtomicU8,
+    /// The last request that was answered, while its answer is being sent.
+    answered: Mutex<Weak<Exchange>>,
     /// Whether a peer that ends its side of the connection is taken for gone.
     leaves_at_once: AtomicBool,
+    /// Whether the connection closes after the answer in flight or the next one.
+    ends_with_its_answer: AtomicBool,
     /// Whether the connection has to close, as soon as it is idle, to make room for another one.
     is_evicted: AtomicBool,
     /// Wakes the task that waits for the next request.
@@ -63,11 +81,13 @@ pub struct Watch {
     /// When the peer must have the answer at the latest, in milliseconds after `born`; `NEVER` if
     /// there is no limit.
     answer_until: AtomicU64,
+    /// Whether the server has cut the connection because it was overdue.
+    is_cut: AtomicBool,
 }
 
 /// The endpoints that the log names. It does not show the rest of a request's target, which may be
 /// confidential.
-const ENDPOINTS: [&str; 6] = ["/logs", "/files", "/hosts", "/healthz", "/readyz", "/"];
+const ENDPOINTS: [&str; 7] = ["/logs", "/files", "/hosts", "/healthz", "/readyz", "/metrics", "/"];
 
 /// No request is there.
 const IDLE: u8 = 0;
@@ -89,30 +109,18 @@ const LATE_GRACE: Duration = Duration::from_secs(5);
 /// needs the connection's place.
 const HEAD_GRACE: Duration = Duration::from_secs(1);
 
-/// Why a connection is to be cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Overdue {
-    /// The head of a request took too long.
-    Head,
-    /// No request came for too long.
-    Idle,
-    /// The peer read nothing for too long.
-    Stalled,
-    /// The time for the request was over, and the peer had not read the whole answer.
-    Late,
-}
-
 impl Watch {
     /// The watch of a connection that has just been accepted.
     pub fn new() -> Arc<Watch> {
-        Watch::of(None, false)
+        Watch::of(Peer::Unknown, Place::Ordinary)
     }
 
-    fn of(client: Option<SocketAddr>, is_reserved: bool) -> Arc<Watch> {
+    fn of(peer: Peer, place: Place) -> Arc<Watch> {
         Arc::new(Watch {
             born: Instant::now(),
-            client,
-            is_reserved,
+            peer,
+            names: OnceLock::new(),
+            place,
             phase: AtomicU8::new(IDLE),
             phase_since: AtomicU64::new(0),
             stalled_since: AtomicU64::new(TAKING),
@@ -121,11 +129,31 @@ impl Watch {
             ends_by_closing: AtomicBool::new(false),
             requests: AtomicU64::new(0),
             endpoint: AtomicU8::new(0),
+            answered: Mutex::default(),
             leaves_at_once: AtomicBool::new(false),
+            ends_with_its_answer: AtomicBool::new(place == Place::Reserve),
             is_evicted: AtomicBool::new(false),
             reader: AtomicWaker::new(),
             answer_until: AtomicU64::new(NEVER),
+            is_cut: AtomicBool::new(false),
         })
+    }
+
+    /// Who is at the other end of the connection.
+    pub fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// Notes the names in the certificate that the peer has shown, once it was verified. Only the
+    /// first call has an effect.
+    pub fn identify(&self, names: Arc<[String]>) {
+        // A connection has one handshake.
+        let _ = self.names.set(names);
+    }
+
+    /// The names in the peer's verified certificate, if it has shown one.
+    pub fn certificate_names(&self) -> Option<&[String]> {
+        self.names.get().map(|names| &**names)
     }
 
     fn now(&self) -> u64 {
@@ -136,6 +164,25 @@ impl Watch {
         // The time is stored first, so that another thread that sees the phase sees its time too.
         self.phase_since.store(self.now(), Relaxed);
         self.phase.store(phase, Release);
+    }
+
+    /// Notes that a TLS handshake has begun. It counts as the head of a request.
+    pub(crate) fn handshake_began(&self) {
+        self.enter(HEAD);
+    }
+
+    /// Notes that the handshake is done.
+    pub(crate) fn handshake_ended(&self) {
+        self.enter(IDLE);
+    }
+
+    /// Ready if the connection has to make room now: nothing is being answered, and another one
+    /// needs its place.
+    pub(crate) fn poll_evicted(&self, cx: &mut Context<'_>) -> Poll<()> {
+        // Also while an answer is being sent: hyper does not poll again when the connection becomes
+        // idle.
+        self.reader.register(cx.waker());
+        if !self.is_answering() && self.is_evicted.load(SeqCst) { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Notes that the head of a request for this path is complete. From here on the server is
@@ -169,16 +216,30 @@ impl Watch {
         self.leaves_at_once.store(true, Relaxed);
     }
 
-    /// The problem to answer a request for this path with, if the connection is reserved for health
-    /// checks and the request is for something else.
+    /// The problem to answer a request for this path with, if the connection is for health checks and
+    /// metrics, and the request is for something else.
     pub fn refused(&self, path: &str) -> Option<Problem> {
-        let is_for_others = self.is_reserved && !matches!(path, "/healthz" | "/readyz");
-        is_for_others.then(|| Problem::new(Code::Overloaded, refusal::TOO_MANY))
+        self.place.refused(path)
     }
 
-    /// Whether the connection closes after its first answer.
+    /// Whether it came to the health port. Such a connection is served to the end of the drain.
+    pub fn is_of_health_port(&self) -> bool {
+        self.place == Place::HealthPort
+    }
+
+    /// Notes whose answer is being sent, for the log.
+    fn answers(&self, exchange: &Arc<Exchange>) {
+        *self.answered.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(exchange);
+    }
+
+    /// Whether the connection closes after this answer.
     pub fn ends_with_its_answer(&self) -> bool {
-        self.is_reserved
+        self.ends_with_its_answer.load(Relaxed)
+    }
+
+    /// Lets the connection close after the answer in flight or the next one.
+    fn end_with_answer(&self) {
+        self.ends_with_its_answer.store(true, Relaxed);
     }
 
     /// Since when the connection has been idle, or has not sent the rest of a head. `None` if it is
@@ -218,54 +279,11 @@ impl Watch {
         }
         self.flushed.wake();
     }
+}
 
-    /// How long the peer has read nothing.
-    pub fn stalled_for(&self) -> Duration {
-        match self.stalled_since.load(Relaxed) {
-            TAKING => Duration::ZERO,
-            since => Duration::from_millis(self.now().saturating_sub(since)),
-        }
-    }
-
-    /// The time limit that the peer has exceeded, if there is one.
-    pub fn overdue(&self) -> Option<Overdue> {
-        if self.stalled_for() >= limits::STALL_TIME {
-            return Some(Overdue::Stalled);
-        }
-        let phase = self.phase.load(Acquire);
-        let waited = Duration::from_millis(self.now().saturating_sub(self.phase_since.load(Relaxed)));
-        match phase {
-            HEAD if waited >= limits::HEAD_TIME => Some(Overdue::Head),
-            BUSY | LEAVING_WHOLE | LEAVING_BROKEN if self.answer_until.load(Relaxed) <= self.now() => {
-                Some(Overdue::Late)
-            }
-            IDLE if waited >= limits::KEEP_ALIVE_TIME => Some(Overdue::Idle),
-            _ => None,
-        }
-    }
-
-    /// Logs that the connection is cut, and which answer is lost. `file` is the file that was asked
-    /// for, if it is known.
-    pub fn log_cut(&self, overdue: Overdue, file: Option<&str>) {
-        let client = self.client.map(tracing::field::display);
-        let endpoint = ENDPOINTS.get(usize::from(self.endpoint.load(Relaxed))).unwrap_or(&"other");
-        match overdue {
-            Overdue::Stalled => tracing::warn!(
-                client,
-                endpoint,
-                file,
-                "an answer was cut: it was not read for {} s",
-                limits::STALL_TIME.as_secs()
-            ),
-            Overdue::Late => tracing::warn!(
-                client,
-                endpoint,
-                file,
-                "an answer was cut: its client had not read all of it when the time for the request was over"
-            ),
-            Overdue::Head | Overdue::Idle => tracing::debug!(client, ?overdue, "a connection is cut"),
-        }
-    }
+/// The endpoint at this path, as the log and the audit name it.
+pub fn endpoint(path: &str) -> &'static str {
+    ENDPOINTS.iter().find(|endpoint| **endpoint == path).unwrap_or(&"other")
 }
 
 /// Prepares a socket that was just accepted: small answers are sent at once, and the kernel holds

@@ -1,11 +1,11 @@
 //! The limit on open file descriptors, and how many connections it allows.
 
-use crate::conn::HEALTH_RESERVE;
+use crate::conn::{HEALTH_PORT_CONNECTIONS, HEALTH_RESERVE};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Descriptors for everything else: the log, the listener, rings, directories, and the connections
-/// that are reserved for health checks.
-const RESERVE: u64 = 64 + HEALTH_RESERVE as u64;
+/// Descriptors for everything else: the log, the listeners, rings, directories, and the connections
+/// for health checks.
+const RESERVE: u64 = 64 + (HEALTH_RESERVE + HEALTH_PORT_CONNECTIONS) as u64;
 
 /// Raises the limit on open descriptors, as far as the process may, so that `wanted` connections
 /// with `each` descriptors are possible. Returns how many connections are possible, and logs a
@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn each_connection_has_its_descriptors() {
-        assert_eq!(room(Some(1024), 2), 464);
+        assert_eq!(room(Some(1024), 2), 448);
         assert_eq!(room(Some(10), 2), 1);
         assert_eq!(room(None, 2), usize::MAX / 2);
     }

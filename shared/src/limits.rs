@@ -24,8 +24,15 @@ pub const KEYWORDS: usize = 64;
 /// The most bytes of a file name below the log directory: `PATH_MAX` of Linux.
 pub const FILENAME_BYTES: usize = 4096;
 
-/// The most bytes of a request's target, including the query string. So no keyword is longer.
+/// The most bytes of a request's target, including the query string.
 pub const URI_BYTES: usize = 8 << 10;
+
+/// The same for a target that a primary sends. It percent-encodes what a client wrote as UTF-8, which
+/// makes it up to three times as long.
+pub const RELAYED_URI_BYTES: usize = 3 * URI_BYTES;
+
+/// The most bytes of a form in the body of a request for `/logs`. So no keyword is longer.
+pub const BODY_BYTES: usize = 64 << 10;
 
 /// The most bytes of all headers of a request together.
 pub const HEADER_BYTES: usize = 16 << 10;
@@ -34,10 +41,19 @@ pub const HEADER_BYTES: usize = 16 << 10;
 /// this one gets a problem that says what is too long; a longer one gets only a status.
 pub const HEAD_BYTES: usize = 64 << 10;
 
+/// The most bytes of one `hostname`: more than any name in a fleet has, with the address behind it.
+pub const HOSTNAME_BYTES: usize = 1024;
+
 /// The most headers in one request.
 pub const HEADERS: usize = 100;
 
-/// How long a client may take to send the head of a request, from its first byte on.
+/// The most connections that the kernel holds for a server until it accepts them; `somaxconn` may
+/// lower it. When this queue is full, the kernel drops what comes. The client's kernel tries again
+/// after 1, 3 and 7 s, and meanwhile a primary, which waits 1 s for a connection, gives up.
+pub const ACCEPT_QUEUE: i32 = 4096;
+
+/// How long a client may take to send the head of a request, from its first byte on; and after that
+/// its body.
 pub const HEAD_TIME: Duration = Duration::from_secs(10);
 
 /// How long a connection may be idle between two requests.
@@ -51,6 +67,9 @@ pub const FIRST_RECORD_WAIT: Duration = Duration::from_secs(1);
 /// person at a pager, and for `curl --limit-rate`, which reads megabytes at once and then nothing
 /// for a minute. Meanwhile the client holds no block and no permit.
 pub const STALL_TIME: Duration = Duration::from_mins(2);
+
+/// The same at the health port. Its answers are small, and its places are few.
+pub const HEALTH_STALL_TIME: Duration = Duration::from_secs(5);
 
 /// The most bytes of an answer that the kernel holds unsent. Without this limit, a socket's buffer
 /// grows to megabytes and takes more only once a third of it is free. A client that reads steadily

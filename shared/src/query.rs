@@ -4,11 +4,14 @@
 mod filename;
 mod form;
 pub mod glob;
+pub mod pattern;
+pub mod pods;
 
 pub use filename::FileName;
 pub use form::{Pair, pairs};
 
 use crate::filter::Filter;
+use crate::limits;
 use crate::nearest::nearest;
 use crate::text::quoted;
 use crate::wire::problem::{Code, Problem};
@@ -126,6 +129,11 @@ impl LogQuery {
     }
 }
 
+/// The bytes as the value of a parameter in a URL.
+pub fn as_parameter(bytes: &[u8]) -> impl std::fmt::Display {
+    percent_encode(bytes, KEPT)
+}
+
 /// The problem for a parameter that this endpoint does not have. `known`: the ones that it has.
 pub fn unknown_parameter(name: &[u8], known: &[&str]) -> Problem {
     let meant = std::str::from_utf8(name).ok().and_then(|name| nearest(name, known.iter().copied()));
@@ -170,12 +178,18 @@ fn count(value: &[u8]) -> Result<u64, Problem> {
         })
 }
 
-/// Checks the value of a `hostname` parameter: it must be UTF-8, and not empty.
+/// Checks the value of a `hostname` parameter: it must be UTF-8, not empty, and not too long. A
+/// pattern takes memory for each character.
 pub fn host(value: Vec<u8>) -> Result<String, Problem> {
     String::from_utf8(value)
         .ok()
-        .filter(|name| !name.is_empty())
-        .ok_or_else(|| bad("hostname is empty or not UTF-8: GET /hosts lists the names".to_owned()))
+        .filter(|name| (1..=limits::HOSTNAME_BYTES).contains(&name.len()))
+        .ok_or_else(|| {
+            bad(format!(
+                "hostname is empty, not UTF-8, or longer than {} bytes: GET /hosts lists the names",
+                limits::HOSTNAME_BYTES
+            ))
+        })
 }
 
 fn policy(value: &[u8]) -> Result<OnError, Problem> {

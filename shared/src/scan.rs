@@ -17,6 +17,9 @@ mod joined;
 mod limits;
 mod lines;
 mod open_line;
+#[cfg(any(test, feature = "fuzzing"))]
+#[cfg_attr(not(feature = "fuzzing"), expect(unreachable_pub, reason = "public to the fuzz targets alone"))]
+pub(crate) mod oracle;
 mod plan;
 mod record;
 mod search;

@@ -1,5 +1,10 @@
 //! Tells the service manager that started the program when it is ready and when it stops: systemd
-//! with `Type=notify`, or another one that sets `NOTIFY_SOCKET`.
+//! with `Type=notify`, or another one that sets `NOTIFY_SOCKET`. Where it asks for that, it is also told
+//! again and again that the program serves (`watchdog.rs`).
+
+mod watchdog;
+
+pub use watchdog::{Beat, Watchdog};
 
 use sd_notify::NotifyState;
 use std::sync::mpsc::{RecvTimeoutError, channel};

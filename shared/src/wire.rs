@@ -2,12 +2,16 @@
 
 pub mod accept;
 pub mod code;
+pub mod form_body;
 pub mod frames;
 pub mod head;
 pub mod headers;
 pub mod instance;
 pub mod ndjson;
+pub mod notice;
 pub mod problem;
+pub mod public_readyz;
+pub mod server_timing;
 pub mod text;
 pub mod verdict;
 

@@ -52,6 +52,8 @@ pub struct Server {
     pub listen: SocketAddr,
     /// Its processes.
     pub pids: Vec<u32>,
+    /// Its certificate, if it speaks TLS.
+    pub certificate: Option<PathBuf>,
 }
 
 impl Bench {
@@ -124,18 +126,34 @@ pub const POOL: &str = "a pool of 40 threads";
 impl Server {
     /// A server that is a program of this workspace.
     pub fn of(name: &str, program: &Program) -> Server {
-        Server { name: name.to_owned(), listen: program.listen, pids: vec![program.pid()] }
+        Server { name: name.to_owned(), listen: program.listen, pids: vec![program.pid()], certificate: None }
+    }
+
+    /// The same for a server that speaks TLS, with this certificate.
+    #[must_use]
+    pub fn with_tls(self, certificate: &Path) -> Server {
+        Server { certificate: Some(certificate.to_owned()), ..self }
     }
 
     /// A URL of the server.
     pub fn url(&self, target: &str) -> String {
-        format!("http://{}/{target}", self.listen)
+        let scheme = if self.certificate.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}/{target}", self.listen)
+    }
+
+    /// `flag` and the file with its certificate, if it has one.
+    fn trusted(&self, flag: &'static str) -> impl Iterator<Item = &OsStr> {
+        self.certificate.iter().flat_map(move |path| [OsStr::new(flag), path.as_os_str()])
     }
 
     /// Runs `curl` with more arguments, and adds the server's CPU time to its own.
     pub fn curl(&self, args: &[&str], target: &str) -> Result<Ran> {
         let before = cpu_seconds(&self.pids)?;
-        let mut ran = run(Command::new("curl").args(["-s", "-S", "-f"]).args(args).arg(self.url(target)))?;
+        let mut ran = run(Command::new("curl")
+            .args(["-s", "-S", "-f"])
+            .args(self.trusted("--cacert"))
+            .args(args)
+            .arg(self.url(target)))?;
         ran.cpu_seconds += cpu_seconds(&self.pids)? - before;
         Ok(ran)
     }
@@ -143,7 +161,9 @@ impl Server {
     /// The bytes of a whole answer, as `curl` counts them.
     pub fn answer_bytes(&self, args: &[&str], target: &str) -> Result<u64> {
         let count = ["-s", "-S", "-f", "-o", "/dev/null", "-w", "%{size_download}"];
-        let ran = run_for_output(Command::new("curl").args(count).args(args).arg(self.url(target)))?;
+        let ran = run_for_output(
+            Command::new("curl").args(count).args(self.trusted("--cacert")).args(args).arg(self.url(target)),
+        )?;
         ran.output.trim().parse().with_context(|| format!("curl said {:?}", ran.output))
     }
 
@@ -152,7 +172,9 @@ impl Server {
         let before = cpu_seconds(&self.pids)?;
         let url = self.url(target);
         let mut command = Command::new(std::env::current_exe()?);
-        let ran = run_for_output(command.args(["load", "--json", "--url", &url]).args(options))?;
+        let ran = run_for_output(
+            command.args(["load", "--json", "--url", &url]).args(self.trusted("--tls-cert")).args(options),
+        )?;
         let report =
             serde_json::from_str(&ran.output).context("the output of the load tool is not a report")?;
         Ok((report, cpu_seconds(&self.pids)? - before))

@@ -174,7 +174,7 @@ impl Pool {
 
     /// The server, with its name in the tables.
     pub fn server(&self) -> Server {
-        Server { name: POOL.to_owned(), listen: self.listen, pids: vec![self.child.id()] }
+        Server { name: POOL.to_owned(), listen: self.listen, pids: vec![self.child.id()], certificate: None }
     }
 }
 

@@ -11,7 +11,9 @@ mod requests;
 mod scan;
 mod slow_readers;
 mod sweep;
+mod telemetry;
 mod throttled;
+mod tls;
 
 use super::bench::Bench;
 use super::report::Results;
@@ -43,6 +45,10 @@ pub enum RowName {
     SlowReaders,
     /// Through the primary
     Primary,
+    /// The same with TLS
+    Tls,
+    /// The log of requests, metrics and traces, against none
+    Telemetry,
     /// Cost of a primary with 1 to 1,000 hosts
     Fleet,
     /// Read engines and block sizes, without HTTP
@@ -69,6 +75,8 @@ impl RowName {
             RowName::Memory => memory::memory(bench, results),
             RowName::SlowReaders => slow_readers::slow_readers(bench, results),
             RowName::Primary => primary::primary(bench, results),
+            RowName::Tls => tls::tls(bench, results),
+            RowName::Telemetry => telemetry::telemetry(bench, results),
             RowName::Fleet => fleet::fleet(bench, results),
             RowName::Sweep => sweep::sweep(bench, results),
         }

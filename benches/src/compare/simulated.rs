@@ -137,7 +137,7 @@ impl Simulated {
     /// All of them as one server, with its name in the tables.
     pub fn server(&self) -> Server {
         let pids = vec![self.child.id()];
-        Server { name: "simulated".to_owned(), listen: self.addresses[0], pids }
+        Server { name: "simulated".to_owned(), listen: self.addresses[0], pids, certificate: None }
     }
 }
 

@@ -5,6 +5,7 @@ use super::stats::mebibytes;
 use crate::load::slow::Report;
 use anyhow::{Context as _, Result};
 use backscroll_e2e::program::Program;
+use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
@@ -22,6 +23,8 @@ pub struct SlowClients<'a> {
     pub url: &'a str,
     /// The type that they accept.
     pub accept: &'a str,
+    /// The server's certificate, if it speaks TLS.
+    pub certificate: Option<&'a Path>,
     /// How long they read, in seconds.
     pub seconds: f64,
 }
@@ -41,6 +44,9 @@ impl SlowClients<'_> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["slow-clients", "--url", self.url, "--accept", self.accept]);
         command.args(["--clients", &CLIENTS.to_string(), "--seconds", &self.seconds.to_string()]);
+        if let Some(certificate) = self.certificate {
+            command.arg("--tls-cert").arg(certificate);
+        }
         // Data in the kernel's buffers does not wait in the server, so they are small.
         command.args(["--receive-buffer", "4096"]);
         std::thread::scope(|scope| {

@@ -3,6 +3,7 @@
 use super::connection::Request;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpSocket;
@@ -28,6 +29,9 @@ pub struct Options {
     /// absent
     #[arg(long, value_name = "BYTES")]
     pub receive_buffer: Option<u32>,
+    /// PEM file of the server's certificate, for a URL with https
+    #[arg(long, value_name = "PATH")]
+    pub tls_cert: Option<PathBuf>,
     /// How long they read, in seconds
     #[arg(long, default_value_t = 10.0, value_name = "S")]
     pub seconds: f64,
@@ -50,7 +54,7 @@ pub struct Report {
 pub fn run(options: &Options) -> Result<Report> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let request = Request::get(&options.url)?.accepting(&options.accept)?;
+        let request = Request::get(&options.url, options.tls_cert.as_deref())?.accepting(&options.accept)?;
         let deadline = Instant::now() + Duration::from_secs_f64(options.seconds);
         let mut clients = JoinSet::new();
         for _ in 0..options.clients {
@@ -87,18 +91,19 @@ async fn client(request: Request, receive_buffer: Option<u32>, deadline: Instant
         if let Some(bytes) = receive_buffer {
             socket.set_recv_buffer_size(bytes)?;
         }
-        let mut socket = socket.connect(address).await?;
-        socket.write_all(&request.head).await?;
-        // Peeked at without reading: a refusal does not count as an answer.
+        let mut stream = request.stream(socket.connect(address).await?).await?;
+        stream.write_all(&request.head).await?;
+        stream.flush().await?;
+        // Not counted: a refusal is no answer.
         let mut status = [0; OK.len()];
-        let len = socket.peek(&mut status).await?;
-        std::io::Result::Ok((&status[..len] == OK).then_some(socket))
+        stream.read_exact(&mut status).await?;
+        std::io::Result::Ok((status == OK).then_some(stream))
     };
-    let Ok(Ok(Some(mut socket))) = timeout(CONNECT_TIME, connect).await else { return end };
+    let Ok(Ok(Some(mut stream))) = timeout(CONNECT_TIME, connect).await else { return end };
     let mut tick = interval(Duration::from_secs(1));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while timeout_at(deadline, tick.tick()).await.is_ok() {
-        match timeout_at(deadline, socket.read_u8()).await {
+        match timeout_at(deadline, stream.read_u8()).await {
             Ok(Ok(_)) => end.bytes += 1,
             Ok(Err(_)) => {
                 end.cut = true;

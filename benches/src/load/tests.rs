@@ -27,6 +27,7 @@ fn options(url: &str) -> Options {
         rate: None,
         deep_url: None,
         deep: 0,
+        tls_cert: None,
         json: false,
     }
 }
@@ -87,7 +88,7 @@ fn slow_clients_read_a_byte_at_a_time() {
     let url = server(3, OK);
     let accept = "text/plain".to_owned();
     let receive_buffer = Some(4096);
-    let options = slow::Options { url, clients: 3, accept, receive_buffer, seconds: 0.3 };
+    let options = slow::Options { url, clients: 3, accept, receive_buffer, tls_cert: None, seconds: 0.3 };
     let report = slow::run(&options).unwrap();
     assert_eq!(report, slow::Report { reading: 3, cut: 0, refused: 0, bytes: 3 });
 }

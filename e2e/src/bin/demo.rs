@@ -7,7 +7,6 @@ use anyhow::{Context as _, Result, ensure};
 use backscroll_e2e::fleet::{Fleet, Member};
 use backscroll_e2e::program;
 use backscroll_e2e::tour::{Line, own_tour, sample_tour};
-use backscroll_shared::telemetry::format::LogFormat;
 use backscroll_shared::telemetry::logs::{self, LogArgs};
 use clap::Parser;
 use std::io::{ErrorKind, Write as _};
@@ -50,7 +49,7 @@ fn demo(args: &Args) -> Result<()> {
     // Signals are caught first, so that a Ctrl-C during the start stops the demo too.
     let stop = runtime.block_on(async { stop_signal() })?;
     // Only warnings; one of them says that io_uring is refused here.
-    let log = LogArgs { log_level: "warn".to_owned(), log_format: LogFormat::Text, log_file: None };
+    let log = LogArgs::of_level("warn");
     let _log_guard = logs::init(&log, "demo")?;
     let (members, sample) = if let Some(dir) = &args.log_dir {
         (vec![own_member(dir)?], None)

@@ -1,10 +1,12 @@
 //! `docker-compose.yml` as it is shipped: started, each endpoint asked, removed.
 
 use crate::answer::{Answer, curl};
-use crate::engine::{comes_true, command, root, run_id, told};
+use crate::engine::{comes_true, command, docker, root, run_id, told};
+use crate::faults::readable_dir;
 use crate::fleet::{Compose, Fleet, SERVICES, compose_file};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use std::net::TcpListener;
 use std::time::Duration;
 
 /// The command in the README.
@@ -116,6 +118,37 @@ fn assert_contained(fleet: &Fleet) {
     let networks: Value = serde_json::from_str(&routes).unwrap();
     assert_eq!(networks.as_object().unwrap().len(), 1, "{routes}");
     assert_eq!(fleet.inspect("secondary-1", "{{json .HostConfig.PortBindings}}"), "{}");
+}
+
+#[test]
+#[ignore = "needs a container engine: .ci/containers"]
+fn a_fleet_that_is_opened_to_others_asks_for_a_token_over_tls() {
+    let dir = readable_dir();
+    let secrets = dir.path();
+    // As docs/operate.md says: made by the image, for its user.
+    std::os::unix::fs::chown(secrets, Some(10_001), Some(10_001)).unwrap();
+    let mount = format!("{}:/s", secrets.display());
+    let init = ["certs", "init", "--dir", "/s", "--primary", "logs.example"];
+    docker(&[&["run", "--rm", "--volume", &mount, "backscroll-primary"][..], &init].concat());
+    let made = docker(&["run", "--rm", "backscroll-primary", "token", "new", "--id", "me"]);
+    let (token, entry) = made.split_once('\n').unwrap();
+    std::fs::write(secrets.join("tokens.toml"), entry).unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    for compose in Compose::installed() {
+        let fleet = Fleet::open(compose, secrets, port);
+        let ca = secrets.join("ca.pem");
+        let ask = |fields: &str| {
+            let url = format!("https://localhost:{port}/logs?filename=dpkg.log&keyword=openssl&n=20");
+            let args = ["--cacert", ca.to_str().unwrap(), "-w", "%{http_code}", "-H", fields, &url];
+            curl(&args).1
+        };
+        let answer = ask(&format!("Authorization: Bearer {token}"));
+        assert!(answer.lines().count() == 21 && answer.ends_with("200"), "{compose:?}: {answer}");
+        assert!(ask("Accept: */*").ends_with("401"));
+        // The port on loopback is the same listener.
+        let (_, plain) = curl(&["-w", "%{http_code}", &fleet.url("/hosts")]);
+        assert!(plain.ends_with("400"), "{plain}");
+    }
 }
 
 #[test]

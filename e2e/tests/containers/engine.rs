@@ -69,11 +69,13 @@ pub(crate) fn run_id() -> String {
 pub(crate) struct Container(pub(crate) String);
 
 impl Container {
-    /// `docker run --detach ARGS`, in two steps: if the start fails, the container would stay
+    /// `docker run --detach ARGS`, without authentication, in two steps: if the start fails, the container would stay
     /// otherwise.
     pub(crate) fn start(args: &[&str]) -> Container {
         let label = format!("backscroll-test={}", run_id());
-        let container = Container(docker(&[&["create", "--label", &label][..], args].concat()));
+        let container = Container(docker(
+            &[&["create", "--label", &label, "--env", "BACKSCROLL_INSECURE=true"][..], args].concat(),
+        ));
         docker(&["start", &container.0]);
         container
     }
@@ -88,11 +90,22 @@ impl Container {
         run(&["docker", "logs", &self.0]).1
     }
 
-    /// Sends a request from inside its network: the image has no curl, and no port is published.
+    /// The answer to a request from inside its network: the image has no curl, and no port is
+    /// published.
     pub(crate) fn curl(&self, target: &str) -> String {
+        self.curl_with(&["--max-time", "10"], target)
+    }
+
+    /// The status of the answer to a request that may take a while, when all of it has arrived.
+    pub(crate) fn status(&self, target: &str) -> String {
+        self.curl_with(&["--max-time", "100", "-f", "-o", "/dev/null", "-w", "%{http_code}"], target)
+    }
+
+    fn curl_with(&self, args: &[&str], target: &str) -> String {
         let pid = docker(&["inspect", "--format", "{{.State.Pid}}", &self.0]);
         let url = format!("http://127.0.0.1:8001{target}");
-        run(&["nsenter", "--target", &pid, "--net", "curl", "-sS", "--max-time", "10", &url]).1
+        let enter = ["nsenter", "--target", &pid, "--net", "curl", "-sS"];
+        run(&[&enter[..], args, &[&url]].concat()).1
     }
 
     /// Whether its answer to `target` contains `text` after some time.

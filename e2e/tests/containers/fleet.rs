@@ -65,6 +65,17 @@ impl Fleet {
         Fleet::up(Compose::installed()[0], variables.collect())
     }
 
+    /// The sample fleet, opened to other hosts by `deploy/compose-open.yml`.
+    pub(crate) fn open(compose: Compose, secrets: &Path, port: u16) -> Fleet {
+        let secrets = secrets.to_str().expect("test paths are text");
+        let variables = [
+            ("COMPOSE_FILE", "docker-compose.yml:deploy/compose-open.yml"),
+            ("BACKSCROLL_SECRETS", secrets),
+            ("BACKSCROLL_OPEN_PORT", &port.to_string()),
+        ];
+        Fleet::up(compose, variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
+    }
+
     fn up(compose: Compose, variables: Vec<(String, String)>) -> Fleet {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let turn = turn();

@@ -19,4 +19,7 @@ mod faults;
 mod fleet;
 mod images;
 mod logs_that_change;
+mod memory;
+mod one_host;
+mod runtimes;
 mod seccomp;

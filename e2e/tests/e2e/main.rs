@@ -5,10 +5,21 @@
 #![allow(clippy::disallowed_methods, reason = "a test's own thread may block")]
 
 mod answers;
+mod conformance;
 mod demo;
+mod expected;
+mod health_port;
+mod listening;
+mod man_pages;
 mod merged;
 mod namespaces;
+mod openapi;
+mod pods;
 mod processes;
 mod readme;
 mod real_logs;
+mod secrets;
+mod set_up;
 mod support;
+mod telemetry;
+mod tls;

@@ -203,6 +203,7 @@ fn the_newest_of_the_fleet_are_those_of_all_its_logs_read_whole() {
     }
 }
 
+/// F10.
 #[test]
 fn one_odd_time_hides_no_host() {
     let fleets = Fleets::start();

@@ -98,7 +98,8 @@ impl Host {
     fn new(name: &'static str, network: Network) -> Host {
         let log = tempfile::tempdir().unwrap();
         write_log(log.path(), name);
-        let args = ["--log-dir", log.path().to_str().unwrap(), "--hostname", name, "--threads", "1"];
+        let args =
+            ["--log-dir", log.path().to_str().unwrap(), "--hostname", name, "--threads", "1", "--insecure"];
         let listen = format!("{}:0", network.address);
         let secondary =
             Program::start_within(&network.namespace, "backscroll-secondary", &listen, &args).unwrap();

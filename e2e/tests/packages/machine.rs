@@ -22,9 +22,11 @@ const WAIT_TIME: Duration = Duration::from_mins(1);
 const WAIT_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Control groups are read-only in a container that is not privileged. A process that may mount can
-/// make its own hierarchy writable, with version 1 and with version 2.
+/// make its own hierarchy writable, with version 1 and with version 2. Mounts are shared as on a
+/// machine, because systemd hands credentials over in one.
 const FIRST_PROCESS: &str = "for dir in $(grep -o ' /sys/fs/cgroup[^ ]*' /proc/self/mounts); do \
-     mount -o remount,bind,rw $dir; done; exec /lib/systemd/systemd";
+     mount -o remount,bind,rw $dir; done; \
+     mount --make-rshared /; exec /lib/systemd/systemd";
 
 /// A running machine. Dropping it removes it.
 pub(crate) struct Machine {
@@ -47,7 +49,7 @@ impl Machine {
     fn start() -> Machine {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         sweep();
-        let name = format!("{PREFIX}{}-{}", std::process::id(), NUMBER.fetch_add(1, Relaxed));
+        let name = format!("{PREFIX}{}-{}", run_id(), NUMBER.fetch_add(1, Relaxed));
         let packages = format!("{}:/packages:ro", package_dir().display());
         let mut args = vec!["run", "--detach", "--rm", "--name", &name, "--hostname", "web1"];
         // Host names are set here, since the machine has no network.
@@ -56,6 +58,8 @@ impl Machine {
         // of systemd are tested here, so those of the engine are switched off: newer ones refuse
         // io_uring.
         args.extend(["--cap-add", "SYS_ADMIN", "--cap-add", "SYS_PTRACE", "--cgroupns", "private"]);
+        // An address is added to an interface, and a service gets a capability.
+        args.extend(["--cap-add", "NET_ADMIN", "--cap-add", "DAC_READ_SEARCH"]);
         args.extend(["--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"]);
         args.extend([
             "--tmpfs",
@@ -124,6 +128,13 @@ impl Machine {
         self.run("systemctl daemon-reload");
     }
 
+    /// Installs a drop-in from a package, as its comment says.
+    pub(crate) fn example(&self, service: &str, name: &str) {
+        let from = format!("/usr/share/doc/{service}/examples/{name}");
+        self.run(&format!("install -D -m 644 {from} /etc/systemd/system/{service}.service.d/{name}"));
+        self.run("systemctl daemon-reload");
+    }
+
     fn shell(&self, script: &str) -> Output {
         engine(&["exec", &self.name, "sh", "-c", script])
     }
@@ -142,20 +153,29 @@ impl Drop for Machine {
 /// The path of a package inside the container.
 pub(crate) fn package(name: &str) -> String {
     let start = format!("{name}_{}-", env!("CARGO_PKG_VERSION"));
+    let end = if cfg!(target_arch = "x86_64") { "_amd64.deb" } else { "_arm64.deb" };
     let dir = package_dir();
     let files = std::fs::read_dir(&dir).unwrap_or_else(|error| panic!("{}: {error}: {MAKE}", dir.display()));
     let mut names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
-    let file = names
-        .find(|file| file.starts_with(&start) && Path::new(file).extension().is_some_and(|e| e == "deb"));
-    format!("/packages/{}", file.unwrap_or_else(|| panic!("{} has no {start}*.deb: {MAKE}", dir.display())))
+    let file = names.find(|file| file.starts_with(&start) && file.ends_with(end));
+    format!("/packages/{}", file.unwrap_or_else(|| panic!("{} has no {start}*{end}: {MAKE}", dir.display())))
 }
 
 const MAKE: &str = ".ci/packages makes the packages, and runs these tests";
 
-/// `target/debian`, from `target/PROFILE/deps/packages-0123456789abcdef`.
+/// The folder that `BACKSCROLL_PACKAGES` names, as `.ci/release` does; else `target/debian`, from
+/// `target/PROFILE/deps/packages-0123456789abcdef`.
 fn package_dir() -> PathBuf {
+    if let Some(dir) = std::env::var_os("BACKSCROLL_PACKAGES") {
+        return dir.into();
+    }
     let own = std::env::current_exe().unwrap();
     own.ancestors().nth(3).unwrap().join("debian")
+}
+
+/// The process that takes away what this one leaves behind: `.ci/try-packages`, or this one itself.
+fn run_id() -> String {
+    std::env::var("BACKSCROLL_TEST_RUN").unwrap_or_else(|_| std::process::id().to_string())
 }
 
 /// Removes what an earlier process of this test has left behind when it was killed.

@@ -19,6 +19,7 @@ use crate::answer::Incomplete;
 use axum::body::Body;
 use backscroll_shared::query::OnError;
 use backscroll_shared::wire::Format;
+use backscroll_shared::wire::notice::Notice;
 use backscroll_shared::wire::verdict::{Status, Verdict, hosts_failed};
 use bytes::Bytes;
 use http_body::Frame;
@@ -32,6 +33,11 @@ impl Fanout {
         let verdicts = self.all_verdicts();
         self.failed_in_head = failures(verdicts.values());
         hosts_failed(&verdicts)
+    }
+
+    /// The notices beside the verdict, if the answer has ended.
+    pub fn notices(&self) -> &[Notice] {
+        if let Phase::Ended(verdict) = &self.phase { &verdict.notices } else { &[] }
     }
 
     /// All of the answer, if it has ended properly and its client reads no trailers: then its length
@@ -62,6 +68,11 @@ impl Fanout {
         }
         self.fill().await;
         if !self.out.is_empty() {
+            if self.left == 0
+                && let Some(exchange) = &self.exchange
+            {
+                exchange.note_first_record();
+            }
             let mut data = std::mem::take(&mut self.out);
             self.left += data.len() as u64;
             if data.capacity() - data.len() > data.len() / 4 {

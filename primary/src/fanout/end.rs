@@ -63,10 +63,16 @@ impl Fanout {
         verdict.truncated_lines =
             self.delivered.iter().map(|of| of.truncated_lines).fold(0, u64::saturating_add);
         verdict.bytes_scanned = verdict.bytes_scanned.saturating_add(unsaid);
+        verdict.hosts_visible = self.hosts_visible;
+        if let Some(exchange) = &self.exchange {
+            exchange.note_first_record();
+            exchange.note_verdict(&verdict);
+        }
         if self.options.format == Format::Ndjson {
             self.out.extend_from_slice(&ndjson::end(&verdict));
-        } else if self.options.browser && verdict.status != Status::Complete {
-            self.out.extend_from_slice(&verdict.last_line());
+        } else if self.options.browser {
+            let is_complete = verdict.status == Status::Complete;
+            self.out.extend(if is_complete { verdict.notes() } else { verdict.last_line() });
         }
         self.phase = Phase::Ended(verdict);
     }

@@ -1,6 +1,6 @@
 //! The loop: merges and writes until there is a chunk to send.
 
-use super::source::Event;
+use super::source::{Event, Source};
 use super::state::Fanout;
 use super::verdict;
 use backscroll_shared::limits::FIRST_RECORD_WAIT;
@@ -9,11 +9,15 @@ use backscroll_shared::wire::problem::Problem;
 use backscroll_shared::wire::verdict::Verdict;
 use futures_util::{FutureExt as _, StreamExt as _};
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::time::error::Elapsed;
 use tokio::time::{timeout, timeout_at};
 
 /// How often the answer checks whether every host has begun to answer.
 const LOOK_TIME: Duration = Duration::from_millis(100);
+
+/// What has come of a host, with the host.
+type Pulled = (Box<Source>, Event);
 
 impl Fanout {
     /// Works until there is something to send, or until every host has begun to answer and the
@@ -38,6 +42,11 @@ impl Fanout {
         verdict::problem(&verdicts, self.asked(), self.on_error, &self.file).map_or(Ok(()), Err)
     }
 
+    /// Whether the first record is there, or it is known that there is none.
+    pub fn has_first_record(&self) -> bool {
+        self.records > 0 || !self.is_merging()
+    }
+
     /// Works until there is something to send, or all records are written. Records do not wait in
     /// a chunk for records that have not come.
     pub(super) async fn fill(&mut self) {
@@ -54,8 +63,10 @@ impl Fanout {
                 continue;
             }
             let pulled = if self.out.is_empty() {
-                timeout_at(self.lateness.next_look(), self.pulls.next()).await
+                self.wait().await
             } else {
+                // There is something to send, so nothing waits for a host.
+                self.waits_since = None;
                 match self.pulls.next().now_or_never() {
                     Some(pulled) => Ok(pulled),
                     None => return,
@@ -75,6 +86,23 @@ impl Fanout {
                 Err(_) => self.late(),
             }
         }
+    }
+
+    /// Waits for what comes next of any host, but not longer than until the next look at those that
+    /// are late.
+    async fn wait(&mut self) -> Result<Option<Pulled>, Elapsed> {
+        if let Some(pulled) = self.pulls.next().now_or_never() {
+            self.waits_since = None;
+            return Ok(pulled);
+        }
+        // It may go on over several looks, and be dropped and called again.
+        let since = *self.waits_since.get_or_insert_with(Instant::now);
+        let pulled = timeout_at(self.lateness.next_look(), self.pulls.next()).await;
+        if pulled.is_ok() {
+            self.waits_since = None;
+            self.meter.merge_waited(since.elapsed());
+        }
+        pulled
     }
 
     /// Writes the records that are certain to be the newest.

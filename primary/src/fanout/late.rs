@@ -2,6 +2,7 @@
 
 use super::state::Fanout;
 use crate::host::verdict::of_problem;
+use backscroll_shared::conn::exchange::Exchange;
 use backscroll_shared::query::OnError;
 use backscroll_shared::wire::problem::{Code, Problem};
 use tokio::time::Instant;
@@ -42,9 +43,9 @@ impl Fanout {
 
     /// Gives its verdict to a host that has not ended in time.
     fn judge_late(&mut self, index: usize) {
-        let name = &self.names[index];
+        let (name, request_id) = (&self.names[index], Exchange::logged(self.exchange.as_ref()));
         self.verdicts.entry(name.clone()).or_insert_with(|| {
-            tracing::warn!(host = name, "host did not end in time");
+            tracing::warn!(host = name, request_id, "host did not end in time");
             let detail = "the time for this request is over: ask for less, or start the primary with a longer --request-timeout";
             of_problem(&Problem::new(Code::UpstreamTimeout, detail))
         });

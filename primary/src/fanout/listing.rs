@@ -3,20 +3,23 @@
 mod entries;
 
 use super::twins::Twins;
-use super::verdict::{self, Asked};
+use super::verdict::{self, Absent, Asked};
 use crate::answer::{Incomplete, Options};
+use crate::fleet::missing::Missing;
 use crate::host::Host;
 use crate::host::ask::HostAnswer;
 use crate::host::body::{Broken, HostBody};
 use crate::host::verdict::of_problem;
 use axum::body::Body;
+use backscroll_shared::auth::FileGrant;
+use backscroll_shared::conn::exchange::Exchange;
 use backscroll_shared::query::OnError;
 use backscroll_shared::wire::accept::ListFormat;
 use backscroll_shared::wire::instance::Instance;
 use backscroll_shared::wire::problem::Problem;
-use backscroll_shared::wire::verdict::{Status, Verdict};
+use backscroll_shared::wire::verdict::{HostsVisible, Status, Verdict};
 use bytes::Bytes;
-use entries::{Entries, Missing};
+use entries::{Entries, Missing as MissingPart};
 use http::HeaderMap;
 use http_body::Frame;
 use http_body_util::BodyExt as _;
@@ -47,7 +50,19 @@ pub struct Listing {
     /// Whether no entry has been written.
     is_empty: bool,
     verdicts: BTreeMap<String, Verdict>,
+    seen_by: SeenBy,
     step: Step,
+}
+
+/// Who gets the listing.
+#[derive(Debug, Default)]
+pub struct SeenBy {
+    /// The files that the client may see.
+    pub files: FileGrant,
+    /// Whether it sees only a part of the fleet that it asks.
+    pub hosts_visible: Option<HostsVisible>,
+    /// Who keeps a record of the request.
+    pub exchange: Option<Arc<Exchange>>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -66,7 +81,8 @@ impl Listing {
         options: Options<ListFormat>,
         is_bare: bool,
         answers: Vec<(Arc<Host>, Answered)>,
-        missing: &BTreeMap<String, String>,
+        missing: &Missing,
+        seen_by: SeenBy,
     ) -> Result<Listing, Problem> {
         let mut twins = Twins::new(answers.iter().map(|(host, _)| host.is_given));
         for (index, (_, answer)) in answers.iter().enumerate() {
@@ -92,7 +108,7 @@ impl Listing {
             };
             verdicts.insert(host, verdict);
         }
-        let asked = Asked { hosts: verdicts.len(), sources: missing.len() };
+        let asked = Asked { hosts: verdicts.len(), absent: Absent::of(missing) };
         // Last, so that no host of the same name hides one of them.
         verdicts.extend(verdict::missing(missing));
         if parts.is_empty()
@@ -108,6 +124,7 @@ impl Listing {
             entries: Entries::default(),
             is_empty: true,
             verdicts,
+            seen_by,
             step: Step::Entries,
         })
     }
@@ -145,7 +162,7 @@ impl Listing {
                         Ok(chunk) => chunk,
                         Err(frame) => {
                             if frame.into_trailers().is_ok_and(|trailers| denies(&trailers)) {
-                                self.leave(Err(Missing::Incomplete));
+                                self.leave(Err(MissingPart::Incomplete));
                             }
                             continue;
                         }
@@ -153,7 +170,8 @@ impl Listing {
                     self.entries.push(&chunk);
                     let mut out = Vec::with_capacity(self.entries.len());
                     let host = (!self.is_bare).then_some(&*part.host);
-                    let written = self.entries.write(self.options.format, host, &mut self.is_empty, &mut out);
+                    let (format, files) = (self.options.format, &self.seen_by.files);
+                    let written = self.entries.write(format, host, files, &mut self.is_empty, &mut out);
                     // The entries before the failure leave all the same.
                     if let Err(why) = written {
                         self.leave(Err(why));
@@ -164,17 +182,22 @@ impl Listing {
                     return Some(Ok(Frame::data(out.into())));
                 }
                 Some(Err(error)) => {
-                    tracing::warn!(host = part.host, %error, "host broke off");
+                    let request_id = Exchange::logged(self.seen_by.exchange.as_ref());
+                    tracing::warn!(host = part.host, %error, request_id, "host broke off");
                     Err(match error {
-                        Broken::Connection(_) => Missing::BrokeOff,
-                        Broken::Idle(_) | Broken::Late => Missing::Late,
+                        Broken::Connection(_) => MissingPart::BrokeOff,
+                        Broken::Idle(_) | Broken::Late => MissingPart::Late,
                     })
                 }
                 None => self.entries.end(self.options.format),
             };
             self.leave(ended);
         }
-        let verdict = verdict::overall(self.verdicts.clone(), self.asked, OnError::default());
+        let mut verdict = verdict::overall(self.verdicts.clone(), self.asked, OnError::default());
+        verdict.hosts_visible = self.seen_by.hosts_visible;
+        if let Some(exchange) = self.seen_by.exchange.take() {
+            exchange.note_verdict(&verdict);
+        }
         let is_complete = verdict.status == Status::Complete;
         match std::mem::replace(&mut self.step, Step::Over) {
             Step::Over => None,
@@ -189,11 +212,12 @@ impl Listing {
     }
 
     /// The list of the first host has ended, or is given up.
-    fn leave(&mut self, ended: Result<(), Missing>) {
+    fn leave(&mut self, ended: Result<(), MissingPart>) {
         self.entries = Entries::default();
         let Some(Part { host, .. }) = self.parts.pop_front() else { return };
         if let Err(why) = ended {
-            tracing::warn!(host, what = why.to_string(), "a listing is incomplete");
+            let request_id = Exchange::logged(self.seen_by.exchange.as_ref());
+            tracing::warn!(host, what = why.to_string(), request_id, "a listing is incomplete");
             let detail = format!("host {host} {why}: its files are missing");
             self.verdicts.insert(host, of_problem(&Problem::new(why.code(), detail)));
         }

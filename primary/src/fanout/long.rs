@@ -11,6 +11,7 @@ use super::state::{Assembly, Fanout, SPARE_BYTES, Written};
 use crate::capacity::FREE_BYTES;
 use crate::capacity::records::HeldRecord;
 use crate::host::verdict::of_problem;
+use backscroll_shared::conn::exchange::Exchange;
 use backscroll_shared::wire::frames::Framed;
 use backscroll_shared::wire::problem::{Code, Problem};
 use bytes::Bytes;
@@ -85,7 +86,8 @@ impl Fanout {
         let detail = format!(
             "the client took nothing of a long record for {time:?}, and other requests needed its room: the records from there on are missing; read faster, or ask for less"
         );
-        tracing::warn!(detail, "an answer was given up");
+        let request_id = Exchange::logged(self.exchange.as_ref());
+        tracing::warn!(detail, request_id, "an answer was given up");
         self.judge_the_others(&of_problem(&Problem::new(Code::Overloaded, detail)));
         self.end();
     }

@@ -3,11 +3,13 @@
 use crate::capacity::FREE_BYTES;
 use crate::capacity::records::{HeldRecord, NoMemory, RecordMemory};
 use crate::host::Host;
-use crate::host::ask::HostAnswer;
+use crate::host::ask::{Asking, HostAnswer};
 use crate::host::body::{Broken, HostBody};
 use crate::host::permits::Permits;
 use crate::host::upstream::Upstream;
 use crate::host::verdict::{checked, of_problem};
+use backscroll_shared::conn::exchange::Exchange;
+use backscroll_shared::telemetry::request_id::RequestId;
 use backscroll_shared::wire::frames::{self, Decoder, Framed, Item};
 use backscroll_shared::wire::instance::Instance;
 use backscroll_shared::wire::problem::{Code, Problem};
@@ -18,6 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
+use tracing::field::DisplayValue;
 
 /// Hosts that one request asks at once. A switch and a connection tracker can take such a burst, and
 /// few rounds are needed, so that some hosts that hang do not hold up the rest.
@@ -26,12 +29,8 @@ pub const ASKED_AT_ONCE: usize = 256;
 /// The request that all hosts get.
 #[derive(Debug)]
 pub struct Question {
-    /// GET, or HEAD: then no record is asked for.
-    pub method: Method,
-    /// Path and query.
-    pub target: String,
-    /// When the answer is to have ended.
-    pub deadline: Instant,
+    /// What they are asked.
+    pub asking: Asking,
     /// Limits the hosts that are asked at once.
     pub turns: Semaphore,
     /// The permits of the request.
@@ -46,6 +45,8 @@ pub struct Source {
     /// Its number among the hosts that are asked.
     pub index: usize,
     host: Arc<Host>,
+    /// The request for which it is asked.
+    exchange: Option<Arc<Exchange>>,
     stage: Stage,
     decoder: Decoder,
     records: RecordMemory,
@@ -75,13 +76,41 @@ impl Source {
     /// A host that has not been asked yet.
     pub fn new(index: usize, host: Arc<Host>, question: Arc<Question>, upstream: Upstream) -> Source {
         let records = upstream.capacity().records.clone();
+        let exchange = question.asking.exchange.clone();
         let stage = Stage::Unasked(question, upstream);
-        Source { index, host, stage, decoder: Decoder::in_parts(FREE_BYTES), records, instance: None }
+        Source {
+            index,
+            host,
+            exchange,
+            stage,
+            decoder: Decoder::in_parts(FREE_BYTES),
+            records,
+            instance: None,
+        }
     }
 
     /// Its name in the fleet.
     pub fn name(&self) -> &str {
         &self.host.name
+    }
+
+    /// Its request, as a field of a message in the log.
+    fn request_id(&self) -> Option<DisplayValue<&RequestId>> {
+        Exchange::logged(self.exchange.as_ref())
+    }
+
+    /// Leaves the host, and notes how it ended.
+    fn leave(&mut self, how: impl FnOnce(&mut HostBody)) {
+        if let Stage::Streaming(mut body) = std::mem::replace(&mut self.stage, Stage::Over) {
+            how(&mut body);
+        }
+    }
+
+    /// Notes that lines of it were passed on.
+    pub fn passed_on(&mut self, lines: u64) {
+        if let Stage::Streaming(body) = &mut self.stage {
+            body.part().passed_on(lines);
+        }
     }
 
     /// Waits for what comes next from the host, and gives it together with the host.
@@ -98,7 +127,8 @@ impl Source {
             Ok(Some(Item::Mark(nanos))) => Some(Event::Mark(nanos)),
             Ok(Some(Item::End(verdict))) => Some(self.ended(verdict)),
             Err(why) => {
-                tracing::warn!(host = self.host.name, %why, "host does not answer like a secondary");
+                let request_id = self.request_id();
+                tracing::warn!(host = self.host.name, %why, request_id, "host does not answer like a secondary");
                 Some(self.failed(Code::UpstreamUnreachable, "sent what no secondary sends"))
             }
         }
@@ -154,8 +184,9 @@ impl Source {
 
     /// Leaves the host, because the primary has no memory for its record.
     fn give_up(&mut self, detail: &str) -> Event {
-        self.stage = Stage::Over;
-        tracing::warn!(host = self.host.name, detail, "a long record was given up");
+        self.leave(|body| body.part().failed(Some(Code::Overloaded)));
+        let request_id = self.request_id();
+        tracing::warn!(host = self.host.name, detail, request_id, "a long record was given up");
         Event::Ended(of_problem(&Problem::new(Code::Overloaded, detail.to_owned())))
     }
 
@@ -179,7 +210,8 @@ impl Source {
             }
             Some(Err(Broken::Connection(error))) => {
                 // The inner text is for the log: it names addresses.
-                tracing::warn!(host = self.host.name, %error, "host broke off");
+                let request_id = self.request_id();
+                tracing::warn!(host = self.host.name, %error, request_id, "host broke off");
                 Err(self.failed(Code::UpstreamUnreachable, "broke off in the middle of its answer"))
             }
             Some(Err(Broken::Late)) => {
@@ -194,8 +226,8 @@ impl Source {
 
     async fn ask(&mut self, question: &Question, upstream: &Upstream) -> Result<(), Event> {
         let turn = question.turns.acquire().await;
-        let Question { method, target, deadline, permits, .. } = question;
-        let asked = upstream.ask(&self.host, method, target, frames::CONTENT_TYPE, *deadline, permits).await;
+        let Question { asking, permits, .. } = question;
+        let asked = upstream.ask(&self.host, asking, frames::CONTENT_TYPE, permits).await;
         drop(turn);
         question.silent.fetch_sub(1, Relaxed);
         let asked = asked.map(|(instance, answer)| {
@@ -203,7 +235,7 @@ impl Source {
             answer
         });
         match asked {
-            Ok(HostAnswer::Streaming(_)) if method == Method::HEAD => {
+            Ok(HostAnswer::Streaming(_)) if asking.method == Method::HEAD => {
                 Err(self.ended(Verdict::new(Status::Complete)))
             }
             Ok(HostAnswer::Streaming(body)) => {
@@ -217,16 +249,17 @@ impl Source {
 
     /// The host has given its verdict.
     fn ended(&mut self, given: Verdict) -> Event {
-        self.stage = Stage::Over;
         let verdict = match checked(given) {
             Ok(verdict) => verdict,
             Err(what) => return self.failed(Code::UpstreamUnreachable, &what.to_string()),
         };
+        self.leave(|body| body.part().ended(&verdict));
         if let Some(error) = &verdict.error {
             tracing::warn!(
                 host = self.host.name,
                 code = error.code.as_str(),
                 detail = error.detail,
+                request_id = self.request_id(),
                 "host failed"
             );
         }
@@ -236,8 +269,13 @@ impl Source {
 
     /// Leaves the host, because of what it did.
     pub fn failed(&mut self, code: Code, what: &str) -> Event {
-        self.stage = Stage::Over;
-        tracing::warn!(host = self.host.name, what, "host failed");
+        self.leave(|body| {
+            body.part().failed(Some(code));
+            if code == Code::UpstreamUnreachable {
+                body.is_unsound();
+            }
+        });
+        tracing::warn!(host = self.host.name, what, request_id = self.request_id(), "host failed");
         let detail = format!("host {} {what}: its records are missing", self.host.name);
         Event::Ended(of_problem(&Problem::new(code, detail)))
     }

@@ -8,14 +8,17 @@ use super::verdict::{self, Asked};
 use super::write::{Cursor, Writer};
 use crate::answer::Options;
 use crate::capacity::records::HeldRecord;
+use crate::fleet::missing::Missing;
 use crate::host::Host;
+use crate::host::ask::Asking;
+use crate::host::counts::Meter;
 use crate::host::permits::Permits;
 use crate::host::upstream::Upstream;
+use backscroll_shared::conn::exchange::Exchange;
 use backscroll_shared::query::{LogQuery, OnError};
 use backscroll_shared::wire::frames::Framed;
-use backscroll_shared::wire::verdict::Verdict;
+use backscroll_shared::wire::verdict::{HostsVisible, Verdict};
 use futures_util::stream::FuturesUnordered;
-use http::Method;
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -65,12 +68,15 @@ pub struct Fanout {
     /// The names of the hosts.
     pub(super) names: Vec<String>,
     pub(super) lateness: Lateness,
+    /// Since when the merge waits for the next bytes of any host.
+    pub(super) waits_since: Option<std::time::Instant>,
+    pub(super) meter: Meter,
     pub(super) twins: Twins,
     /// The verdict on each host that has ended.
     pub(super) verdicts: BTreeMap<String, Verdict>,
-    /// The verdicts on what is missing from the fleet. Kept apart, so that a host of the same name
-    /// does not hide one of them.
-    pub(super) missing: BTreeMap<String, Verdict>,
+    /// What is missing from the fleet. Kept apart, so that a host of the same name does not hide a
+    /// part of it.
+    pub(super) missing: Arc<Missing>,
     /// What each host has delivered.
     pub(super) delivered: Vec<Delivered>,
     /// The next chunk.
@@ -80,6 +86,10 @@ pub struct Fanout {
     /// Records that are written.
     pub(super) records: u64,
     pub(super) phase: Phase,
+    /// Who keeps a record of the request.
+    pub(super) exchange: Option<Arc<Exchange>>,
+    /// Whether the client sees only a part of the fleet that it asks.
+    pub(super) hosts_visible: Option<HostsVisible>,
     /// How many hosts the answer's head names as failed.
     pub(super) failed_in_head: usize,
     /// Whether the answer ends within a record.
@@ -147,15 +157,13 @@ impl Fanout {
         upstream: &Upstream,
         hosts: Vec<Arc<Host>>,
         permits: Permits,
-        method: Method,
+        asking: Asking,
         query: &LogQuery,
         options: Options,
-        deadline: Instant,
     ) -> Fanout {
+        let deadline = asking.deadline;
         let question = Arc::new(Question {
-            method,
-            target: format!("/logs?{}", query.for_secondary()),
-            deadline,
+            asking,
             turns: Semaphore::new(ASKED_AT_ONCE),
             permits,
             silent: AtomicUsize::new(hosts.len()),
@@ -182,34 +190,42 @@ impl Fanout {
             written: None,
             question,
             lateness: Lateness::new(deadline, names.len()),
+            waits_since: None,
+            meter: upstream.meter().clone(),
             twins,
             delivered: vec![Delivered::default(); names.len()],
             names,
             verdicts: BTreeMap::new(),
-            missing: BTreeMap::new(),
+            missing: Arc::default(),
             out: Vec::new(),
             left: 0,
             records: 0,
             phase: Phase::Merging,
+            exchange: None,
+            hosts_visible: None,
             failed_in_head: 0,
             is_in_record: false,
         }
     }
 
-    /// Adds what is missing from the fleet: names, each with the reason. Its records are missing
-    /// from the answer.
-    pub fn add_missing(&mut self, missing: &BTreeMap<String, String>) {
-        self.missing.extend(verdict::missing(missing));
+    /// Sets whether the client sees only a part of the fleet, and who keeps a record of the request.
+    pub fn seen_by(&mut self, hosts_visible: Option<HostsVisible>, exchange: Option<Arc<Exchange>>) {
+        (self.hosts_visible, self.exchange) = (hosts_visible, exchange);
+    }
+
+    /// Adds what is missing from the fleet. Its records are missing from the answer.
+    pub fn add_missing(&mut self, missing: &Arc<Missing>) {
+        self.missing = Arc::clone(missing);
     }
 
     pub(super) fn asked(&self) -> Asked {
-        Asked { hosts: self.twins.len(), sources: self.missing.len() }
+        Asked { hosts: self.twins.len(), absent: verdict::Absent::of(&self.missing) }
     }
 
     /// All verdicts so far.
     pub(super) fn all_verdicts(&self) -> BTreeMap<String, Verdict> {
         let mut all = self.verdicts.clone();
-        all.extend(self.missing.clone());
+        all.extend(verdict::missing(&self.missing));
         all
     }
 

@@ -2,6 +2,7 @@
 
 use super::source::{Event, Source};
 use super::state::Fanout;
+use backscroll_shared::conn::exchange::Exchange;
 use backscroll_shared::query::OnError;
 use backscroll_shared::wire::frames::Framed;
 use backscroll_shared::wire::problem::Code;
@@ -14,7 +15,12 @@ impl Fanout {
         if let Some(instance) = source.instance.take() {
             let has_refused = matches!(&event, Event::Ended(verdict) if verdict.status != Status::Complete);
             if let Some(twin) = self.twins.meet(index, instance, has_refused) {
-                tracing::debug!(host = self.names[twin], "another name of a host that is asked: left");
+                let request_id = Exchange::logged(self.exchange.as_ref());
+                tracing::debug!(
+                    host = self.names[twin],
+                    request_id,
+                    "another name of a host that is asked: left"
+                );
                 self.merge.over(twin);
                 self.verdicts.remove(&self.names[twin]);
                 if twin == index {
@@ -54,6 +60,7 @@ impl Fanout {
         // A host may say any number.
         delivered.lines = delivered.lines.saturating_add(framed.lines);
         delivered.truncated_lines = delivered.truncated_lines.saturating_add(framed.truncated_lines);
+        source.passed_on(framed.lines);
         match source.next_at_hand() {
             Some(event) => self.take(source, event),
             None => self.pulls.push(Box::pin(source.pull())),

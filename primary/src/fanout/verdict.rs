@@ -1,9 +1,14 @@
 //! The one verdict on an answer of several hosts.
 
+use crate::fleet::missing::Missing;
+use crate::fleet::{self, same};
+use crate::host::Host;
 use backscroll_shared::query::OnError;
+use backscroll_shared::wire::notice;
 use backscroll_shared::wire::problem::{Code, Problem};
 use backscroll_shared::wire::verdict::{Failure, Status, Verdict, hosts_failed};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Hosts that a text names. The others are counted.
 const NAMED: usize = 5;
@@ -27,8 +32,27 @@ const NOT_PASSED_ON: [Code; 8] = [
 pub struct Asked {
     /// Hosts that were asked, each counted once.
     pub hosts: usize,
+    /// What the fleet does not have, and so could not be asked.
+    pub absent: Absent,
+}
+
+/// How much is missing from the fleet.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Absent {
+    /// Verdicts that say so.
+    pub verdicts: usize,
+    /// Hosts that are missing. One verdict may stand for several.
+    pub hosts: usize,
     /// Sources of the fleet whose hosts are not known.
     pub sources: usize,
+}
+
+impl Absent {
+    /// How much this is.
+    pub fn of(missing: &Missing) -> Absent {
+        let (hosts, sources) = (missing.host_count(), missing.source_count());
+        Absent { verdicts: missing.iter().count(), hosts, sources }
+    }
 }
 
 /// The verdict on the whole answer, from the verdicts on those `hosts` that have ended.
@@ -46,7 +70,18 @@ pub fn overall(hosts: BTreeMap<String, Verdict>, asked: Asked, on_error: OnError
         Some(_) => Status::Partial,
     };
     let disorder_ms = hosts.values().map(|host| host.disorder_ms).max().unwrap_or(0);
-    Verdict { status, lines, bytes_scanned, truncated_lines, skipped_bytes, disorder_ms, error, hosts }
+    Verdict {
+        status,
+        lines,
+        bytes_scanned,
+        truncated_lines,
+        skipped_bytes,
+        disorder_ms,
+        hosts_visible: None,
+        error,
+        notices: notice::of_hosts(&hosts.iter().map(|(host, verdict)| (host.as_str(), &*verdict.notices))),
+        hosts,
+    }
 }
 
 /// The problem that is sent in place of an answer from which nothing has left yet: if no host has
@@ -76,15 +111,28 @@ pub fn problem(
     Some(Problem::new(code, failure.detail).on_host(&hosts_failed(hosts)))
 }
 
+/// The problem of a file that is on none of these hosts as far as the client may know: what
+/// [`problem`] would say if all of them had been asked. `absent` is what is missing from the fleet.
+pub fn no_file(hosts: &[Arc<Host>], absent: &Missing, on_error: OnError, file: &str) -> Option<Problem> {
+    let distinct = same::grouped(hosts.iter());
+    let asked = Asked { hosts: distinct.len(), absent: Absent::of(absent) };
+    let mut verdicts: BTreeMap<String, Verdict> =
+        distinct.iter().map(|same| (same.host.name.clone(), Verdict::new(Status::NotFound))).collect();
+    verdicts.extend(missing(absent));
+    problem(&verdicts, asked, on_error, file)
+}
+
 /// Whether this verdict spoils also the records that its host has sent before: a file that was
 /// truncated while it was read may have given lines that were never in it.
 pub fn spoils(verdict: &Verdict) -> bool {
     verdict.error.as_ref().is_some_and(|error| error.code == Code::FileShrunk)
 }
 
-/// The verdicts on what is missing from the fleet: names, each with the reason.
-pub fn missing(missing: &BTreeMap<String, String>) -> impl Iterator<Item = (String, Verdict)> {
-    missing.iter().map(|(name, why)| (name.clone(), Verdict::failed(Code::UpstreamUnreachable, why.clone())))
+/// The verdicts on what is missing from the fleet.
+pub fn missing(missing: &Missing) -> impl Iterator<Item = (String, Verdict)> {
+    let verdict =
+        |absent: &fleet::missing::Absent| Verdict::failed(Code::UpstreamUnreachable, absent.why.to_string());
+    missing.iter().map(move |(name, absent)| (name.to_owned(), verdict(absent)))
 }
 
 /// A text about all that failed, and the code of the first failure.
@@ -98,24 +146,20 @@ fn failure(hosts: &BTreeMap<String, Verdict>, asked: Asked) -> Option<Failure> {
         len if len > NAMED => format!(" and {} more", len - NAMED),
         _ => String::new(),
     };
-    let Asked { hosts: of, sources } = asked;
-    let what = match sources {
-        0 => format!("{} of {of} hosts failed", failed.len()),
-        1 => format!(
-            "{} of {of} hosts failed and the hosts of a source of the fleet are not known",
-            failed.len().saturating_sub(1)
-        ),
-        _ => format!(
-            "{} of {of} hosts failed and the hosts of {sources} sources of the fleet are not known",
-            failed.len().saturating_sub(sources)
-        ),
+    let Asked { hosts: were_asked, absent } = asked;
+    let of = were_asked.saturating_add(absent.hosts);
+    let failed_hosts = failed.len().saturating_sub(absent.verdicts).saturating_add(absent.hosts);
+    let sources = match absent.sources {
+        0 => String::new(),
+        1 => " and the hosts of a source of the fleet are not known".to_owned(),
+        many => format!(" and the hosts of {many} sources of the fleet are not known"),
     };
     let mut detail = format!(
-        "{what}: {}{more}: their records are missing; ask again, or see GET /hosts",
+        "{failed_hosts} of {of} hosts failed{sources}: {}{more}: their records are missing; ask again, or see GET /hosts",
         named.join(", ")
     );
     // If all that failed have the same code, the advice of the first one holds for all.
-    if let (true, Some(error)) = (hosts.len() >= of + sources, &first.error)
+    if let (true, Some(error)) = (hosts.len() >= were_asked.saturating_add(absent.verdicts), &first.error)
         && failed.iter().all(|(_, host)| code(host) == error.code)
     {
         detail = format!("{detail}; {name}: {}", error.detail);
@@ -144,23 +188,43 @@ mod tests {
     }
 
     fn of(hosts: usize) -> Asked {
-        Asked { hosts, sources: 0 }
+        Asked { hosts, absent: Absent::default() }
     }
 
     #[test]
     fn a_source_that_is_missing_is_not_counted_as_a_host() {
         let mut all = hosts(&[("a", Status::Complete)]);
-        all.extend(missing(&BTreeMap::from([("b.internal:1".to_owned(), "has no address".to_owned())])));
-        let told =
-            overall(all.clone(), Asked { hosts: 1, sources: 1 }, OnError::Report).error.unwrap().detail;
+        let mut absent = Missing::default();
+        absent.add_source("b.internal:1", "has no address".to_owned());
+        let asked = Asked { hosts: 1, absent: Absent::of(&absent) };
+        all.extend(missing(&absent));
+        let told = overall(all.clone(), asked, OnError::Report).error.unwrap().detail;
         assert!(told.starts_with("0 of 1 hosts failed and the hosts of a source"), "{told}");
         assert!(
             told.contains("b.internal:1 (upstream_unreachable)") && told.ends_with("has no address"),
             "{told}"
         );
         all.insert("a".to_owned(), Verdict::failed(Code::IoError, "disk".to_owned()));
-        let told = overall(all, Asked { hosts: 1, sources: 1 }, OnError::Report).error.unwrap().detail;
+        let told = overall(all, asked, OnError::Report).error.unwrap().detail;
         assert!(told.starts_with("1 of 1 hosts failed and the hosts of a source"), "{told}");
+    }
+
+    #[test]
+    fn hosts_that_are_missing_are_counted_as_hosts_that_failed() {
+        let mut absent = Missing::default();
+        absent.add_host("c", "it is expected".to_owned());
+        absent.add_hosts(3, "6 hosts are expected".to_owned());
+        let asked = Asked { hosts: 2, absent: Absent::of(&absent) };
+        let mut all = hosts(&[("a", Status::Complete), ("b", Status::Complete)]);
+        all.extend(missing(&absent));
+        let verdict = overall(all.clone(), asked, OnError::Report);
+        let told = verdict.error.unwrap().detail;
+        assert!(told.starts_with("4 of 6 hosts failed: +3 (upstream_unreachable), c ("), "{told}");
+        assert!(told.ends_with("+3: 6 hosts are expected"), "{told}");
+        assert_eq!((verdict.status, hosts_failed(&all).as_str()), (Status::Partial, "+3,c"));
+        all.insert("b".to_owned(), Verdict::failed(Code::IoError, "disk".to_owned()));
+        let told = overall(all, asked, OnError::Report).error.unwrap().detail;
+        assert!(told.starts_with("5 of 6 hosts failed: "), "{told}");
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! What a source reports when its hosts change.
 
+use super::file_sd::Listed;
 use super::member::Member;
 
-/// All hosts of one source, as they are now.
+/// All that one source says, as it is now.
 #[derive(Debug)]
 pub(super) enum Change {
-    /// Those of the file.
-    File(Vec<Member>),
-    /// Those of the name.
+    /// The file.
+    File(Listed),
+    /// The hosts of the name.
     Dns(Vec<Member>),
 }

@@ -4,17 +4,22 @@
 //! All of it runs as tasks of the runtime that accepts connections, and ends with them.
 
 use super::change::Change;
-use super::file::{self, FleetFile};
+use super::expected::Found;
+use super::file;
+use super::file_sd::Listed;
 use super::member::{self, Member};
-use super::merge::{self, Merged, TwoUrls};
+use super::merge::{self, Merged};
+use super::missing::Missing;
 use super::reports::{self, Reports};
+use super::source_states::SourceStates;
+use super::sources::{Sources, changed};
 use super::{Fleet, HOSTS, dns, same};
 use crate::host::Host;
 use crate::host::health::Health;
 use crate::host::probe::{News, ProbePermits, Prober};
 use crate::host::upstream::Upstream;
 use backscroll_shared::text::quoted;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -34,36 +39,12 @@ const REPORT_TIME: Duration = Duration::from_secs(1);
 /// together with the primary have answered by then.
 const START_INTERVALS: u32 = 2;
 
-/// Where the fleet is described, and what was read of it at start.
-#[derive(Debug, Clone)]
-pub struct Sources {
-    /// The hosts that `--secondary` names.
-    pub fixed: Vec<Member>,
-    /// The file of `--fleet-file`, as it was read at start.
-    pub file: Option<FleetFile>,
-    /// The `NAME:PORT` of `--fleet-dns`.
-    pub dns: Option<String>,
-    /// How often the file is read, whether or not its folder is seen to change.
-    pub file_interval: Duration,
-    /// How often the name is looked up.
-    pub dns_interval: Duration,
-}
-
-impl Sources {
-    /// Checks that the flags and the file agree on the URL of each name.
-    pub fn check(&self) -> Result<(), TwoUrls> {
-        let file = self.file.iter().flat_map(|file| &file.members);
-        let fixed = self.fixed.iter().map(|member| ("--secondary", member));
-        merge::check(fixed.chain(file.map(|member| ("--fleet-file", member))))
-    }
-}
-
 /// Keeps the fleet up to date.
 #[derive(Debug)]
 pub struct Discovery {
     sources: Sources,
-    /// The hosts of the file now.
-    file: Vec<Member>,
+    /// What the file says now.
+    file: Listed,
     /// The hosts of the name now.
     dns: Vec<Member>,
     /// The `NAME:PORT` of `--fleet-dns`.
@@ -76,16 +57,17 @@ pub struct Discovery {
     reports: Reports,
     /// Pairs of URLs at which one secondary answers, which the log has reported.
     pairs: BTreeSet<(String, String)>,
-    /// How many hosts the fleet has no room for.
-    left_out: usize,
     fleet: watch::Sender<Arc<Fleet>>,
+    states: Arc<SourceStates>,
 }
 
 /// A URL while it is in the fleet.
 #[derive(Debug, Default)]
 struct Tracked {
     health: Arc<Health>,
-    /// The name that its secondary gives itself, if it is a valid one.
+    /// The name that its secondary gave itself last, valid or not.
+    own: Option<String>,
+    /// The same, if it is a valid one.
     name: Option<String>,
     /// The task that probes it.
     prober: Option<AbortHandle>,
@@ -103,7 +85,12 @@ impl Discovery {
     /// The fleet as the sources describe it. It changes only while [`Discovery::run`] runs.
     pub fn new(sources: Sources) -> (Discovery, watch::Receiver<Arc<Fleet>>) {
         let (fleet, current) = watch::channel(Arc::default());
-        let file = sources.file.as_ref().map(|file| file.members.clone()).unwrap_or_default();
+        let states = Arc::new(SourceStates::new(
+            sources.file.is_some(),
+            sources.dns.is_some(),
+            sources.expected_file.clone(),
+        ));
+        let file = sources.file.as_ref().map(|file| file.listed.clone()).unwrap_or_default();
         let mut discovery = Discovery {
             sources,
             file,
@@ -113,13 +100,18 @@ impl Discovery {
             clashes: BTreeSet::new(),
             reports: Reports::default(),
             pairs: BTreeSet::new(),
-            left_out: 0,
             fleet,
+            states,
         };
         discovery.dns_name.clone_from(&discovery.sources.dns);
         let first = discovery.renewed();
         discovery.fleet.send_replace(Arc::new(first));
         (discovery, current)
+    }
+
+    /// How the sources are.
+    pub fn source_states(&self) -> Arc<SourceStates> {
+        Arc::clone(&self.states)
     }
 
     /// Follows the sources and probes the hosts until it is dropped. It ends by itself only if one of
@@ -132,10 +124,16 @@ impl Discovery {
         let started = Instant::now() + health_interval * START_INTERVALS;
         let mut report_at = Some(started);
         if let Some(file) = self.sources.file.take() {
-            tasks.spawn(file::follow(file, self.sources.file_interval, change.clone()));
+            tasks.spawn(file::follow(
+                file,
+                self.sources.file_interval,
+                change.clone(),
+                Arc::clone(&self.states),
+            ));
         }
         if let Some(name) = self.sources.dns.take() {
-            tasks.spawn(dns::follow(name, self.sources.dns_interval, change.clone()));
+            let (scheme, states) = (self.sources.scheme, Arc::clone(&self.states));
+            tasks.spawn(dns::follow(name, scheme, self.sources.dns_interval, change.clone(), states));
         }
         let prober =
             Prober { upstream, interval: health_interval, permits: ProbePermits::default(), news: report };
@@ -143,7 +141,13 @@ impl Discovery {
         loop {
             let due = report_at.unwrap_or(started);
             tokio::select! {
-                Some(change) = changes.recv() => self.take(change),
+                Some(change) = changes.recv() => {
+                    report_at.get_or_insert_with(|| Instant::now() + REPORT_TIME);
+                    self.take(change);
+                }
+                () = changed(&mut self.sources.expected_file) => {
+                    report_at.get_or_insert_with(|| Instant::now() + REPORT_TIME);
+                }
                 Some(news) = news.recv() => {
                     report_at.get_or_insert_with(|| Instant::now() + REPORT_TIME);
                     self.rename(news);
@@ -152,6 +156,7 @@ impl Discovery {
                     report_at = None;
                     let fleet = Arc::clone(&self.fleet.borrow());
                     self.reports.health(&fleet);
+                    self.reports.missing(fleet.missing());
                     continue;
                 }
                 Some(done) = tasks.join_next() => match done {
@@ -172,7 +177,7 @@ impl Discovery {
 
     fn take(&mut self, change: Change) {
         match change {
-            Change::File(members) => self.file = members,
+            Change::File(listed) => self.file = listed,
             Change::Dns(members) => self.dns = members,
         }
     }
@@ -180,6 +185,7 @@ impl Discovery {
     /// Takes the name that a secondary gives itself, if it is a valid one.
     fn rename(&mut self, News { url, name }: News) {
         let (Some(tracked), Some(name)) = (self.tracked.get_mut(&url), name) else { return };
+        tracked.own = Some(name.clone());
         tracked.name = match member::check_name(&name) {
             Ok(()) => Some(name),
             Err(flaw) => {
@@ -197,7 +203,7 @@ impl Discovery {
 
     /// Builds the fleet from what the sources and the secondaries say now.
     fn renewed(&mut self) -> Fleet {
-        let members = self.sources.fixed.iter().chain(&self.file).chain(&self.dns);
+        let members = self.sources.fixed.iter().chain(&self.file.members).chain(&self.dns);
         let given: BTreeSet<String> = members.clone().filter_map(|member| member.name.clone()).collect();
         let called = |url: &str| self.tracked.get(url)?.name.as_deref();
         let fleet = Arc::clone(&self.fleet.borrow());
@@ -205,27 +211,54 @@ impl Discovery {
         let Merged { urls, clashes, left_out } = merge::merged(members, called, &before);
         let new = clashes.difference(&self.clashes).filter(|name| !self.is_own_name(name, &urls));
         reports::clashes(&new.collect::<Vec<_>>());
-        if left_out > self.left_out {
-            tracing::warn!(left_out, "the fleet is full: give each part of it a primary of its own");
-        }
-        (self.clashes, self.left_out) = (clashes, left_out);
-        let mut missing = BTreeMap::new();
-        if let (Some(name), true) = (&self.dns_name, self.dns.is_empty()) {
-            missing.insert(name.clone(), format!("{name} (--fleet-dns) has had no address yet"));
-        }
-        if left_out > 0 {
-            let why = format!(
-                "the fleet is full: it takes {HOSTS} hosts, and {left_out} are left out: give each part of the fleet a primary of its own"
-            );
-            missing.insert(format!("+{left_out}"), why);
-        }
+        self.clashes = clashes;
         let in_fleet: BTreeSet<&String> = urls.values().collect();
         self.tracked.retain(|url, _| in_fleet.contains(url));
         let hosts = urls.into_iter().map(|(name, url)| {
             let tracked = self.tracked.entry(url.clone()).or_default();
             Host { is_given: given.contains(&name), name, url, health: Arc::clone(&tracked.health) }
         });
-        hosts.collect::<Fleet>().with_missing(missing)
+        let fleet: Fleet = hosts.collect();
+        let missing = self.missing(&fleet, left_out);
+        fleet.with_missing(missing)
+    }
+
+    /// What is missing from a fleet that has no room for so many hosts.
+    fn missing(&self, fleet: &Fleet, left_out: usize) -> Missing {
+        let mut missing = Missing::default();
+        if let (Some(name), true) = (&self.dns_name, self.dns.is_empty()) {
+            missing.add_source(name, format!("{name} (--fleet-dns) has had no address yet"));
+        }
+        if left_out > 0 {
+            let why = format!(
+                "the fleet is full: it takes {HOSTS} hosts, and {left_out} are left out: give each part of the fleet a primary of its own"
+            );
+            missing.add_hosts(left_out, why);
+        }
+        let mut expected = self.sources.expected.clone();
+        expected.add(&self.file.expected);
+        if let Some(file) = &self.sources.expected_file {
+            expected.add(&file.now());
+        }
+        if expected.is_empty() {
+            return missing;
+        }
+        let own = |host: &Host| self.tracked.get(&host.url)?.own.as_deref();
+        let here = same::least(fleet.hosts().map(|host| (host, own(host))));
+        // By the names that they give themselves. Where two give themselves one name, the host without
+        // a given name is kept, since it can be asked for by that name.
+        let given = fleet.hosts().filter(|host| host.is_given);
+        let others = fleet.hosts().filter(|host| !host.is_given);
+        let by_own: HashMap<&str, &Arc<Host>> =
+            given.chain(others).filter_map(|host| Some((own(host)?, host))).collect();
+        let find = |name: &str| match by_own.get(name) {
+            _ if fleet.get(name).is_some() => Found::Here,
+            Some(host) if host.is_given => Found::Called(&host.name),
+            Some(_) => Found::Here,
+            None => Found::Gone,
+        };
+        expected.compare(find, here, &mut missing);
+        missing
     }
 
     /// Whether `NAME@ADDRESS` is another address of the host that is called `NAME`.

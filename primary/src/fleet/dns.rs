@@ -6,10 +6,12 @@
 
 use super::HOSTS;
 use super::change::Change;
-use super::member::{self, BadUrl, Member};
+use super::member::{self, BadUrl, Member, Scheme};
+use super::source_states::SourceStates;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::lookup_host;
 use tokio::sync::mpsc;
@@ -34,22 +36,29 @@ pub struct Error {
 /// Checks the `NAME:PORT` of `--fleet-dns`, and gives it back as it was written: a dot at the end
 /// of the name keeps the resolver from trying its search domains.
 pub fn name(text: &str) -> Result<String, Error> {
-    match member::of_address(text) {
+    match member::of_address(Scheme::Http, text) {
         Ok(_) => Ok(text.to_owned()),
         Err(why) => Err(Error { text: text.to_owned(), why }),
     }
 }
 
-/// Reports the addresses of the name each time that they change.
-pub(super) async fn follow(name: String, interval: Duration, tell: mpsc::Sender<Change>) {
-    let ask = || async { lookup_host(&name).await.map(members) };
-    follow_answers(&name, interval, tell, ask).await;
+/// Reports the addresses of the name each time that they change, as URLs of this scheme.
+pub(super) async fn follow(
+    name: String,
+    scheme: Scheme,
+    interval: Duration,
+    tell: mpsc::Sender<Change>,
+    states: Arc<SourceStates>,
+) {
+    let ask = || async { lookup_host(&name).await.map(|addresses| members(scheme, addresses)) };
+    follow_answers(&name, interval, tell, &states, ask).await;
 }
 
 async fn follow_answers<F: Future<Output = io::Result<Vec<Member>>>>(
     name: &str,
     interval: Duration,
     tell: mpsc::Sender<Change>,
+    states: &SourceStates,
     ask: impl Fn() -> F,
 ) {
     let mut known = Vec::new();
@@ -58,6 +67,7 @@ async fn follow_answers<F: Future<Output = io::Result<Vec<Member>>>>(
         let answer = ask().await.and_then(|members| {
             if members.is_empty() { Err(io::Error::other("it has no address")) } else { Ok(members) }
         });
+        states.dns_failed(answer.is_err());
         match answer {
             Ok(members) => {
                 if failing {
@@ -82,12 +92,13 @@ async fn follow_answers<F: Future<Output = io::Result<Vec<Member>>>>(
     }
 }
 
-fn members(addresses: impl Iterator<Item = SocketAddr>) -> Vec<Member> {
+fn members(scheme: Scheme, addresses: impl Iterator<Item = SocketAddr>) -> Vec<Member> {
     let addresses: BTreeSet<SocketAddr> = addresses
         .map(|address| SocketAddr::new(address.ip().to_canonical(), address.port()))
         .take(ADDRESSES)
         .collect();
-    addresses.iter().map(|address| Member { name: None, url: member::url(&address.to_string()) }).collect()
+    let url = |address: &SocketAddr| member::url(scheme, &address.to_string());
+    addresses.iter().map(|address| Member { name: None, url: url(address) }).collect()
 }
 
 #[cfg(test)]
@@ -96,7 +107,7 @@ mod tests {
     use std::sync::Mutex;
 
     fn hosts(addresses: &[&str]) -> Vec<Member> {
-        members(addresses.iter().map(|text| text.parse().unwrap()))
+        members(Scheme::Http, addresses.iter().map(|text| text.parse().unwrap()))
     }
 
     #[tokio::test]
@@ -115,8 +126,9 @@ mod tests {
             let mut answers = answers.lock().unwrap();
             std::future::ready(if answers.is_empty() { failed() } else { answers.remove(0) })
         };
+        let states = SourceStates::new(false, true, None);
         let (tell, mut told) = mpsc::channel(8);
-        let following = follow_answers("a:1", Duration::from_millis(1), tell, ask);
+        let following = follow_answers("a:1", Duration::from_millis(1), tell, &states, ask);
         let heard = async {
             for expected in [&one, &two] {
                 let Some(Change::Dns(members)) = told.recv().await else { panic!("nothing was told") };
@@ -133,8 +145,10 @@ mod tests {
     #[test]
     fn addresses_of_both_families_become_urls_each_once() {
         let given = ["[fd00::1]:81", "10.0.0.1:81", "10.0.0.1:81", "[::ffff:10.0.0.1]:81"];
-        let urls: Vec<String> =
-            members(given.iter().map(|text| text.parse().unwrap())).into_iter().map(|m| m.url).collect();
+        let urls: Vec<String> = members(Scheme::Http, given.iter().map(|text| text.parse().unwrap()))
+            .into_iter()
+            .map(|m| m.url)
+            .collect();
         assert_eq!(urls, ["http://10.0.0.1:81", "http://[fd00::1]:81"]);
         assert!(urls.iter().all(|url| member::base(url).as_ref() == Ok(url)));
     }
@@ -143,7 +157,7 @@ mod tests {
     fn more_addresses_than_a_fleet_holds_are_all_told() {
         let addresses = (0..u32::try_from(HOSTS).unwrap() + 5)
             .map(|n| SocketAddr::from(((0x0a00_0000 + n).to_be_bytes(), 81)));
-        assert_eq!(members(addresses).len(), HOSTS + 5);
+        assert_eq!(members(Scheme::Https, addresses).len(), HOSTS + 5);
     }
 
     #[test]

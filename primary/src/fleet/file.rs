@@ -11,8 +11,9 @@ mod watch;
 
 use super::HOSTS;
 use super::change::Change;
-use super::file_sd::{self, Syntax, parse};
-use super::member::Member;
+use super::file_sd::{self, Listed, Syntax, parse};
+use super::member::{Member, Scheme};
+use super::source_states::SourceStates;
 use std::collections::BTreeMap;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -57,28 +58,31 @@ enum Why {
     Malformed(#[from] file_sd::Error),
 }
 
-/// The file, and its hosts when it was read.
+/// The file, and what it said when it was read.
 #[derive(Debug, Clone)]
 pub struct FleetFile {
     /// Where it is.
     pub path: PathBuf,
-    /// Its hosts.
-    pub members: Vec<Member>,
+    /// Its hosts, and those that are expected.
+    pub listed: Listed,
     /// The URL of each name that a flag gives. The file may not give it another one.
     taken: BTreeMap<String, String>,
+    /// The scheme of targets for which the file names none.
+    scheme: Scheme,
 }
 
 impl FleetFile {
     /// Reads the file. Blocks.
     pub fn read(path: PathBuf) -> Result<FleetFile, Error> {
-        FleetFile::read_beside(path, &[])
+        FleetFile::read_beside(path, &[], Scheme::Http)
     }
 
-    /// Reads the file, which may not give another URL to a name of `fixed`. Blocks.
-    pub fn read_beside(path: PathBuf, fixed: &[Member]) -> Result<FleetFile, Error> {
+    /// Reads the file, which may not give another URL to a name of `fixed`. Targets for which it
+    /// names no scheme have `scheme`. Blocks.
+    pub fn read_beside(path: PathBuf, fixed: &[Member], scheme: Scheme) -> Result<FleetFile, Error> {
         let named = |member: &Member| Some((member.name.clone()?, member.url.clone()));
         let taken = fixed.iter().filter_map(named).collect();
-        FleetFile { path, members: Vec::new(), taken }.again()
+        FleetFile { path, listed: Listed::default(), taken, scheme }.again()
     }
 
     /// Reads it again. Blocks.
@@ -88,29 +92,35 @@ impl FleetFile {
             reason = "the primary has no ring thread; called at start, and off the runtime"
         )]
         let pause = || std::thread::sleep(SAME_TIME);
-        let members = settled(|| bytes(&self.path), pause)
-            .and_then(|bytes| Ok(parse(&bytes, Syntax::of(&self.path), &self.taken)?));
-        match members {
-            Ok(members) => Ok(FleetFile { members, ..self }),
+        let listed = settled(|| bytes(&self.path), pause)
+            .and_then(|bytes| Ok(parse(&bytes, Syntax::of(&self.path), self.scheme, &self.taken)?));
+        match listed {
+            Ok(listed) => Ok(FleetFile { listed, ..self }),
             Err(why) => Err(Error { path: self.path, why }),
         }
     }
 }
 
 /// Reports the hosts of the file each time that they change.
-pub(super) async fn follow(file: FleetFile, interval: Duration, tell: mpsc::Sender<Change>) {
+pub(super) async fn follow(
+    file: FleetFile,
+    interval: Duration,
+    tell: mpsc::Sender<Change>,
+    states: Arc<SourceStates>,
+) {
     let touched = Arc::new(Notify::new());
     let mut watched = Watched::new(&file.path, Arc::clone(&touched));
-    let mut last = Ok(file.members.clone());
+    let mut last = Ok(file.listed.clone());
     loop {
         // The watch begins before the file is read, so that no change is missed in between.
         watched = watched.renewed().await;
         let now = read(file.clone()).await;
+        states.file_failed(now.is_err());
         if now != last {
             match &now {
-                Ok(members) => {
-                    tracing::info!(path = %file.path.display(), hosts = members.len(), "the fleet's file was read");
-                    if tell.send(Change::File(members.clone())).await.is_err() {
+                Ok(listed) => {
+                    tracing::info!(path = %file.path.display(), hosts = listed.members.len(), "the fleet's file was read");
+                    if tell.send(Change::File(listed.clone())).await.is_err() {
                         return;
                     }
                 }
@@ -127,14 +137,14 @@ pub(super) async fn follow(file: FleetFile, interval: Duration, tell: mpsc::Send
 
 /// Reads the file on another thread than the one that accepts connections: a file system may be
 /// slow. The error is a text, to be compared with the one before it.
-async fn read(file: FleetFile) -> Result<Vec<Member>, String> {
+async fn read(file: FleetFile) -> Result<Listed, String> {
     #[expect(
         clippy::disallowed_methods,
         reason = "the primary has no ring thread, and this is one read at a time"
     )]
     let read = tokio::task::spawn_blocking(move || file.again());
     match read.await {
-        Ok(file) => file.map(|file| file.members).map_err(|error| error.to_string()),
+        Ok(file) => file.map(|file| file.listed).map_err(|error| error.to_string()),
         Err(error) => Err(format!("--fleet-file: {error}")),
     }
 }

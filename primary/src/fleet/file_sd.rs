@@ -16,17 +16,28 @@
 //! feed: one that does not may have been cut off.
 //!
 //! The label `hostname` names the one target of its group; a target without it is called
-//! what its secondary calls itself. Other labels mean nothing here.
+//! what its secondary calls itself. The label `__scheme__`, which Prometheus knows too, says
+//! whether the group's targets are asked over `http` or `https`. The labels `expected_hosts` and
+//! `expected_count` say which hosts the whole fleet is [expected](super::expected) to have:
+//!
+//! ```json
+//! [{"targets": [], "labels": {"expected_hosts": "web1,web2", "expected_count": "2"}}]
+//! ```
+//!
+//! Other labels mean nothing here.
 
-use super::member::{self, BadName, BadUrl, Member};
+mod texts;
+
+use super::expected::Expected;
+use super::member::{Member, Scheme};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt;
-use std::marker::PhantomData;
 use std::path::Path;
+use texts::{ExpectedCount, ExpectedHosts, Name, SchemeLabel, Target};
 
 /// What a file is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,9 +75,24 @@ pub enum Error {
     },
 }
 
-/// The hosts of the file. None of them may have a name that `taken` has for another URL.
-pub fn parse(bytes: &[u8], syntax: Syntax, taken: &BTreeMap<String, String>) -> Result<Vec<Member>, Error> {
-    let mut groups = Groups { members: Vec::new(), urls: BTreeMap::new(), taken };
+/// What a file says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// The hosts.
+    pub members: Vec<Member>,
+    /// Those that the fleet is expected to have.
+    pub expected: Expected,
+}
+
+/// What the file says. None of its hosts may have a name that `taken` has for another URL. Targets for
+/// which the file names no scheme have `scheme`.
+pub fn parse(
+    bytes: &[u8],
+    syntax: Syntax,
+    scheme: Scheme,
+    taken: &BTreeMap<String, String>,
+) -> Result<Listed, Error> {
+    let mut groups = Groups { listed: Listed::default(), urls: BTreeMap::new(), scheme, taken };
     match syntax {
         Syntax::Json => {
             let mut json = serde_json::Deserializer::from_slice(bytes);
@@ -78,7 +104,7 @@ pub fn parse(bytes: &[u8], syntax: Syntax, taken: &BTreeMap<String, String>) -> 
                 serde_saphyr::with_deserializer_from_slice(bytes, |yaml| List(&mut groups).deserialize(yaml));
             read.map_err(|error| yaml_error(&error))?;
             // To YAML an empty file is a list without groups.
-            if groups.members.is_empty() && !bytes.contains(&b'[') {
+            if groups.listed.members.is_empty() && !bytes.contains(&b'[') {
                 return Err(Error::NoGroups);
             }
             // A list in brackets has an end of its own.
@@ -88,7 +114,7 @@ pub fn parse(bytes: &[u8], syntax: Syntax, taken: &BTreeMap<String, String>) -> 
             }
         }
     }
-    Ok(groups.members)
+    Ok(groups.listed)
 }
 
 fn json_error(error: &serde_json::Error, bytes: &[u8]) -> Error {
@@ -117,10 +143,12 @@ fn yaml_error(error: &serde_saphyr::Error) -> Error {
 /// What has been found in the file so far. Everything is checked while it is read, so that each
 /// error has a line and a column.
 struct Groups<'t> {
-    members: Vec<Member>,
+    listed: Listed,
     /// The URL of each name.
     urls: BTreeMap<String, String>,
-    /// The same for what another source says.
+    /// The scheme of a target for which the file names none.
+    scheme: Scheme,
+    /// The same as `urls` for what another source says.
     taken: &'t BTreeMap<String, String>,
 }
 
@@ -170,7 +198,9 @@ impl<'de> Visitor<'de> for Group<'_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
         let Fields { targets, labels } = Fields::deserialize(MapAccessDeserializer::new(map))?;
-        for Target(url) in targets {
+        let scheme = labels.scheme.map_or(self.0.scheme, |SchemeLabel(scheme)| scheme);
+        for target in targets {
+            let url = target.url(scheme);
             if let Some(Name(name)) = &labels.hostname {
                 if let Some(other) = self.0.taken.get(name).filter(|other| **other != url) {
                     return Err(A::Error::custom(format_args!(
@@ -184,8 +214,17 @@ impl<'de> Visitor<'de> for Group<'_, '_> {
                     )));
                 }
             }
-            self.0.members.push(Member { name: labels.hostname.as_ref().map(|name| name.0.clone()), url });
+            let name = labels.hostname.as_ref().map(|name| name.0.clone());
+            self.0.listed.members.push(Member { name, url });
         }
+        let expected = &mut self.0.listed.expected;
+        if let Some(ExpectedHosts(hosts)) = labels.expected_hosts {
+            expected.add(&hosts);
+        }
+        if let Some(ExpectedCount(count)) = labels.expected_count {
+            expected.at_least(count);
+        }
+        expected.check().map_err(A::Error::custom)?;
         Ok(())
     }
 }
@@ -202,67 +241,10 @@ struct Fields {
 #[derive(Deserialize, Default)]
 struct Labels {
     hostname: Option<Name>,
-}
-
-/// Why a text of the file is not taken.
-#[derive(Debug, thiserror::Error)]
-enum BadText {
-    #[error("the target {text:?} {why}: write HOST:PORT, as in 10.0.0.1:8001")]
-    Target { text: String, why: BadUrl },
-    #[error("the hostname {text:?}: {why}")]
-    Hostname { text: String, why: BadName },
-}
-
-struct Target(String);
-
-impl TryFrom<&str> for Target {
-    type Error = BadText;
-
-    fn try_from(text: &str) -> Result<Target, BadText> {
-        let url = if text.contains("://") { member::base(text) } else { member::of_address(text) };
-        url.map(Target).map_err(|why| BadText::Target { text: text.to_owned(), why })
-    }
-}
-
-struct Name(String);
-
-impl TryFrom<&str> for Name {
-    type Error = BadText;
-
-    fn try_from(text: &str) -> Result<Name, BadText> {
-        match member::check_name(text) {
-            Ok(()) => Ok(Name(text.to_owned())),
-            Err(why) => Err(BadText::Hostname { text: text.to_owned(), why }),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Target {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Target, D::Error> {
-        deserializer.deserialize_str(Text(PhantomData))
-    }
-}
-
-impl<'de> Deserialize<'de> for Name {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Name, D::Error> {
-        deserializer.deserialize_str(Text(PhantomData))
-    }
-}
-
-/// A text that is checked as soon as it is read. `try_from` of serde would check it later, and its
-/// errors would have the line and column of what follows.
-struct Text<T>(PhantomData<T>);
-
-impl<T: for<'t> TryFrom<&'t str, Error = BadText>> Visitor<'_> for Text<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
-        T::try_from(text).map_err(E::custom)
-    }
+    #[serde(rename = "__scheme__")]
+    scheme: Option<SchemeLabel>,
+    expected_hosts: Option<ExpectedHosts>,
+    expected_count: Option<ExpectedCount>,
 }
 
 #[cfg(test)]

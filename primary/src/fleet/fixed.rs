@@ -20,7 +20,9 @@ pub enum Error {
         why: BadName,
     },
     /// Its URL cannot be that of a secondary.
-    #[error("--secondary {name}: the URL {url:?} {why}: write http://HOST:PORT, as in http://10.0.0.1:8001")]
+    #[error(
+        "--secondary {name}: the URL {url:?} {why}: write http://HOST:PORT or https://HOST:PORT, as in http://10.0.0.1:8001"
+    )]
     Url {
         /// The name.
         name: String,

@@ -10,7 +10,7 @@ pub const NAME_BYTES: usize = 255;
 pub struct Member {
     /// Its name; None where the source gives none, and the secondary is asked for it.
     pub name: Option<String>,
-    /// Where it listens, as in `http://10.0.0.1:8001`: no slash at the end.
+    /// Where it listens, as in `http://10.0.0.1:8001` or `https://web1:8001`: no slash at the end.
     pub url: String,
 }
 
@@ -21,17 +21,50 @@ impl Member {
     }
 }
 
+/// How a secondary is asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Scheme {
+    /// Plainly.
+    #[default]
+    Http,
+    /// Over TLS.
+    Https,
+}
+
+impl Scheme {
+    const ALL: [Scheme; 2] = [Scheme::Http, Scheme::Https];
+
+    fn prefix(self) -> &'static str {
+        match self {
+            Scheme::Http => "http://",
+            Scheme::Https => "https://",
+        }
+    }
+}
+
+impl TryFrom<&str> for Scheme {
+    type Error = BadUrl;
+
+    fn try_from(text: &str) -> Result<Scheme, BadUrl> {
+        let is = |scheme: &Scheme| scheme.prefix().trim_end_matches("://").eq_ignore_ascii_case(text);
+        Scheme::ALL.into_iter().find(is).ok_or(BadUrl::Scheme)
+    }
+}
+
 /// The URL of an address that [`address`] gave.
-pub fn url(address: &str) -> String {
-    format!("{SCHEME}{address}")
+pub fn url(scheme: Scheme, address: &str) -> String {
+    format!("{}{address}", scheme.prefix())
 }
 
 /// Host and port of a URL that [`base`] made.
 pub fn address(url: &str) -> &str {
-    url.strip_prefix(SCHEME).unwrap_or(url)
+    Scheme::ALL.into_iter().find_map(|scheme| url.strip_prefix(scheme.prefix())).unwrap_or(url)
 }
 
-const SCHEME: &str = "http://";
+/// Whether a URL that [`base`] made says `https`.
+pub fn is_https(url: &str) -> bool {
+    url.starts_with(Scheme::Https.prefix())
+}
 
 /// Why a text cannot be the name of a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -66,11 +99,8 @@ pub enum BadUrl {
     /// It has no `://`.
     #[error("has no scheme")]
     NoScheme,
-    /// It begins with `https`.
-    #[error("asks for TLS, which is not built yet")]
-    Tls,
     /// It has another scheme.
-    #[error("is not an http one")]
+    #[error("is neither an http nor an https one")]
     Scheme,
     /// It has a `?`.
     #[error("has a query")]
@@ -102,12 +132,7 @@ pub enum BadUrl {
 /// else: the primary adds the path, and `/hosts` would show credentials.
 pub fn base(url: &str) -> Result<String, BadUrl> {
     let (scheme, rest) = url.split_once("://").ok_or(BadUrl::NoScheme)?;
-    if scheme.eq_ignore_ascii_case("https") {
-        return Err(BadUrl::Tls);
-    }
-    if !scheme.eq_ignore_ascii_case("http") {
-        return Err(BadUrl::Scheme);
-    }
+    let scheme = Scheme::try_from(scheme)?;
     if rest.contains('?') {
         return Err(BadUrl::Query);
     }
@@ -130,7 +155,7 @@ pub fn base(url: &str) -> Result<String, BadUrl> {
         return Err(BadUrl::BadPort);
     }
     // Host names are the same in capitals, so they become one URL.
-    let url = format!("{SCHEME}{}", authority.as_str().to_ascii_lowercase());
+    let url = self::url(scheme, &authority.as_str().to_ascii_lowercase());
     match url::Url::parse(&url) {
         Ok(_) => Ok(url),
         Err(_) => Err(BadUrl::BadHost),
@@ -138,8 +163,8 @@ pub fn base(url: &str) -> Result<String, BadUrl> {
 }
 
 /// The URL of `HOST:PORT`.
-pub fn of_address(address: &str) -> Result<String, BadUrl> {
-    let url = base(&url(address))?;
+pub fn of_address(scheme: Scheme, address: &str) -> Result<String, BadUrl> {
+    let url = base(&url(scheme, address))?;
     // The colons of an IPv6 address are between brackets.
     let (_, port) = url.rsplit_once(']').unwrap_or(("", self::address(&url)));
     if port.contains(':') { Ok(url) } else { Err(BadUrl::NoPort) }

@@ -77,44 +77,47 @@ pub fn merged<'m>(
     }
     let given: BTreeSet<String> = urls.values().cloned().collect();
     let in_fleet: BTreeSet<&str> = before.values().map(String::as_str).collect();
-    let mut addresses: Vec<&str> = unnamed
-        .into_iter()
-        .map(Member::address)
-        .filter(|address| !given.contains(&member::url(address)))
-        .collect();
+    let mut addresses: Vec<&str> =
+        unnamed.into_iter().map(|member| member.url.as_str()).filter(|url| !given.contains(*url)).collect();
     // Addresses that are numbers are sorted as numbers, which is the order that people expect.
-    addresses.sort_by_cached_key(|address| {
-        let url = member::url(address);
-        let has_name = called(&url).is_some_and(|name| before.get(name) == Some(&url));
-        let is_in_fleet = in_fleet.contains(url.as_str());
-        (!has_name, !is_in_fleet, address.parse::<SocketAddr>().ok(), *address)
+    addresses.sort_by_cached_key(|url| {
+        let address = member::address(url);
+        let has_name = called(url).is_some_and(|name| before.get(name).is_some_and(|known| known == url));
+        (!has_name, !in_fleet.contains(url), address.parse::<SocketAddr>().ok(), address, *url)
     });
     addresses.dedup();
     let more = addresses.len().saturating_sub(HOSTS.saturating_sub(urls.len()));
     addresses.truncate(addresses.len() - more);
     let mut merged = Merged { urls, clashes: BTreeSet::new(), left_out: left_out.len() + more };
-    let spellings: BTreeSet<&str> = addresses.iter().copied().collect();
-    for address in addresses {
-        let url = member::url(address);
-        let name = called(&url).unwrap_or(address);
+    let spellings: BTreeSet<&str> = addresses.iter().map(|url| member::address(url)).collect();
+    for url in addresses {
+        let address = member::address(url);
+        let name = called(url).unwrap_or(address);
         let taken = merged.urls.contains_key(name) || (name != address && spellings.contains(name));
-        let name = if taken { format!("{name}@{address}") } else { name.to_owned() };
-        if taken {
-            merged.clashes.insert(name.clone());
+        let mut own = if taken { format!("{name}@{address}") } else { name.to_owned() };
+        if merged.urls.contains_key(&own) {
+            // The same address is listed with http and with https.
+            own = format!("{name}@{url}");
         }
-        merged.urls.insert(name, url);
+        if taken {
+            merged.clashes.insert(own.clone());
+        }
+        merged.urls.insert(own, url.to_owned());
     }
     merged
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::member::Scheme;
     use super::*;
 
     fn member(text: &str) -> Member {
         match text.split_once('=') {
-            Some((name, address)) => Member { name: Some(name.to_owned()), url: member::url(address) },
-            None => Member { name: None, url: member::url(text) },
+            Some((name, address)) => {
+                Member { name: Some(name.to_owned()), url: member::url(Scheme::Http, address) }
+            }
+            None => Member { name: None, url: member::url(Scheme::Http, text) },
         }
     }
 
@@ -122,8 +125,12 @@ mod tests {
 
     fn union_after(before: &BTreeMap<String, String>, members: &[&str], called: Called<'_>) -> Merged {
         let members: Vec<Member> = members.iter().copied().map(member).collect();
-        let called =
-            |url: &str| called.iter().find(|(address, _)| member::url(address) == url).map(|(_, name)| *name);
+        let called = |url: &str| {
+            called
+                .iter()
+                .find(|(address, _)| member::url(Scheme::Http, address) == url)
+                .map(|(_, name)| *name)
+        };
         merged(&members, called, before)
     }
 
@@ -214,6 +221,17 @@ mod tests {
             assert_eq!(more.urls.iter().filter(|(name, _)| first.urls.contains_key(*name)).count(), kept);
             let fewer = merged(&members[1..], |_| None, &more.urls);
             assert_eq!((fewer.urls.len(), fewer.left_out), (HOSTS, 1), "{given}");
+        }
+    }
+
+    #[test]
+    fn one_address_with_two_schemes_is_two_hosts() {
+        let [plain, tls] = [Scheme::Http, Scheme::Https]
+            .map(|scheme| Member { name: None, url: member::url(scheme, "10.0.0.1:1") });
+        for name in [None, Some("x")] {
+            let merged = merged([&plain, &tls], |_| name, &BTreeMap::new());
+            let urls: BTreeSet<&String> = merged.urls.values().collect();
+            assert_eq!(urls, BTreeSet::from([&plain.url, &tls.url]), "{merged:?}");
         }
     }
 

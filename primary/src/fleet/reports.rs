@@ -1,5 +1,6 @@
 //! What the log says about the fleet: one line for what happens to many hosts at once.
 
+use super::missing::{Missing, What};
 use super::{Fleet, same};
 use crate::host::Host;
 use crate::host::seen::Seen;
@@ -15,9 +16,45 @@ const NAMED: usize = 5;
 pub(super) struct Reports {
     /// When each URL went down that the log has reported as down.
     down: BTreeMap<String, Instant>,
+    /// The expected hosts that the log has reported as missing.
+    missing: BTreeSet<String>,
+    /// What it has said of hosts whose names are not known.
+    unnamed: BTreeSet<String>,
 }
 
 impl Reports {
+    /// Reports which hosts are missing and which of them came since the last report.
+    pub(super) fn missing(&mut self, missing: &Missing) {
+        let now: BTreeSet<String> = missing.hosts().map(|(name, _)| name.to_owned()).collect();
+        let gone: Vec<&String> = now.difference(&self.missing).collect();
+        let here: Vec<&String> = self.missing.difference(&now).collect();
+        if !gone.is_empty() {
+            tracing::warn!(
+                count = gone.len(),
+                "expected hosts are missing: {}; answers are partial until they come; GET /hosts says why",
+                named(gone.iter().map(ToString::to_string))
+            );
+        }
+        if !here.is_empty() {
+            tracing::info!(
+                count = here.len(),
+                "hosts are not missing any more: {}",
+                named(here.iter().map(ToString::to_string))
+            );
+        }
+        self.missing = now;
+        // A source says itself why it fails.
+        let unnamed = missing.unnamed().filter(|(_, absent)| absent.what != What::Source);
+        let unnamed: BTreeSet<String> = unnamed.map(|(_, absent)| absent.why.to_string()).collect();
+        for why in unnamed.difference(&self.unnamed) {
+            tracing::warn!("hosts are missing: {why}");
+        }
+        if unnamed.is_empty() && !self.unnamed.is_empty() {
+            tracing::info!("no hosts are missing by number any more");
+        }
+        self.unnamed = unnamed;
+    }
+
     /// Reports which hosts went down and which came back since the last report.
     pub(super) fn health(&mut self, fleet: &Fleet) {
         let hosts = same::distinct(fleet.hosts());

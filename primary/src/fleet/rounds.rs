@@ -43,35 +43,50 @@ impl Round {
 }
 
 impl Rounds {
-    /// Waits until the hosts of `fleet` have been probed: by a new round, or by the last one if it
-    /// is recent.
-    pub async fn probed(&self, fleet: &Fleet) {
-        let mut over = self.current(fleet);
-        while over.changed().await.is_ok() {}
+    /// Waits until the `visible` hosts of `fleet` have been probed: by a new round, or by the last
+    /// one if it is recent. A round probes all hosts. But how long it takes says nothing of those
+    /// that are not visible, because they are not waited for.
+    pub async fn probed(&self, fleet: &Arc<Fleet>, visible: &Arc<Fleet>) {
+        let (began, mut over) = self.current(fleet);
+        if Arc::ptr_eq(fleet, visible) {
+            while over.changed().await.is_ok() {}
+        } else {
+            wait(&healths(visible), began).await;
+        }
     }
 
-    fn current(&self, fleet: &Fleet) -> watch::Receiver<()> {
+    fn current(&self, fleet: &Fleet) -> (Instant, watch::Receiver<()>) {
         let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(round) = current.as_ref().filter(|round| round.is_fresh()) {
-            return round.over.clone();
+            return (round.began, round.over.clone());
         }
         let began = Instant::now();
-        let healths: BTreeMap<&str, &Arc<Health>> =
-            fleet.hosts().map(|host| (&*host.url, &host.health)).collect();
+        let healths = healths(fleet);
         let pause = PAUSE.max(PAUSE_EACH * u32::try_from(healths.len()).unwrap_or(u32::MAX));
         let (end, over) = watch::channel(());
-        tokio::spawn(round(healths.into_values().cloned().collect(), began, end));
+        tokio::spawn(round(healths, began, end));
         *current = Some(Round { began, pause, over: over.clone() });
-        over
+        (began, over)
     }
+}
+
+/// The health of each URL of a fleet.
+fn healths(fleet: &Fleet) -> Vec<Arc<Health>> {
+    let by_url: BTreeMap<&str, &Arc<Health>> = fleet.hosts().map(|host| (&*host.url, &host.health)).collect();
+    by_url.into_values().cloned().collect()
 }
 
 async fn round(healths: Vec<Arc<Health>>, began: Instant, end: watch::Sender<()>) {
     for health in &healths {
         health.want_probe();
     }
+    wait(&healths, began).await;
+    drop(end);
+}
+
+/// Waits until these have been probed in a round.
+async fn wait(healths: &[Arc<Health>], began: Instant) {
     let mut probes: FuturesUnordered<_> = healths.iter().map(|health| health.probed_since(began)).collect();
     // A host that is not probed in time is shown as it was.
     let _ = timeout(ROUND_TIME, async { while probes.next().await.is_some() {} }).await;
-    drop(end);
 }

@@ -9,6 +9,7 @@
 //! another. The answers say which secondary they are of, and only one answer of each is read.
 
 use crate::host::Host;
+use backscroll_shared::wire::instance::Instance;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -67,6 +68,73 @@ pub fn distinct<'f>(hosts: impl Iterator<Item = &'f Arc<Host>>) -> Vec<Arc<Host>
     let mut distinct: Vec<_> = by_url.into_values().map(Arc::clone).collect();
     distinct.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     distinct
+}
+
+/// The least number of different hosts that `hosts` are. Each comes with the name that its secondary
+/// gave itself last; None where it never answered.
+///
+/// A name from a person stands for a host, whether it answers or not. An address without such a name
+/// counts only once its secondary has said its name: until then it may be another one of a host that
+/// is there. What has the same URL or the same name for itself, or was the same secondary when it
+/// answered last, is one host. A name that a secondary gives itself does not make one host of two to
+/// which a person gives different names.
+pub fn least<'f>(hosts: impl Iterator<Item = (&'f Arc<Host>, Option<&'f str>)>) -> usize {
+    let (given, others): (Vec<_>, Vec<_>) = hosts.partition(|(host, _)| host.is_given);
+    let others = others.into_iter().filter(|(_, own)| own.is_some());
+    let (mut groups, mut of_key) = (Groups::default(), HashMap::new());
+    for (host, own) in given.into_iter().chain(others) {
+        let group = groups.add();
+        let instance = host.health.last_instance().map(Key::Instance);
+        let keys = [Some(Key::Url(&host.url)), instance, own.map(Key::Name)];
+        for key in keys.into_iter().flatten() {
+            let other = *of_key.entry(key).or_insert(group);
+            if !(host.is_given && matches!(key, Key::Name(_))) {
+                groups.unite(group, other);
+            }
+        }
+    }
+    groups.len
+}
+
+/// What two addresses of one host may have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Key<'f> {
+    Url(&'f str),
+    Instance(Instance),
+    Name(&'f str),
+}
+
+/// Groups that are united: each points to another one of its group, or to itself.
+#[derive(Debug, Default)]
+struct Groups {
+    of: Vec<usize>,
+    /// How many there are.
+    len: usize,
+}
+
+impl Groups {
+    fn add(&mut self) -> usize {
+        self.of.push(self.of.len());
+        self.len += 1;
+        self.of.len() - 1
+    }
+
+    fn first(&mut self, mut group: usize) -> usize {
+        while self.of[group] != group {
+            // Half of the way is left out the next time.
+            self.of[group] = self.of[self.of[group]];
+            group = self.of[group];
+        }
+        group
+    }
+
+    fn unite(&mut self, one: usize, other: usize) {
+        let (one, other) = (self.first(one), self.first(other));
+        if one != other {
+            self.of[one] = other;
+            self.len -= 1;
+        }
+    }
 }
 
 #[cfg(test)]

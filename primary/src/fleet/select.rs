@@ -1,16 +1,17 @@
 //! Which hosts a request names.
 
-use super::pattern::Pattern;
+use super::missing::Missing;
 use super::{EMPTY, Fleet, same, unknown};
 use crate::host::Host;
 use crate::turn::Turn;
+use backscroll_shared::query::pattern::Pattern;
 use backscroll_shared::wire::problem::{Code, Problem};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Different patterns in one request. Each is compared with every name, on a thread that serves
-/// other clients as well. All of them fit into the target of one request, which limits what one
-/// name costs.
+/// other clients as well. [`limits::HOSTNAME_BYTES`](backscroll_shared::limits::HOSTNAME_BYTES)
+/// limits what one costs.
 const PATTERNS: usize = 64;
 
 /// The hosts that a request asks.
@@ -22,9 +23,10 @@ pub struct Selection {
     /// of `hosts`, and its lines are delivered without its name. A name that is given twice counts
     /// once.
     pub exact: bool,
-    /// Whether the request asks hosts that it does not name: all, or those of a pattern. Then what
-    /// is [missing](Fleet::missing) from the fleet is missing from its answer.
+    /// Whether the request asks hosts that it does not name: all, or those of a pattern.
     pub open: bool,
+    /// What it asks for and the fleet does not [have](Fleet::missing).
+    pub missing: Arc<Missing>,
 }
 
 impl Fleet {
@@ -33,16 +35,19 @@ impl Fleet {
     /// the whole fleet. Where several names have one URL ([`same`]), one of them is chosen.
     ///
     /// A name or a pattern without a host is a problem (`unknown_host`), and so is a fleet without
-    /// hosts. There may be many names and patterns, so this yields to other tasks meanwhile.
+    /// hosts. A host that is expected and missing is one that fails: alone it is a problem
+    /// (`upstream_unreachable`). There may be many names and patterns, so this yields to other tasks
+    /// meanwhile.
     pub async fn select(&self, hostnames: &[String]) -> Result<Selection, Problem> {
         if hostnames.is_empty() {
-            if self.is_empty() {
+            if self.is_empty() && self.missing().host_count() == 0 {
                 return Err(Problem::new(
                     Code::UnknownHost,
                     format!("{EMPTY}; GET /readyz says when it is not"),
                 ));
             }
-            return Ok(Selection { hosts: same::distinct(self.hosts()), exact: false, open: true });
+            let (hosts, missing) = (same::distinct(self.hosts()), Arc::clone(self.missing()));
+            return Ok(Selection { hosts, exact: false, open: true, missing });
         }
         let asked: BTreeSet<&str> = hostnames.iter().map(String::as_str).collect();
         let exact = asked.len() == 1;
@@ -54,12 +59,16 @@ impl Fleet {
             return Err(Problem::new(Code::BadParameter, detail));
         }
         let mut turn = Turn::begin();
-        let mut chosen = BTreeMap::new();
+        let (mut chosen, mut missing) = (BTreeMap::new(), Missing::default());
         for name in names {
-            let Some(host) = self.get(name) else {
-                return Err(unknown::name(self, name, &mut turn).await);
-            };
-            chosen.insert(host.name.as_str(), host);
+            match (self.get(name), self.missing().host(name)) {
+                (Some(host), _) => {
+                    chosen.insert(host.name.as_str(), host);
+                }
+                (None, Some(why)) if exact => return Err(unknown::missing(name, why)),
+                (None, Some(why)) => missing.add_host(name, Arc::clone(why)),
+                (None, None) => return Err(unknown::name(self, name, &mut turn).await),
+            }
         }
         for text in patterns {
             let pattern = Pattern::new(text);
@@ -71,11 +80,22 @@ impl Fleet {
                 }
                 turn.step().await;
             }
+            for (name, why) in self.missing().hosts() {
+                if pattern.matches(name) {
+                    has_host = true;
+                    missing.add_host(name, Arc::clone(why));
+                }
+                turn.step().await;
+            }
             if !has_host {
                 return Err(unknown::pattern(self, text));
             }
         }
-        Ok(Selection { hosts: same::distinct(chosen.into_values()), exact: exact && !open, open })
+        if open {
+            missing.take_unnamed(self.missing());
+        }
+        let hosts = same::distinct(chosen.into_values());
+        Ok(Selection { hosts, exact: exact && !open, open, missing: Arc::new(missing) })
     }
 }
 

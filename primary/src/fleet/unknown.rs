@@ -13,12 +13,18 @@ const SUGGESTED: usize = 3;
 const OTHER_PATTERNS: [char; 5] = ['{', '[', '(', '|', '\\'];
 const NO_OTHER_PATTERNS: &str = "a pattern has * and ? alone: repeat hostname for each name or pattern";
 
+/// The problem of the name of a host that is expected, and is missing for this reason.
+pub(super) fn missing(name: &str, why: &str) -> Problem {
+    Problem::new(Code::UpstreamUnreachable, format!("host {name} is missing: {why}")).on_host(name)
+}
+
 /// The problem of a name.
 pub(super) async fn name(fleet: &Fleet, name: &str, turn: &mut Turn) -> Problem {
     let mut like = Vec::new();
-    for host in fleet.hosts() {
-        if let Some(likeness) = nearest::likeness(name, &host.name) {
-            like.push((likeness, &*host.name));
+    let here = fleet.hosts().map(|host| &*host.name);
+    for known in here.chain(fleet.missing().hosts().map(|(name, _)| name)) {
+        if let Some(likeness) = nearest::likeness(name, known) {
+            like.push((likeness, known));
         }
         turn.step().await;
     }
@@ -48,12 +54,12 @@ pub(super) fn pattern(fleet: &Fleet, pattern: &str) -> Problem {
     problem(fleet, &format!("no host in the fleet has a name like {quoted}: {advice}"))
 }
 
-/// Says also what is missing from the fleet: the host may be among it.
+/// Says also what is missing from the fleet without a name: the host may be among it.
 fn problem(fleet: &Fleet, what: &str) -> Problem {
     let mut detail = what.to_owned();
-    for why in fleet.missing().values() {
+    for (_, absent) in fleet.missing().unnamed() {
         detail.push_str("; ");
-        detail.push_str(why);
+        detail.push_str(&absent.why);
     }
     Problem::new(Code::UnknownHost, detail)
 }

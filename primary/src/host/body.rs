@@ -2,7 +2,13 @@
 
 use super::cause::Causes;
 use super::client::Pacing;
+use super::counts::Outcome;
+use super::permits::StreamPermit;
 use super::pulse::{Beats, Pulse};
+use super::under_way::UnderWay;
+use backscroll_shared::conn::exchange::HostPart;
+use backscroll_shared::wire::code::Code;
+use backscroll_shared::wire::server_timing::Timing;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
@@ -27,7 +33,17 @@ pub enum Broken {
 }
 
 /// A permit of the host, and one of all answers under way.
-pub(super) type HeldPermits = (OwnedSemaphorePermit, OwnedSemaphorePermit);
+pub(super) type HeldPermits = (OwnedSemaphorePermit, StreamPermit);
+
+/// What a host's body holds until it is dropped.
+#[derive(Debug)]
+pub(super) struct Held {
+    /// Its permits.
+    #[expect(dead_code, reason = "they are only held")]
+    pub(super) permits: HeldPermits,
+    /// The request, for the metrics.
+    pub(super) under_way: UnderWay,
+}
 
 /// The body of a host's answer: its chunks, then its trailers. To drop it closes the connection,
 /// and so the host stops reading.
@@ -38,12 +54,15 @@ pub struct HostBody {
     idle: Duration,
     /// When the answer is to have ended.
     deadline: Instant,
-    _permits: HeldPermits,
+    held: Held,
     pacing: Option<Pacing>,
     pulse: Pulse,
+    timing: Timing,
     /// Runs only while the client waits for the host: a client that does not read is not the host's
     /// fault.
     waiting: Option<Waiting>,
+    /// What is noted of it.
+    part: HostPart,
 }
 
 enum Waiting {
@@ -67,11 +86,50 @@ impl HostBody {
         body: Incoming,
         idle: Duration,
         deadline: Instant,
-        permits: HeldPermits,
+        held: Held,
         pacing: Option<Pacing>,
         pulse: Pulse,
     ) -> HostBody {
-        HostBody { body, idle, deadline, _permits: permits, pacing, pulse, waiting: None }
+        HostBody {
+            body,
+            idle,
+            deadline,
+            held,
+            pacing,
+            pulse,
+            timing: Timing::default(),
+            waiting: None,
+            part: HostPart::default(),
+        }
+    }
+
+    pub(super) fn with_timing(self, timing: Timing) -> HostBody {
+        HostBody { timing, ..self }
+    }
+
+    /// What the host tells of the time that it took.
+    pub fn timing(&self) -> Timing {
+        self.timing
+    }
+
+    /// Sets what is noted of it.
+    pub(super) fn set_part(&mut self, part: HostPart) {
+        self.part = part;
+    }
+
+    /// What is noted of it.
+    pub fn part(&mut self) -> &mut HostPart {
+        &mut self.part
+    }
+
+    /// Notes that what came is not an answer of a secondary.
+    pub fn is_unsound(&mut self) {
+        self.held.under_way.is(Outcome::Broken);
+    }
+
+    fn failed(&mut self, outcome: Outcome, code: Code) {
+        self.part.failed(Some(code));
+        self.held.under_way.is(outcome);
     }
 
     fn is_late(&self) -> bool {
@@ -120,16 +178,30 @@ impl http_body::Body for HostBody {
         let this = &mut *self;
         // Also if it is the client that is slow, and the host has sent more.
         if this.is_late() {
+            // It is the host's fault only if the client waits for it.
+            if this.waiting.is_some() {
+                this.failed(Outcome::Timeout, Code::UpstreamTimeout);
+            }
             return Poll::Ready(Some(Err(Broken::Late)));
         }
         if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) {
             this.waiting = None;
-            if let (Some(pacing), Some(Ok(frame))) = (&mut this.pacing, &frame) {
-                pacing.took(frame.data_ref().map_or(0, Bytes::len));
+            match &frame {
+                Some(Ok(frame)) => {
+                    let len = frame.data_ref().map_or(0, Bytes::len);
+                    this.part.came(len);
+                    if let Some(pacing) = &mut this.pacing {
+                        pacing.took(len);
+                    }
+                }
+                Some(Err(_)) => this.failed(Outcome::Broken, Code::UpstreamUnreachable),
+                None => this.part.came_to_its_end(),
             }
             return Poll::Ready(frame.map(|frame| frame.map_err(Broken::Connection)));
         }
-        this.poll_waiting(cx).map(|broken| Some(Err(broken)))
+        let broken = ready!(this.poll_waiting(cx));
+        this.failed(Outcome::Timeout, Code::UpstreamTimeout);
+        Poll::Ready(Some(Err(broken)))
     }
 
     fn is_end_stream(&self) -> bool {

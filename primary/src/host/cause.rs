@@ -1,5 +1,7 @@
 //! Why a host gave no answer, in words for people.
 
+use super::client::NoAuthority;
+use backscroll_shared::tls::Fault;
 use rustix::io::Errno;
 use std::error::Error;
 use std::fmt;
@@ -26,9 +28,23 @@ pub enum Cause {
     /// It closed the connection, or said something that is not HTTP.
     #[error("it closes connections without an answer, or does not speak HTTP")]
     Broken,
+    /// The TLS connection to it failed.
+    #[error(transparent)]
+    Tls(Fault),
+    /// It answers that it speaks TLS, and its URL says `http`.
+    #[error("it speaks TLS, and its URL says http://: write https:// in its URL")]
+    WantsTls,
+    /// Its URL says `https`, and this primary knows no authority.
+    #[error("its URL says https://, and --secondary-ca is not given")]
+    NoAuthority,
     /// Another server answers, with this status.
     #[error("what answers at its URL is no secondary (status {0})")]
     Foreign(u16),
+    /// It is a secondary, and does not know this primary.
+    #[error(
+        "it does not let this primary in: check --secondary-token-file here, and --token-file there (with primary = true)"
+    )]
+    NotLetIn,
     /// It could not be reached, for an unknown reason.
     #[error("it cannot be reached")]
     Unreached,
@@ -40,10 +56,16 @@ pub enum Cause {
 impl Cause {
     /// The cause of an error of the HTTP client.
     pub fn of(error: &(dyn Error + 'static)) -> Cause {
+        if let Some(fault) = Fault::of(error) {
+            return Cause::Tls(fault);
+        }
         let mut cause = Some(error);
         while let Some(error) = cause {
             if let Some(found) = error.downcast_ref::<io::Error>().and_then(of_io) {
                 return found;
+            }
+            if error.is::<NoAuthority>() {
+                return Cause::NoAuthority;
             }
             // Errors of the resolver can be told by their text alone.
             if error.to_string().starts_with("dns error") {
@@ -52,6 +74,11 @@ impl Cause {
             cause = error.source();
         }
         Cause::Broken
+    }
+
+    /// Whether the two do not agree on TLS. That does not pass by itself.
+    pub(super) fn is_of_tls(self) -> bool {
+        matches!(self, Cause::Tls(_) | Cause::WantsTls | Cause::NoAuthority)
     }
 
     /// Whether each request has to wait until it learns this.
@@ -131,7 +158,11 @@ mod tests {
             Cause::NoRoute,
             Cause::Broken,
             Cause::Foreign(404),
+            Cause::NotLetIn,
             Cause::Ours,
+            Cause::WantsTls,
+            Cause::NoAuthority,
+            Cause::Tls(Fault::WrongName),
         ] {
             let text = cause.to_string();
             assert!(text.len() > 20 && !text.contains('\n') && !text.ends_with('.'), "{text}");

@@ -3,11 +3,13 @@
 //! hyper reads what a host sends into a buffer that doubles for as long as reads fill it, for
 //! each connection, and a client that hardly reads stops it only then. So the size of a read
 //! is limited here: reads are small until the client has taken some of its answer, and then
-//! large for a few answers at a time.
+//! large for a few answers at a time. Over TLS a read is at most one record, which is 16 KiB.
 
+use backscroll_shared::tls::{ClientStream, ClientTls};
 use bytes::Bytes;
 use http::Uri;
-use http_body_util::Empty;
+use http::uri::Scheme;
+use http_body_util::Full;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -45,12 +47,14 @@ const QUICK_BYTES: usize = 128 << 10;
 const QUICK_FROM: usize = 1 << 20;
 
 /// An HTTP client. It keeps connections for the next request.
-pub(super) type Client = legacy::Client<Connector, Empty<Bytes>>;
+pub(crate) type Client = legacy::Client<Connector, Full<Bytes>>;
 
 /// A client that follows no redirect and uses no proxy, so that it connects to hosts of the fleet
-/// alone. A host has the time `connect` to accept a connection.
-pub(super) fn client(connect: Duration) -> Client {
+/// alone. A host has the time `connect` to accept a connection, and to shake hands where its URL
+/// says `https`.
+pub(crate) fn client(connect: Duration, tls: Option<ClientTls>) -> Client {
     let mut http = HttpConnector::new();
+    http.enforce_http(false);
     http.set_nodelay(true);
     http.set_keepalive(Some(KEEP_ALIVE_TIME));
     http.set_keepalive_interval(Some(KEEP_ALIVE_TIME));
@@ -59,11 +63,11 @@ pub(super) fn client(connect: Duration) -> Client {
         .pool_idle_timeout(POOL_IDLE_TIME)
         .pool_timer(TokioTimer::new())
         .http1_max_buf_size(QUICK_BYTES)
-        .build(Connector { http, time: connect })
+        .build(Connector { http, tls, time: connect })
 }
 
 /// Whether the connection was not accepted in time.
-pub(super) fn is_timeout(error: &legacy::Error) -> bool {
+pub(crate) fn is_timeout(error: &legacy::Error) -> bool {
     let io_error = |error: &(dyn Error + 'static)| Some(error.downcast_ref::<io::Error>()?.kind());
     std::iter::successors(error.source(), |error| (*error).source())
         .any(|error| io_error(error) == Some(io::ErrorKind::TimedOut))
@@ -71,10 +75,17 @@ pub(super) fn is_timeout(error: &legacy::Error) -> bool {
 
 /// Makes connections.
 #[derive(Debug, Clone)]
-pub(super) struct Connector {
+pub(crate) struct Connector {
     http: HttpConnector,
+    /// For URLs with `https`. There are none without it.
+    tls: Option<ClientTls>,
     time: Duration,
 }
+
+/// A URL says `https`, and no authority is known whose certificates are believed.
+#[derive(Debug, thiserror::Error)]
+#[error("no --secondary-ca is given, which an https URL needs")]
+pub(super) struct NoAuthority;
 
 type Connecting = Pin<Box<dyn Future<Output = Result<TokioIo<Paced>, Box<dyn Error + Send + Sync>>> + Send>>;
 
@@ -88,11 +99,91 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, url: Uri) -> Connecting {
-        let connecting = timeout(self.time, self.http.call(url));
+        let tls = (url.scheme() == Some(&Scheme::HTTPS)).then(|| self.tls.clone().ok_or(NoAuthority));
+        let host = tls.is_some().then(|| url.host().unwrap_or_default().to_owned());
+        let connecting = self.http.call(url);
+        let connecting = async {
+            let stream = connecting.await?.into_inner();
+            Ok::<_, Self::Error>(match tls {
+                None => Transport::Plain(stream),
+                Some(tls) => {
+                    let host = host.unwrap_or_default();
+                    Transport::Tls(Box::new(tls?.connect(stream, &host).await?))
+                }
+            })
+        };
+        let connecting = timeout(self.time, connecting);
         Box::pin(async {
             let connected = connecting.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?;
-            Ok(TokioIo::new(Paced::new(connected?.into_inner())))
+            Ok(TokioIo::new(Paced::new(connected?)))
         })
+    }
+}
+
+/// What a connection is made of.
+#[derive(Debug)]
+enum Transport {
+    Plain(TcpStream),
+    Tls(Box<ClientStream>),
+}
+
+impl Transport {
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Transport::Plain(stream) => stream,
+            Transport::Tls(stream) => stream.get_ref().0,
+        }
+    }
+}
+
+/// Calls a method of the stream, whichever it is.
+macro_rules! on_stream {
+    ($transport:expr, $stream:ident => $call:expr) => {
+        match $transport.get_mut() {
+            Transport::Plain(stream) => {
+                let $stream = Pin::new(stream);
+                $call
+            }
+            Transport::Tls(stream) => {
+                let $stream = Pin::new(stream);
+                $call
+            }
+        }
+    };
+}
+
+impl AsyncRead for Transport {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        on_stream!(self, stream => stream.poll_read(cx, buf))
+    }
+}
+
+impl AsyncWrite for Transport {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        on_stream!(self, stream => stream.poll_write(cx, buf))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        on_stream!(self, stream => stream.poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Transport::Plain(stream) => stream.is_write_vectored(),
+            Transport::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        on_stream!(self, stream => stream.poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        on_stream!(self, stream => stream.poll_shutdown(cx))
     }
 }
 
@@ -102,20 +193,20 @@ pub(super) struct Pace(Arc<AtomicUsize>);
 
 /// A connection that is read at a pace.
 #[derive(Debug)]
-pub(super) struct Paced {
-    stream: Take<TcpStream>,
+pub(crate) struct Paced {
+    stream: Take<Transport>,
     pace: Pace,
 }
 
 impl Paced {
-    fn new(stream: TcpStream) -> Paced {
+    fn new(stream: Transport) -> Paced {
         Paced { stream: stream.take(0), pace: Pace(Arc::new(AtomicUsize::new(SLOW_BYTES))) }
     }
 }
 
 impl Connection for Paced {
     fn connected(&self) -> Connected {
-        self.stream.get_ref().connected().extra(self.pace.clone())
+        self.stream.get_ref().socket().connected().extra(self.pace.clone())
     }
 }
 

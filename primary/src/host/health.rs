@@ -20,6 +20,8 @@
 //! down, however many requests there are meanwhile.
 
 use super::cause::Cause;
+use super::counts::HostCounts;
+use super::latency::Latency;
 use super::moment::{self, moment};
 use super::readiness::Readiness;
 use super::seen::{Seen, State};
@@ -69,8 +71,12 @@ pub struct Health {
     probe_wanted: Notify,
     /// Notified when a probe has ended.
     probe_ended: Notify,
+    /// How fast it has answered lately.
+    pub latency: Latency,
     /// Limits the requests in flight to the host.
     permits: Arc<Semaphore>,
+    /// What became of the requests to it.
+    pub counts: HostCounts,
 }
 
 impl Default for Health {
@@ -87,7 +93,9 @@ impl Default for Health {
             instance: Mutex::default(),
             probe_wanted: Notify::new(),
             probe_ended: Notify::new(),
+            latency: Latency::default(),
             permits: Arc::new(Semaphore::new(REQUESTS)),
+            counts: HostCounts::default(),
         }
     }
 }
@@ -121,6 +129,11 @@ impl Health {
         if self.is_down() { None } else { *locked(&self.instance) }
     }
 
+    /// Which secondary answered last, whether the host is down now or not.
+    pub fn last_instance(&self) -> Option<Instance> {
+        *locked(&self.instance)
+    }
+
     /// When it last answered.
     pub fn last_contact(&self) -> Option<Timestamp> {
         match self.contact_ms.load(Relaxed) {
@@ -140,6 +153,11 @@ impl Health {
         let now = moment(Instant::now());
         self.contact.store(now, Relaxed);
         now
+    }
+
+    /// Its state, by its last probe or a later request.
+    pub fn state(&self) -> State {
+        locked(&self.seen).state
     }
 
     /// What probes and requests have found out.
@@ -261,6 +279,7 @@ impl Health {
     /// Notes that this secondary answered a probe, and when the probe began.
     pub(super) fn probed(&self, began: Instant, state: State, instance: Instance, readiness: &Readiness) {
         self.note_contact();
+        self.latency.probe(began.elapsed());
         *locked(&self.instance) = Some(instance);
         {
             let mut seen = locked(&self.seen);

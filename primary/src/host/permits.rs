@@ -11,6 +11,7 @@
 
 use super::problems;
 use crate::capacity::Capacity;
+use backscroll_shared::auth::{InUse, Usage};
 use backscroll_shared::wire::problem::Problem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -27,10 +28,22 @@ pub struct Permits {
 #[derive(Debug)]
 struct Left {
     permits: OwnedSemaphorePermit,
+    /// What counts them among those of the caller, if it has a limit.
+    share: Option<InUse>,
     /// Hosts for which it is not known yet whether they get a permit.
     unsettled: usize,
     /// The permit to take more one by one. It is given back once all hosts are settled.
     growing: Option<OwnedSemaphorePermit>,
+}
+
+/// The limit of a caller: what it uses, of which it may have half of all permits.
+pub type Share = Option<Arc<Usage>>;
+
+/// A permit for the answer of one host.
+#[derive(Debug)]
+pub(super) struct StreamPermit {
+    _permit: OwnedSemaphorePermit,
+    _share: Option<InUse>,
 }
 
 /// A host that needs a permit. It is settled once this is dropped.
@@ -39,12 +52,23 @@ pub(super) struct Unsettled<'p>(&'p Permits);
 
 impl Permits {
     /// Waits for the permits of a request to so many hosts. Requests to several hosts are admitted
-    /// in the order in which they come.
-    pub async fn admit(capacity: &Capacity, hosts: usize, wait: Duration) -> Result<Permits, Problem> {
+    /// in the order in which they come. A caller who has its `share` already is refused at once, so
+    /// that it does not fill the queue.
+    pub async fn admit(
+        capacity: &Capacity,
+        hosts: usize,
+        wait: Duration,
+        share: &Share,
+    ) -> Result<Permits, Problem> {
+        let half = capacity.half();
+        let share = match share {
+            None => None,
+            Some(usage) => Some(usage.streams(hosts.min(half), half).ok_or_else(problems::share_is_used)?),
+        };
         let admitted = timeout(wait, Permits::admitted(capacity, hosts)).await;
         let (permits, growing) =
             admitted.ok().and_then(Result::ok).ok_or_else(|| problems::not_admitted(hosts))?;
-        let left = Left { permits, unsettled: hosts, growing };
+        let left = Left { permits, share, unsettled: hosts, growing };
         Ok(Permits { left: Mutex::new(left), capacity: capacity.clone() })
     }
 
@@ -65,7 +89,7 @@ impl Permits {
             };
             return Ok((permit, None));
         }
-        let most = (capacity.most_streams / 2).max(1);
+        let most = capacity.half();
         let growing =
             if hosts > most { Some(Arc::clone(&capacity.growing).acquire_owned().await?) } else { None };
         let count = u32::try_from(hosts.min(most)).unwrap_or(u32::MAX);
@@ -78,14 +102,18 @@ impl Permits {
     }
 
     /// One of them; None where all are taken.
-    pub(super) fn take(&self) -> Option<OwnedSemaphorePermit> {
-        self.left().permits.split(1)
+    pub(super) fn take(&self) -> Option<StreamPermit> {
+        let mut left = self.left();
+        let permit = left.permits.split(1)?;
+        Some(StreamPermit { _permit: permit, _share: left.share.as_mut().map(|share| share.split(1)) })
     }
 
     /// Waits for one that another request, or another host, gives back.
-    pub(super) async fn wait(&self, wait: Duration) -> Option<OwnedSemaphorePermit> {
+    pub(super) async fn wait(&self, wait: Duration) -> Option<StreamPermit> {
         let streams = Arc::clone(&self.capacity.streams);
-        timeout(wait, streams.acquire_owned()).await.ok()?.ok()
+        let permit = timeout(wait, streams.acquire_owned()).await.ok()?.ok()?;
+        // A request to more hosts than a share has one share at most.
+        Some(StreamPermit { _permit: permit, _share: None })
     }
 
     fn left(&self) -> MutexGuard<'_, Left> {
@@ -106,12 +134,13 @@ impl Drop for Unsettled<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use backscroll_shared::wire::problem::Code;
 
     const SOON: Duration = Duration::from_millis(50);
     const LONG: Duration = Duration::from_mins(1);
 
     async fn admit(capacity: &Capacity, hosts: usize, wait: Duration) -> Option<Permits> {
-        Permits::admit(capacity, hosts, wait).await.ok()
+        Permits::admit(capacity, hosts, wait, &None).await.ok()
     }
 
     #[tokio::test]
@@ -146,6 +175,27 @@ mod tests {
         assert!(admit(&capacity, 1, SOON).await.is_some() && !waiting.is_finished());
         drop(many);
         assert!(waiting.await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn no_caller_holds_more_than_half_of_all_permits_and_who_would_is_refused_at_once() {
+        let capacity = Capacity::new(80);
+        let (one, other) = (Some(Arc::<Usage>::default()), Some(Arc::<Usage>::default()));
+        let admit = |hosts, share| Permits::admit(&capacity, hosts, LONG, share);
+        let first = admit(30, &one).await.unwrap();
+        // It does not wait for LONG.
+        assert_eq!(admit(30, &one).await.unwrap_err().code(), Code::Overloaded);
+        let theirs = admit(30, &other).await.unwrap();
+        // What a host has of it is given back with its answer.
+        let hosts: Vec<_> = (0..30).map(|_| first.take().unwrap()).collect();
+        drop(first);
+        assert!(admit(30, &one).await.is_err());
+        drop(hosts);
+        drop(theirs);
+        let large = admit(200, &one).await.unwrap();
+        assert!(admit(1, &one).await.is_err() && admit(1, &other).await.is_ok());
+        drop(large);
+        assert!(admit(35, &one).await.is_ok());
     }
 
     #[tokio::test]

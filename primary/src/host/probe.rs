@@ -1,15 +1,16 @@
 //! Asks hosts for `/readyz`: each at an interval, for as long as it is in the fleet.
 
 use super::Host;
+use super::ask::is_not_let_in;
 use super::cause::{Cause, Causes};
 use super::client::is_timeout;
 use super::readiness::Readiness;
 use super::seen::State;
-use super::upstream::{Upstream, small};
+use super::upstream::{Upstream, small, wants_tls};
 use backscroll_shared::wire::instance::Instance;
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
-use http_body_util::Empty;
+use http_body_util::Full;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc};
@@ -52,24 +53,30 @@ async fn probe(upstream: &Upstream, host: &Host) -> Option<String> {
 }
 
 async fn ask(upstream: &Upstream, host: &Host) -> Result<(State, Instance, Readiness), Cause> {
-    let request = Request::get(format!("{}/readyz", host.url))
+    let mut request = Request::get(format!("{}/readyz", host.url))
         // Not kept for the next probe, because a large fleet would have many idle connections.
         .header(header::CONNECTION, "close")
-        .body(Empty::<Bytes>::new())
+        .body(Full::<Bytes>::default())
         .map_err(|_| Cause::NoAddress)?;
+    upstream.credentials().add(request.headers_mut());
     // The log says once that a host is down, and not each time that it still is.
     let response = upstream.client().request(request).await.map_err(|error| {
         tracing::debug!(host = host.name, error = %Causes(&error), "probe failed");
         // The only time limit of the client itself is the one to connect.
         if is_timeout(&error) { Cause::NoConnection } else { Cause::of(&error) }
     })?;
-    let (status, instance) = (response.status(), Instance::of(response.headers()));
+    let (head, body) = response.into_parts();
+    let (status, instance) = (head.status, Instance::of(&head.headers));
+    if instance.is_some() && is_not_let_in(&head) {
+        return Err(Cause::NotLetIn);
+    }
     let foreign = Cause::Foreign(status.as_u16());
     let cut_off = if instance.is_some() { Cause::Broken } else { foreign };
-    let body = small(response.into_body()).await.ok_or(cut_off)?;
+    let body = small(body).await.ok_or(cut_off)?;
     let state = match status {
         StatusCode::OK => State::Ready,
         StatusCode::SERVICE_UNAVAILABLE => State::NotReady,
+        _ if instance.is_none() && wants_tls(host, status, &body) => return Err(Cause::WantsTls),
         _ => return Err(foreign),
     };
     let readiness = serde_json::from_slice(&body).map_err(|_| foreign)?;
@@ -110,8 +117,8 @@ pub struct Prober {
     pub interval: Duration,
     /// How many at once.
     pub permits: ProbePermits,
-    /// Where it reports what is new about a host: its name, which secondary it is, or that it is
-    /// down or answers again.
+    /// Where it reports what is new about a host: that it was probed for the first time, its name,
+    /// which secondary it is, or that it is down or answers again.
     pub news: mpsc::Sender<News>,
 }
 
@@ -121,7 +128,7 @@ impl Prober {
     pub async fn watch(self, host: Arc<Host>, nameless: bool) {
         let mut wait = if nameless { Duration::ZERO } else { self.interval / FIRST_PART };
         let mut retry = Duration::ZERO;
-        let (mut called, mut was_down) = (None, false);
+        let (mut called, mut was_down, mut is_first) = (None, false, true);
         loop {
             tokio::select! {
                 () = sleep(jittered(wait)) => {}
@@ -131,8 +138,8 @@ impl Prober {
             let now = (name, host.health.instance());
             let is_down = host.health.is_down();
             let is_called = now.1.is_some() && called.as_ref() != Some(&now);
-            if is_called || is_down != was_down {
-                was_down = is_down;
+            if is_called || is_down != was_down || is_first {
+                (was_down, is_first) = (is_down, false);
                 let news = News { url: host.url.clone(), name: now.0.clone() };
                 if is_called {
                     called = Some(now);

@@ -4,8 +4,10 @@ use super::Host;
 use super::cause::Cause;
 use super::health::REQUESTS;
 use crate::text::line;
+use backscroll_shared::conn::exchange::Exchange;
 use backscroll_shared::wire::problem::{Code, Problem};
 use hyper_util::client::legacy;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Bytes of the text that says why an answer is not a secondary's.
@@ -37,13 +39,22 @@ pub(super) fn too_many(host: &Host) -> Problem {
     Problem::new(Code::Overloaded, detail).on_host(&host.name)
 }
 
-pub(super) fn no_secondary(host: &Host, what: &str) -> Problem {
+pub(super) fn no_secondary(host: &Host, what: &str, exchange: Option<&Arc<Exchange>>) -> Problem {
+    let request_id = Exchange::logged(exchange);
     let what = line(what, WHAT_BYTES);
-    tracing::warn!(host = host.name, url = host.url, what, "what answers is no secondary");
+    tracing::warn!(host = host.name, url = host.url, what, request_id, "what answers is no secondary");
     let detail = format!(
         "host {}: what answers at its URL is no secondary ({what}): see what listens there (GET /hosts shows the URL)",
         host.name
     );
+    Problem::new(Code::UpstreamUnreachable, detail).on_host(&host.name)
+}
+
+pub(super) fn not_let_in(host: &Host, exchange: Option<&Arc<Exchange>>) -> Problem {
+    let request_id = Exchange::logged(exchange);
+    let cause = Cause::NotLetIn;
+    tracing::warn!(host = host.name, url = host.url, request_id, "{cause}");
+    let detail = format!("host {} cannot be asked: {cause}", host.name);
     Problem::new(Code::UpstreamUnreachable, detail).on_host(&host.name)
 }
 
@@ -59,9 +70,19 @@ pub(super) fn not_admitted(hosts: usize) -> Problem {
     Problem::new(Code::Overloaded, detail)
 }
 
+pub(super) fn share_is_used() -> Problem {
+    let detail =
+        "too many answers of hosts are under way for this caller: read or end some of them, and try again";
+    Problem::new(Code::Overloaded, detail)
+}
+
 pub(super) fn out_of_descriptors(host: &Host) -> Problem {
     let detail = format!("host {}: the primary is out of descriptors or ports: ask again", host.name);
     Problem::new(Code::Overloaded, detail).on_host(&host.name)
+}
+
+pub(super) fn not_secured(host: &Host, cause: Cause) -> Problem {
+    unreachable(host, &format!("could not be asked: {cause} (GET /hosts shows the URL)"))
 }
 
 pub(super) fn unreachable(host: &Host, what: &str) -> Problem {

@@ -10,7 +10,7 @@ use super::upstream::small;
 use backscroll_shared::wire::instance::Instance;
 use bytes::Bytes;
 use http::{Request, StatusCode};
-use http_body_util::Empty;
+use http_body_util::Full;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,7 +50,7 @@ impl Pulse {
 }
 
 async fn beats(client: Client, host: &Host, instance: Instance) -> bool {
-    let Ok(request) = Request::get(format!("{}/healthz", host.url)).body(Empty::<Bytes>::new()) else {
+    let Ok(request) = Request::get(format!("{}/healthz", host.url)).body(Full::<Bytes>::default()) else {
         return false;
     };
     let Ok(response) = client.request(request).await else { return false };

@@ -7,6 +7,7 @@ use super::verdict::failed;
 use crate::answer::headless;
 use crate::text::line;
 use axum::body::Body;
+use backscroll_shared::conn::exchange::PassedOn;
 use backscroll_shared::wire::code::{Code, Word};
 use backscroll_shared::wire::verdict::{Failure, Status, Verdict};
 use bytes::Bytes;
@@ -109,6 +110,7 @@ impl Refusal {
     /// The answer that passes it on: as the host gave it, without characters that a terminal or a
     /// browser should not get.
     pub fn into_response(self) -> Response<Body> {
+        let code = self.code();
         let body = match self.said {
             Some(_) => Body::from(self.body),
             // An empty body would have the length 0, which is not that of an answer to GET.
@@ -118,7 +120,18 @@ impl Refusal {
         *response.status_mut() = self.status;
         *response.headers_mut() = self.fields;
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM));
+        if let Some(code) = code {
+            response.extensions_mut().insert(PassedOn(code));
+        }
         response
+    }
+
+    /// Its code, if it is known.
+    pub fn code(&self) -> Option<Code> {
+        match &self.said {
+            Some(said) => Some(said.code),
+            None => (self.status == StatusCode::NOT_FOUND).then_some(Code::NotFound),
+        }
     }
 
     /// The verdict on the host of this name.

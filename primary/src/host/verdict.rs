@@ -2,6 +2,7 @@
 
 use crate::text::{TEXT_BYTES, line};
 use backscroll_shared::wire::code::Code;
+use backscroll_shared::wire::notice::{DETAIL_BYTES, NOTICES, Notice};
 use backscroll_shared::wire::problem::Problem;
 use backscroll_shared::wire::verdict::{Failure, Status, Verdict};
 
@@ -23,13 +24,20 @@ pub fn checked(given: Verdict) -> Result<Verdict, BadVerdict> {
     match given.error {
         // Whatever it calls it.
         Some(error) => {
-            let Verdict { status, error, hosts, .. } = failed(error);
-            Ok(Verdict { status, error, hosts, ..given })
+            let Verdict { status, error, hosts, hosts_visible, .. } = failed(error);
+            // Beside a failure, nothing else is worth saying.
+            Ok(Verdict { status, error, hosts, hosts_visible, notices: Vec::new(), ..given })
         }
-        None if !given.hosts.is_empty() => Err(BadVerdict::OtherHosts),
-        None if is_complete => Ok(given),
+        None if !given.hosts.is_empty() || given.hosts_visible.is_some() => Err(BadVerdict::OtherHosts),
+        None if is_complete => Ok(Verdict { notices: notices(given.notices), ..given }),
         None => Err(BadVerdict::NoReason),
     }
+}
+
+/// The notices of a host, fit to be shown.
+fn notices(given: Vec<Notice>) -> Vec<Notice> {
+    let shown = |notice: Notice| Notice { detail: line(&notice.detail, DETAIL_BYTES), ..notice };
+    given.into_iter().take(NOTICES).map(shown).collect()
 }
 
 /// The verdict on a host that failed like this.
@@ -63,6 +71,12 @@ mod tests {
         assert_eq!(checked(late).unwrap().status, Status::Timeout);
         let nasty = Verdict { error: error("\r\nLog-Status: complete"), ..Verdict::new(Status::Failed) };
         assert_eq!(checked(nasty).unwrap().error.unwrap().code.as_str(), "unknown");
+        let notice = Notice { code: Notice::ALIAS, count: 0, detail: "a\tb".to_owned() };
+        let given = Verdict { notices: vec![notice; NOTICES + 1], ..Verdict::new(Status::Complete) };
+        let kept = checked(given.clone()).unwrap().notices;
+        assert!(kept.len() == NOTICES && kept[0].detail == "a b");
+        let spoilt = checked(Verdict { error: error("io_error"), ..given }).unwrap();
+        assert!(spoilt.notices.is_empty());
         let mut others = Verdict::new(Status::Complete);
         others.hosts.insert("x".to_owned(), Verdict::new(Status::Complete));
         assert!(checked(others).is_err());

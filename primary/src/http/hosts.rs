@@ -3,15 +3,19 @@
 //! It shows what the last probe of each host has found out. Each request waits for a round of
 //! fresh probes, which requests that come at about the same time share.
 
+use super::access::Viewer;
 use super::app::App;
 use crate::answer::{JSON, TEXT, or_problem, whole};
+use crate::fleet::missing::{Absent, MISSING};
 use crate::fleet::same::{Same, grouped};
-use crate::host::seen::Seen;
+use crate::host::seen::{self, Seen};
 use axum::extract::State;
 use axum::response::Response;
+use backscroll_shared::auth::{FileGrant, NOT_READY};
 use backscroll_shared::query::no_parameters;
 use backscroll_shared::wire::accept::{self, ListFormat};
 use backscroll_shared::wire::problem::Problem;
+use backscroll_shared::wire::verdict::HostsVisible;
 use http::StatusCode;
 use http::request::Parts;
 use jiff::Timestamp;
@@ -30,7 +34,8 @@ const UNPROBED: &str = "it has not been probed yet: ask again in some seconds";
 #[derive(Debug, Serialize)]
 struct Row<'f> {
     name: &'f str,
-    url: &'f str,
+    /// None where it is missing, since nothing knows it.
+    url: Option<&'f str>,
     state: &'static str,
     version: Option<String>,
     io_engine: Option<String>,
@@ -45,6 +50,10 @@ struct Row<'f> {
     failing_since: Option<Timestamp>,
     /// Whether requests to it fail at once, until it answers a probe.
     is_down: bool,
+    /// How long probes took lately, in milliseconds.
+    probe_ms: Option<f64>,
+    /// How long requests took lately, to the head of their answers, in milliseconds.
+    request_ms: Option<f64>,
     /// Why it is not ready, or why it does not answer.
     reason: Option<String>,
     /// What it warns of.
@@ -65,7 +74,7 @@ impl<'f> Row<'f> {
         addresses.dedup();
         Row {
             name: &host.name,
-            url: &host.url,
+            url: Some(&host.url),
             state: state.as_str(),
             version,
             io_engine,
@@ -73,10 +82,33 @@ impl<'f> Row<'f> {
             last_probe,
             failing_since,
             is_down: host.health.is_down(),
+            probe_ms: host.health.latency.of_probes().map(milliseconds),
+            request_ms: host.health.latency.of_requests().map(milliseconds),
             reason: reason.or_else(|| last_probe.is_none().then(|| UNPROBED.to_owned())),
             warnings,
             addresses,
             names: others.iter().map(|other| &*other.name).collect(),
+        }
+    }
+
+    /// What is missing: a host that is expected, hosts without names, or those of a source.
+    fn missing((name, absent): (&'f str, &Absent)) -> Row<'f> {
+        Row {
+            name,
+            url: None,
+            state: MISSING,
+            version: None,
+            io_engine: None,
+            last_contact: None,
+            last_probe: None,
+            failing_since: None,
+            is_down: true,
+            probe_ms: None,
+            request_ms: None,
+            reason: Some(absent.why.to_string()),
+            warnings: Vec::new(),
+            addresses: Vec::new(),
+            names: Vec::new(),
         }
     }
 
@@ -99,6 +131,18 @@ impl<'f> Row<'f> {
             .collect();
         all.join("; ")
     }
+
+    /// How fast it has answered lately, on one line. Empty if that is not known.
+    fn latency(&self) -> String {
+        let requests = self.request_ms.map(|time| format!("answers begin after {time:.3} ms"));
+        let probes = self.probe_ms.map(|time| format!("probes take {time:.3} ms"));
+        requests.into_iter().chain(probes).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// With three digits after the point.
+fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
 /// Answers `/hosts`.
@@ -117,12 +161,19 @@ fn as_text<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::
 async fn answer(app: &App, request: &Parts) -> Result<Response, Problem> {
     no_parameters(request.uri.query())?;
     let format = accept::list_format(&request.headers)?;
-    let fleet = app.shared.fleet();
-    app.shared.rounds.probed(&fleet).await;
-    let rows = grouped(fleet.hosts()).into_iter().map(Row::new);
-    Ok(match format {
+    let viewer = Viewer::of(&request.extensions);
+    let fleet = app.shared.fleet_of(&viewer).await;
+    app.shared.rounds.probed(&app.shared.fleet(), &fleet).await;
+    let sees_all_files = matches!(viewer.files(), FileGrant::All);
+    let hosts = grouped(fleet.hosts()).into_iter().map(|host| {
+        let row = Row::new(host);
+        let hides = !sees_all_files && row.state == seen::State::NotReady.as_str();
+        if hides { Row { reason: Some(NOT_READY.to_owned()), ..row } } else { row }
+    });
+    let mut rows: Vec<Row<'_>> = hosts.chain(fleet.missing().iter().map(Row::missing)).collect();
+    rows.sort_by_key(|row| row.name);
+    let mut response = match format {
         ListFormat::Json => {
-            let rows: Vec<Row<'_>> = rows.collect();
             let mut body = serde_json::to_vec(&rows).expect("rows are plain data");
             body.push(b'\n');
             whole(StatusCode::OK, JSON, body)
@@ -130,11 +181,14 @@ async fn answer(app: &App, request: &Parts) -> Result<Response, Problem> {
         ListFormat::Text => {
             let mut body = String::new();
             for row in rows {
-                let (Row { name, url, state, .. }, remarks) = (&row, row.remarks());
-                let tab = if remarks.is_empty() { "" } else { "\t" };
-                writeln!(body, "{name}\t{url}\t{state}{tab}{remarks}").expect("a String takes it");
+                let columns =
+                    [row.name, row.url.unwrap_or_default(), row.state, &row.remarks(), &row.latency()]
+                        .join("\t");
+                writeln!(body, "{}", columns.trim_end_matches('\t')).expect("a String takes it");
             }
             whole(StatusCode::OK, TEXT, body)
         }
-    })
+    };
+    HostsVisible::write(viewer.hosts_visible(true), response.headers_mut());
+    Ok(response)
 }

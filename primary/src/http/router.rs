@@ -1,20 +1,21 @@
 //! The endpoints: one table, from which come the routes and the page of `/`.
 
+use super::access::{self, Viewer};
 use super::app::App;
-use super::{files, health, hosts, logs};
+use super::connection::BySocket;
+use super::{files, health, hosts, logs, metrics};
 use crate::answer::{TEXT, whole};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get};
 use backscroll_shared::VERSION;
 use backscroll_shared::query::Audience;
-use backscroll_shared::text::quoted;
 use backscroll_shared::wire::head::check_head;
 use backscroll_shared::wire::headers;
-use backscroll_shared::wire::problem::{Code, Problem};
+use backscroll_shared::wire::problem::Problem;
 use http::StatusCode;
 use http::request::Parts;
 use std::fmt::Write as _;
@@ -31,10 +32,10 @@ struct Endpoints {
 }
 
 /// All endpoints but `/`.
-fn endpoints() -> [Endpoints; 4] {
+fn endpoints() -> [Endpoints; 5] {
     [
         Endpoints {
-            paths: vec![("/logs", get(logs::logs))],
+            paths: vec![("/logs", get(logs::logs).post(logs::logs))],
             parameters: Audience::Primary.parameters(),
             what: "lines, newest first; Accept: application/x-ndjson for objects",
         },
@@ -53,39 +54,66 @@ fn endpoints() -> [Endpoints; 4] {
             parameters: &[],
             what: "whether this lives, and whether it can serve",
         },
+        Endpoints {
+            paths: vec![("/metrics", get(metrics::metrics))],
+            parameters: &[],
+            what: "metrics for Prometheus",
+        },
     ]
 }
 
-/// Answers every request. Each endpoint takes GET and HEAD.
+/// Answers every request. Each endpoint takes GET and HEAD, and `/logs` takes POST, too.
 pub fn router(app: Arc<App>) -> Router {
     let mut router = Router::new().route("/", get(index));
     for (path, answer) in endpoints().into_iter().flat_map(|endpoints| endpoints.paths) {
         router = router.route(path, answer);
     }
-    router.method_not_allowed_fallback(other_method).fallback(no_route).layer(from_fn(guard)).with_state(app)
+    router
+        .method_not_allowed_fallback(other_method)
+        .fallback(no_route)
+        .layer(from_fn_with_state(app.clone(), guard))
+        .with_state(app)
 }
 
-async fn guard(mut request: Request, next: Next) -> Response {
-    // Private fields between a primary and its hosts. A client that sends them changes nothing.
+async fn guard(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    // Private fields between a primary and its hosts. A client that sends them changes nothing. (No
+    // other one of them is read here, and none is passed on.)
     request.headers_mut().remove(headers::RELAY);
     request.headers_mut().remove(headers::REMAINING);
-    if let Err(problem) = check_head(&request) {
+    let named = match &app.shared.allowed_hosts {
+        Some(hosts) if request.uri().path() != "/healthz" && !is_by_socket(&request) => {
+            hosts.check(request.uri(), request.headers())
+        }
+        _ => Ok(()),
+    };
+    if let Err(problem) = check_head(&request).and(named) {
         return problem.into_response::<Body>();
     }
+    let in_use = match access::admit(&app.shared.access, &mut request).await {
+        Ok(in_use) => in_use,
+        Err(problem) => return problem.into_response::<Body>(),
+    };
     let mut response = next.run(request).await;
     headers::hardened(response.headers_mut());
+    if let Some(in_use) = in_use {
+        response.extensions_mut().insert(in_use);
+    }
     response
 }
 
+/// Whether it came over a Unix socket, which no web page reaches. (The health port may be one.)
+fn is_by_socket(request: &Request) -> bool {
+    request.extensions().get::<BySocket>().is_some()
+}
+
 async fn other_method(request: Request) -> Response {
-    let detail = format!("{} takes GET and HEAD, not {}", request.uri().path(), request.method());
-    Problem::new(Code::MethodNotAllowed, detail).into_response::<Body>()
+    let path = request.uri().path();
+    let methods = if path == "/logs" { "GET, HEAD, POST" } else { "GET, HEAD" };
+    Problem::other_method(path, methods).into_response::<Body>()
 }
 
 async fn no_route(request: Request) -> Response {
-    let path = quoted(request.uri().path().as_bytes());
-    let detail = format!("no endpoint {path}: GET / lists them");
-    Problem::new(Code::NoRoute, detail).into_response::<Body>()
+    access::no_route(request.uri().path()).into_response::<Body>()
 }
 
 /// Columns of the paths and parameters, on the page of `/`.
@@ -94,7 +122,7 @@ const COLUMNS: usize = 50;
 /// `GET /`: what this is, its endpoints, and lines to try.
 async fn index(State(app): State<Arc<App>>, request: Parts) -> Response {
     let here = headers::called(&request.headers);
-    let fleet = app.shared.fleet();
+    let fleet = app.shared.fleet_of(&Viewer::of(&request.extensions)).await;
     let host = fleet.hosts().next().map_or("NAME", |host| host.name.as_str());
     let mut list = String::new();
     for Endpoints { paths, parameters, what } in endpoints() {

@@ -1,53 +1,20 @@
 //! One thread and its connections.
 
 use super::app::App;
-use super::connection;
+use super::open::{Open, SWEEP_TIME};
 use super::router::router;
-use backscroll_shared::conn::{Watch, refuse};
+use super::work::Work;
 use backscroll_shared::limits;
+use backscroll_shared::listen::Stream;
 use backscroll_shared::memory::{self, Peak};
-use std::collections::HashMap;
+use backscroll_shared::service_manager::Beat;
+use backscroll_shared::tls::{Acceptor, ServerTls};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread::JoinHandle;
-use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, timeout};
-
-/// How often a thread looks for connections that have used up their time.
-const SWEEP_TIME: Duration = Duration::from_secs(1);
-
-/// A connection that was accepted.
-#[derive(Debug)]
-pub struct Work {
-    /// Its socket, which is not registered with a runtime.
-    pub stream: std::net::TcpStream,
-    /// Keeps its time limits.
-    pub watch: Arc<Watch>,
-    /// Counts it.
-    pub counted: Counted,
-}
-
-/// Counts one connection of a thread, until it is dropped.
-#[derive(Debug)]
-pub struct Counted(Arc<AtomicUsize>);
-
-impl Counted {
-    /// Counts one more connection of `worker`.
-    pub fn new(worker: &Worker) -> Counted {
-        worker.load.fetch_add(1, Relaxed);
-        Counted(Arc::clone(&worker.load))
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
-    }
-}
 
 /// The thread panicked.
 #[derive(Debug, thiserror::Error)]
@@ -64,12 +31,15 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts the `index`th thread, which has at most `most` connections.
+    /// Starts the `index`th thread, which has at most `most` connections, over `tls` if there is any. It
+    /// answers the watchdog with `beat`.
     pub fn start(
         index: usize,
         app: Arc<App>,
         most: usize,
+        tls: Option<ServerTls>,
         stopping: watch::Receiver<bool>,
+        beat: Option<Beat>,
     ) -> io::Result<Worker> {
         let (queue, work) = mpsc::channel(most.max(1));
         let (end, ended) = oneshot::channel();
@@ -77,11 +47,21 @@ impl Worker {
         let thread = std::thread::Builder::new().name(format!("primary-{index}")).spawn(move || {
             // Dropped when the thread ends, however it ends.
             let _end: oneshot::Sender<()> = end;
-            runtime.block_on(serve(app, work, stopping));
+            runtime.block_on(async {
+                if let Some(beat) = beat {
+                    tokio::spawn(beat.answer());
+                }
+                serve(app, work, tls, stopping).await;
+            });
             // Does not wait for names that are being looked up.
             runtime.shutdown_background();
         })?;
         Ok(Worker { queue, load: Arc::default(), ended, thread })
+    }
+
+    /// What counts its connections.
+    pub fn load_count(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.load)
     }
 
     /// How many connections it has.
@@ -106,9 +86,16 @@ impl Worker {
     }
 }
 
-async fn serve(app: Arc<App>, mut work: mpsc::Receiver<Work>, mut stopping: watch::Receiver<bool>) {
+async fn serve(
+    app: Arc<App>,
+    mut work: mpsc::Receiver<Work>,
+    tls: Option<ServerTls>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let shared = Arc::clone(&app.shared);
     let router = router(app);
-    let mut open = Open::default();
+    let acceptor = tls.map(|tls| Arc::new(Acceptor::new(tls)));
+    let mut open = Open { acceptor, ..Open::default() };
     let mut peak = Peak::default();
     let mut sweep = interval(SWEEP_TIME);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -118,19 +105,17 @@ async fn serve(app: Arc<App>, mut work: mpsc::Receiver<Work>, mut stopping: watc
             () = async { drop(stopping.wait_for(|stop| *stop).await) } => break,
             Some(done) = open.tasks.join_next_with_id() => open.closed(done),
             _ = sweep.tick() => {
-                open.cut_overdue();
+                open.cut_overdue(shared.metrics.counts());
                 if peak.has_passed(open.watched.len()) {
                     memory::give_back(|| ());
                 }
             }
             given = work.recv() => match given {
-                Some(Work { stream, watch, counted }) => match TcpStream::from_std(stream) {
-                    Ok(stream) => {
-                        let served = connection::serve(stream, router.clone(), watch.clone(), stopping.clone());
-                        open.add(watch, counted, served);
+                Some(work) => {
+                    if let Err(error) = open.begin(work, &router, &shared, &stopping) {
+                        tracing::error!(%error, "a socket could not be taken");
                     }
-                    Err(error) => tracing::error!(%error, "a socket could not be taken"),
-                },
+                }
                 None => break,
             },
         }
@@ -138,9 +123,7 @@ async fn serve(app: Arc<App>, mut work: mpsc::Receiver<Work>, mut stopping: watc
     // Connections that were handed over and have not begun get an answer that says so.
     work.close();
     while let Some(Work { stream, .. }) = work.recv().await {
-        if let Ok(stream) = TcpStream::from_std(stream) {
-            open.tasks.spawn(refuse(stream, None));
-        }
+        open.tasks.spawn(refuse(stream, open.acceptor.clone()));
     }
     let drained = async { while open.tasks.join_next().await.is_some() {} };
     if timeout(limits::DRAIN_TIME, drained).await.is_err() {
@@ -149,46 +132,12 @@ async fn serve(app: Arc<App>, mut work: mpsc::Receiver<Work>, mut stopping: watc
     }
 }
 
-/// The open connections.
-#[derive(Default)]
-struct Open {
-    tasks: JoinSet<()>,
-    watched: HashMap<Id, (Arc<Watch>, AbortHandle)>,
-}
-
-impl Open {
-    fn add(
-        &mut self,
-        watch: Arc<Watch>,
-        counted: Counted,
-        served: impl Future<Output = ()> + Send + 'static,
-    ) {
-        let handle = self.tasks.spawn(async move {
-            let _counted = counted;
-            served.await;
-        });
-        self.watched.insert(handle.id(), (watch, handle));
-    }
-
-    fn closed(&mut self, done: Result<(Id, ()), JoinError>) {
-        let id = match done {
-            Ok((id, ())) => id,
-            Err(error) => {
-                if error.is_panic() {
-                    tracing::error!(%error, "a connection's task panicked");
-                }
-                error.id()
-            }
-        };
-        self.watched.remove(&id);
-    }
-
-    fn cut_overdue(&self) {
-        for (watch, handle) in self.watched.values() {
-            if let Some(why) = watch.overdue() {
-                watch.log_cut(why, None);
-                handle.abort();
-            }
-        }
+/// Tells a client that there is no room.
+pub async fn refuse(stream: Stream, acceptor: Option<Arc<Acceptor>>) {
+    #[expect(clippy::disallowed_methods, reason = "the primary's threads have no ring")]
+    let pause = tokio::task::yield_now;
+    match acceptor {
+        None => stream.refuse(None).await,
+        Some(acceptor) => acceptor.refuse(stream, None, pause).await,
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::liar::{COMPLETE, Liar, Step, TEXT, chunk, end, head, ready, whole};
 use crate::same::frames;
-use crate::{PATIENCE, Primary, configured, primary};
+use crate::{PATIENCE, Primary, configured, primary, without_latency};
 use backscroll_primary::Config;
 use backscroll_primary::fleet::HOSTS;
 use backscroll_primary::fleet::file::FleetFile;
@@ -52,7 +52,7 @@ async fn the_addresses_of_a_name_are_hosts_that_name_themselves() {
     config.fleet.dns = Some(format!("localhost:{}", liar.address.port()));
     let primary = primary(config).await;
     let row = format!("web7\t{}\tready\n", liar.url());
-    primary.until("/hosts", |got| got.out.contains(&row)).await;
+    primary.until("/hosts", |got| without_latency(&got.out).contains(&row)).await;
     assert!(primary.curl("/readyz", &[]).await.log.contains("< http/1.1 200 "));
     let got = primary.curl("/logs?hostname=web7&filename=a", &[]).await;
     assert_eq!((got.exit, got.out.as_str()), (0, "a\n"), "{got:?}");
@@ -172,7 +172,7 @@ async fn a_name_that_is_none_leaves_a_host_its_address() {
         liars[..names.len()].iter().map(|liar| format!("{}\t{}\tready", liar.address, liar.url())).collect();
     expected.push(format!("well\t{}\tready", liars[names.len()].url()));
     expected.sort();
-    primary.until("/hosts", |got| got.out.lines().collect::<Vec<_>>() == expected).await;
+    primary.until("/hosts", |got| without_latency(&got.out).lines().collect::<Vec<_>>() == expected).await;
 }
 
 #[tokio::test]
@@ -232,6 +232,7 @@ async fn a_host_answers_while_others_join_and_leave() {
     primary.until_hosts(&["h29", "stays"]).await;
 }
 
+/// S1.
 #[tokio::test]
 async fn no_name_makes_a_connection_that_the_fleet_does_not() {
     let (canary, liar) = (Liar::new(vec![]).await, Liar::named("web1", vec![]).await);

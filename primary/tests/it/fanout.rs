@@ -1,7 +1,7 @@
 //! The verdicts on answers of several hosts, against secondaries that fail and lie.
 
 mod browser;
-mod client;
+pub(crate) mod client;
 mod fault;
 mod faults;
 mod fleet;

@@ -1,4 +1,4 @@
-use crate::liar::{COMPLETE, Liar, NDJSON, TEXT, chunk, end, head};
+use crate::liar::{COMPLETE, ID, Liar, NDJSON, TEXT, chunk, end, head, say};
 use crate::{configured, primary};
 
 const ASK: &str = "/logs?hostname=web1&filename=app.log";
@@ -22,6 +22,29 @@ async fn a_complete_answer_is_passed_through_and_ends_properly() {
     for field in ["accept: text/plain\r\n", "te: trailers\r\n", "backscroll-relay: web1\r\n"] {
         assert!(asked.contains(field), "{asked}");
     }
+}
+
+/// What an answer tells of its times, without the numbers.
+fn timed(log: &str) -> String {
+    let field = log.lines().find_map(|line| line.strip_prefix("< server-timing: ")).unwrap_or_default();
+    field.trim_end().replace(|byte: char| byte.is_ascii_digit() || byte == '.', "")
+}
+
+#[tokio::test]
+async fn an_answer_tells_how_long_it_took_to_begin() {
+    let timing = "Server-Timing: open;dur=0.25, first-record;dur=0.5, evil;dur=1\r\n\r\n";
+    let slow =
+        say(format!("HTTP/1.1 200 OK\r\n{ID}Content-Type: {TEXT}\r\nTransfer-Encoding: chunked\r\n{timing}"));
+    let (one, two) = (
+        Liar::new(vec![slow, chunk("b\n"), end(COMPLETE)]).await,
+        Liar::new(vec![head(TEXT), chunk("a\n"), end(COMPLETE)]).await,
+    );
+    let primary = primary(configured(&[("web1", one.url()), ("web2", two.url())])).await;
+    let got = primary.curl(ASK, &[]).await;
+    assert!(got.log.contains("< server-timing: open;dur=0.250, first-record;dur="), "{got:?}");
+    assert_eq!(timed(&got.log), "open;dur=, first-record;dur=", "{got:?}");
+    let got = primary.curl("/logs?hostname=web2&filename=app.log", &[]).await;
+    assert_eq!(timed(&got.log), "first-record;dur=", "{got:?}");
 }
 
 #[tokio::test]
@@ -96,7 +119,7 @@ async fn what_is_asked_wrongly_is_refused_before_a_host_is_asked() {
         (ASK, &["-H", "Accept: image/png"], "406", "not_acceptable"),
         (ASK, &["-H", "Range: bytes=7-"], "400", "bad_request"),
         ("/files", &["-H", "Range: bytes=7-"], "400", "bad_request"),
-        (ASK, &["-X", "POST"], "405", "method_not_allowed"),
+        (ASK, &["-X", "PUT"], "405", "method_not_allowed"),
         (&long, &[], "414", "uri_too_long"),
         // What is between a primary and its hosts raises no limit for a client.
         (&long, &["-H", "Backscroll-Relay: x"], "414", "uri_too_long"),
@@ -114,6 +137,7 @@ async fn what_is_asked_wrongly_is_refused_before_a_host_is_asked() {
     assert_eq!(liar.asked(), 0);
 }
 
+/// S1.
 #[tokio::test]
 async fn no_hostname_makes_a_connection_outside_the_fleet() {
     let canary = Liar::new(vec![]).await;

@@ -65,7 +65,8 @@ impl Ending {
             line.extend_from_slice(&verdict.last_line());
             return Some(line);
         }
-        None
+        // It shows no fields either.
+        self.browser.then(|| verdict.notes()).filter(|notes| !notes.is_empty())
     }
 
     /// What follows the body: trailers, the cut, or nothing.

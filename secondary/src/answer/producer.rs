@@ -16,7 +16,7 @@ use crate::read::{BlockSource as _, Engine, InodeState, ReadFailure, SourceBlock
 use backscroll_shared::scan::{Search, Step};
 use backscroll_shared::wire::verdict::{Status, Verdict};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
@@ -48,6 +48,16 @@ pub(super) struct Producer<E, S> {
     is_look_due: bool,
     /// Held while a long line or record is in memory, and never while waiting for the client.
     large: Option<OwnedSemaphorePermit>,
+    /// When the first block came, and how many have come.
+    first_block: Option<Instant>,
+    blocks: u64,
+}
+
+impl<E, S> Producer<E, S> {
+    /// When the search had its first block, how many it has had, and how many bytes of the file.
+    pub(super) fn searched(&self) -> (Option<Instant>, u64, u64) {
+        (self.first_block, self.blocks, self.search.summary().bytes_scanned)
+    }
 }
 
 impl<E: Engine, S: LogSource> Producer<E, S> {
@@ -72,6 +82,8 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
             look: SecondLook::new(opened),
             is_look_due: false,
             large: None,
+            first_block: None,
+            blocks: 0,
         }
     }
 
@@ -142,6 +154,11 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
         self.park();
     }
 
+    /// From now on the search is not refused, however many others wait.
+    pub(super) fn keep_place(&mut self) {
+        self.source.keep_place();
+    }
+
     /// Whether other answers wait for the permit that this one holds for a long line.
     pub(super) fn is_large_waited_for(&self) -> bool {
         self.large.is_some() && self.admission.is_large_waited_for()
@@ -174,6 +191,19 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
     /// Gives up the record that is being written, because the rest of it will not be sent.
     pub(super) fn drop_record(&mut self) {
         self.long = None;
+    }
+
+    /// Whether the search has come to the file's beginning and found less than what is asked for.
+    pub(super) fn wants_older(&self) -> bool {
+        self.search.remaining() != Some(0) && self.turns.halt().is_none()
+    }
+
+    pub(super) fn spare_time(&self, most: Duration) -> Duration {
+        self.turns.spare_time(most)
+    }
+
+    pub(super) fn engine(&self) -> E {
+        self.turns.engine()
     }
 
     /// The counts of what has been written completely.
@@ -284,6 +314,8 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
     }
 
     fn feed(&mut self, SourceBlock { span, block, finding }: SourceBlock<S::Finding>) {
+        self.first_block.get_or_insert_with(Instant::now);
+        self.blocks += 1;
         if self.source.take_torn() {
             self.look.has_read_more();
         }

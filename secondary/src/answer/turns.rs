@@ -5,7 +5,7 @@ use crate::read::{Engine, ReadFailure, TURN};
 use backscroll_shared::wire::code::Code;
 use std::cell::Cell;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Why an answer ends before all its records are out.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +69,13 @@ impl<E: Engine> Turns<E> {
             self.since = Instant::now();
         }
         self.is_overdue = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+    }
+
+    /// How long something may take that the answer can do without: at most so long, and not past the
+    /// deadline.
+    pub(super) fn spare_time(&self, most: Duration) -> Duration {
+        let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
+        self.deadline.map_or(most, |deadline| left(deadline).min(most))
     }
 
     /// Why the answer has to end now, if it has to.

@@ -1,5 +1,8 @@
 //! The table of all endpoints.
 
+use backscroll_shared::wire::problem::{Code, Problem};
+use http::Method;
+
 /// An endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Endpoint {
@@ -8,6 +11,7 @@ pub(super) enum Endpoint {
     Files,
     Healthz,
     Readyz,
+    Metrics,
 }
 
 /// A row of the table.
@@ -24,8 +28,8 @@ const fn row(path: &'static str, endpoint: Endpoint, query: &'static str, about:
     Row { path, endpoint, query, about }
 }
 
-/// All endpoints. Each takes GET and HEAD.
-pub(super) const ENDPOINTS: [Row; 5] = [
+/// All endpoints.
+pub(super) const ENDPOINTS: [Row; 6] = [
     row("/", Endpoint::Index, "", "this text"),
     row(
         "/logs",
@@ -36,11 +40,29 @@ pub(super) const ENDPOINTS: [Row; 5] = [
     row("/files", Endpoint::Files, "[?glob=G]", "this host's log files"),
     row("/healthz", Endpoint::Healthz, "", "whether the process runs"),
     row("/readyz", Endpoint::Readyz, "", "whether it can serve; version and engine"),
+    row("/metrics", Endpoint::Metrics, "", "metrics for Prometheus"),
 ];
+
+impl Endpoint {
+    /// The methods that it takes.
+    pub(super) fn methods(self) -> &'static str {
+        if self == Endpoint::Logs { "GET, HEAD, POST" } else { "GET, HEAD" }
+    }
+
+    /// Whether it takes this method.
+    pub(super) fn takes(self, method: &Method) -> bool {
+        self.methods().split(", ").any(|taken| taken == method.as_str())
+    }
+}
 
 /// The endpoint at a path.
 pub(super) fn at(path: &str) -> Option<Endpoint> {
     ENDPOINTS.iter().find(|row| row.path == path).map(|row| row.endpoint)
+}
+
+/// The answer for a path at which nothing is, or nothing that the caller may know of.
+pub(super) fn no_route() -> Problem {
+    Problem::new(Code::NoRoute, "no such endpoint: GET / lists them")
 }
 
 /// The lines of `GET /`: one for each endpoint except `/`.

@@ -1,5 +1,6 @@
 //! `GET /files`: lists the log files that a client can ask for.
 
+use super::access::Viewer;
 use super::body::{AnswerBody, Reply};
 use super::state::{Connection, InFlight, RingThread};
 use crate::listing::{Listing, parse_glob};
@@ -18,6 +19,7 @@ pub(super) async fn files<E: Engine, B>(
     thread: &Rc<RingThread<E>>,
     connection: &Rc<Connection>,
     request: &Request<B>,
+    viewer: Viewer,
 ) -> Reply {
     let mut glob = None;
     for Pair { name, value } in pairs(request.uri().query().unwrap_or(""))? {
@@ -32,12 +34,13 @@ pub(super) async fn files<E: Engine, B>(
     accept::check_range(request.headers())?;
     let format = accept::list_format(request.headers())?;
     let catalog = &thread.shared.catalog;
-    let mut listing = Listing::new(thread.context(), Arc::clone(catalog), glob, format)?;
+    let is_relayed = request.headers().contains_key(headers::RELAY);
+    let unknown = is_relayed.then(|| catalog.unknown_listing(&viewer.files)).flatten();
+    let (context, catalog) = (thread.context(), Arc::clone(catalog));
+    let mut listing = Listing::new(context, catalog, glob, viewer.files, format, !is_relayed)?;
     // To a primary, an empty listing means that the host has no files. So an empty log directory is
     // an error for it: a mount may be missing.
-    if request.headers().contains_key(headers::RELAY)
-        && let Some(problem) = catalog.unknown_listing()
-    {
+    if let Some(problem) = unknown {
         return Err(problem);
     }
     listing.begin().await?;
@@ -45,6 +48,7 @@ pub(super) async fn files<E: Engine, B>(
         ListFormat::Text => "text/plain; charset=utf-8",
         ListFormat::Json => "application/json",
     };
+    listing.seen_by(connection.exchange());
     let listing = Rc::new(Mutex::new(listing));
     connection.set_in_flight(&listing);
     let frames = stream::unfold(listing, |listing| async move {

@@ -1,6 +1,8 @@
 //! `GET /logs`: the newest records of one file.
 
+use super::access::Viewer;
 use super::body::{AnswerBody, Reply};
+use super::opening::{Opened, open};
 use super::state::{Connection, InFlight, RingThread};
 use crate::answer::frame_writer::FrameWriter;
 use crate::answer::log_source::LogSource;
@@ -8,15 +10,20 @@ use crate::answer::{Answer, Encoding, Ending};
 use crate::read::crew::Help;
 use crate::read::head::{self, Compression};
 use crate::read::{BlockSource as _, Engine, ReadAt as _, ReadFailure, Readahead};
+use crate::rotated::Rotated;
 use backscroll_shared::limits::FIRST_RECORD_WAIT;
-use backscroll_shared::query::{Audience, FileName, LogQuery};
+use backscroll_shared::query::{Audience, FileName, LogQuery, as_parameter};
 use backscroll_shared::scan::{Limits, ReadPlan, Search, Window};
+use backscroll_shared::wire::form_body::{self, Query};
+use backscroll_shared::wire::notice::{self, DETAIL_BYTES, Notice};
 use backscroll_shared::wire::problem::{Code, Problem};
+use backscroll_shared::wire::server_timing::Timing;
 use backscroll_shared::wire::{Encoder, Format, accept, headers};
 use bytes::Bytes;
 use futures_util::future::join;
 use futures_util::stream;
 use http::{Method, Request, Response, header};
+use hyper::body::Incoming;
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -25,34 +32,39 @@ use tokio::sync::Mutex;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
-pub(super) async fn logs<E: Engine, B>(
+pub(super) async fn logs<E: Engine>(
     thread: &Rc<RingThread<E>>,
     connection: &Rc<Connection>,
-    request: &Request<B>,
+    request: Request<Incoming>,
+    viewer: &Viewer,
 ) -> Reply {
-    let query = LogQuery::parse(request.uri().query().unwrap_or(""), Audience::Secondary)?;
-    accept::check_range(request.headers())?;
+    let (request, body) = request.into_parts();
+    let Query { text, held } = form_body::query(&request, body).await?;
+    let query = LogQuery::parse(&text, Audience::Secondary)?;
+    drop(text);
+    accept::check_range(&request.headers)?;
     // A primary has its own names for its hosts, and sends the one to use.
-    let relay = request.headers().get(headers::RELAY).map(|name| String::from_utf8_lossy(name.as_bytes()));
+    let relay = request.headers.get(headers::RELAY).map(|name| String::from_utf8_lossy(name.as_bytes()));
     let format = match relay {
-        Some(_) => accept::relay_format(request.headers())?,
-        None => accept::log_format(request.headers())?,
+        Some(_) => accept::relay_format(&request.headers)?,
+        None => accept::log_format(&request.headers)?,
     };
-    let deadline = headers::remaining(request.headers()).and_then(|time| Instant::now().checked_add(time));
-    let catalog = &thread.shared.catalog;
-    let log = catalog.open_file(&query.filename).map_err(|problem| {
-        // To a primary, "not found" means that this host has no such file, and the fleet's answer
-        // is complete without it. So if the log directory is empty or cannot be read, the primary
-        // gets that error: a mount may be missing.
-        let is_known = relay.is_none() || problem.code() != Code::NotFound;
-        (!is_known).then(|| catalog.unknown(&query.filename)).flatten().unwrap_or(problem)
-    })?;
+    let deadline = headers::remaining(&request.headers).and_then(|time| Instant::now().checked_add(time));
+    let exchange = connection.exchange();
+    if let Some(exchange) = &exchange {
+        exchange.note_query(&query);
+    }
+    let opened = open(thread, viewer, &query.filename, relay.is_some(), exchange.as_ref()).await?;
+    let Opened { log, real, at: opened_at } = opened;
+    let since_head = || exchange.as_ref().map(|exchange| exchange.began.elapsed());
+    let open = exchange.as_ref().map(|exchange| opened_at.saturating_duration_since(exchange.began));
+    let mut timing = Timing { open, first_record: None };
     let file = thread.engine.adopt(log.file);
     let head = head::cached(&file, log.opened.size);
     plain(&query.filename, head.flatten())?;
 
     let host = relay.as_deref().unwrap_or(&thread.shared.config.hostname).to_owned();
-    let trailers = headers::wants_trailers(request.version(), request.headers());
+    let trailers = headers::wants_trailers(request.version, &request.headers);
     let mut response = Response::new(AnswerBody::from(Bytes::new()));
     headers::streaming(response.headers_mut(), format.content_type());
     if trailers {
@@ -65,10 +77,11 @@ pub(super) async fn logs<E: Engine, B>(
     // If the first bytes are not in the page cache, a second source reads them.
     let ahead = head.is_none().then(|| readahead.beside(None));
     let cold_head = ahead.map(|ahead| (query.filename.clone(), head::read(ahead, log.opened.size)));
-    if request.method() == Method::HEAD {
+    if request.method == Method::HEAD {
         if let Some((name, head)) = cold_head {
             plain(&name, head.await.unwrap_or_default())?;
         }
+        timing.write(response.headers_mut());
         // Only a search would tell how long the answer to GET is. So send a stream of unknown
         // length.
         *response.body_mut() = AnswerBody::Streamed(Box::pin(stream::empty()));
@@ -86,17 +99,36 @@ pub(super) async fn logs<E: Engine, B>(
     } else {
         Encoding::Plain(Encoder::new(format, &host, query.filename.as_bytes(), log.opened.modified_seconds))
     };
-    let browser = format == Format::Text && accept::is_browser(request.headers());
+    let browser = format == Format::Text && accept::is_browser(&request.headers);
     // A client that claims to be a primary but reads no trailers still gets the verdict, in the
     // body.
     let ending = Ending { format, trailers, browser, relay: relay.is_some() && trailers, deadline };
+    let name = real.clone().unwrap_or_else(|| query.filename.clone());
+    let rotated = Rotated::new(
+        Arc::clone(&thread.shared.catalog),
+        Arc::clone(&thread.admission),
+        viewer.files.clone(),
+        name,
+    );
+    let alias = real.map(|real| alias_notice(&query.filename, &real));
     let mut answer = Answer::new(context, query.filename, log.opened, search, source, encoding, ending);
+    answer.with_notices(alias, Some(rotated));
+    answer.seen_by(exchange.clone(), thread.pool.meter().clone());
     let primed = match cold_head {
         None => timeout(FIRST_RECORD_WAIT, answer.prime()).await,
         Some((name, head)) => Box::pin(prime_beside(&mut answer, &name, head)).await?,
     };
-    if let Ok(primed) = primed {
-        primed?;
+    match primed {
+        Ok(primed) => {
+            primed?;
+            timing.first_record = since_head();
+        }
+        // The head leaves now, so the search can no more be refused by a status.
+        Err(_) => answer.keep_place(),
+    }
+    timing.write(response.headers_mut());
+    if !trailers {
+        notice::write(answer.notices(), response.headers_mut());
     }
     if let Some(whole) = answer.take_whole() {
         *response.body_mut() = AnswerBody::from(whole);
@@ -104,10 +136,12 @@ pub(super) async fn logs<E: Engine, B>(
     }
     let answer = Rc::new(Mutex::new(answer));
     connection.set_in_flight(&answer);
-    *response.body_mut() = AnswerBody::Streamed(Box::pin(stream::unfold(answer, |answer| async move {
-        let frame = answer.lock().await.next_frame().await;
-        frame.map(|frame| (frame, answer))
-    })));
+    let rest = (answer, held);
+    *response.body_mut() =
+        AnswerBody::Streamed(Box::pin(stream::unfold(rest, |(answer, held)| async move {
+            let frame = answer.lock().await.next_frame().await;
+            frame.map(|frame| (frame, (answer, held)))
+        })));
     Ok(response)
 }
 
@@ -127,6 +161,16 @@ async fn prime_beside<E: Engine, S: LogSource>(
     let starved = |failure: ReadFailure| Problem::new(Code::Overloaded, format!("{failure}: ask again"));
     plain(name, head.map_err(starved)?)?;
     Ok(primed)
+}
+
+/// Says to which file an alias has led.
+fn alias_notice(alias: &FileName, real: &FileName) -> Notice {
+    let real = as_parameter(real.as_bytes()).to_string();
+    let detail = format!("{} is the alias of {real}", as_parameter(alias.as_bytes()));
+    let detail = if detail.len() <= DETAIL_BYTES { detail } else { format!("this is the log {real}") };
+    let detail =
+        if detail.len() <= DETAIL_BYTES { detail } else { "the name is the alias of a log".to_owned() };
+    Notice { code: Notice::ALIAS, count: 0, detail }
 }
 
 /// Refuses a compressed file: a search through it would look complete and find nothing.

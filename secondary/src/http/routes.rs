@@ -3,14 +3,16 @@
 use super::body::{AnswerBody, Reply};
 use super::endpoints::{self, Endpoint};
 use super::state::{Connection, RingThread, Stage};
-use super::{files, health, logs};
+use super::{access, files, health, logs};
 use crate::read::Engine;
+use backscroll_shared::conn::Peer;
+use backscroll_shared::metrics::endpoint;
 use backscroll_shared::query::no_parameters;
 use backscroll_shared::wire::head::check_head;
 use backscroll_shared::wire::headers;
 use backscroll_shared::wire::instance::INSTANCE;
 use backscroll_shared::wire::problem::{Code, Problem};
-use http::{HeaderValue, Method, Request, Response, header};
+use http::{HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
 use std::rc::Rc;
 
@@ -20,7 +22,7 @@ pub(super) async fn answer<E: Engine>(
     connection: &Rc<Connection>,
     request: Request<Incoming>,
 ) -> Response<AnswerBody> {
-    let mut response = route(thread, connection, &request).await.unwrap_or_else(Problem::into_response);
+    let mut response = route(thread, connection, request).await.unwrap_or_else(Problem::into_response);
     // A primary trusts an answer only if this header shows that it comes from a secondary. So every
     // answer has it.
     response.headers_mut().insert(INSTANCE, thread.shared.instance.value());
@@ -33,18 +35,27 @@ pub(super) async fn answer<E: Engine>(
 async fn route<E: Engine>(
     thread: &Rc<RingThread<E>>,
     connection: &Rc<Connection>,
-    request: &Request<Incoming>,
+    mut request: Request<Incoming>,
 ) -> Reply {
-    check_head(request)?;
+    let known = access::who(thread, connection, &mut request);
+    check_head(&request)?;
     let path = request.uri().path();
     if let Some(problem) = connection.watch.refused(path) {
         return Err(problem);
     }
+    if let Some(hosts) = &thread.shared.config.allowed_hosts
+        && path != "/healthz"
+        // No web page reaches a Unix socket, at which the health port may be.
+        && *connection.watch.peer() != Peer::Unix
+    {
+        hosts.check(request.uri(), request.headers())?;
+    }
+    let viewer = known.admit(thread, connection, &request).await?;
     let Some(endpoint) = endpoints::at(path) else {
-        return Err(Problem::new(Code::NoRoute, "no such endpoint: GET / lists them"));
+        return Err(endpoints::no_route());
     };
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Err(Problem::new(Code::MethodNotAllowed, format!("{path} takes GET and HEAD")));
+    if !endpoint.takes(request.method()) {
+        return Err(Problem::other_method(path, endpoint.methods()));
     }
     let is_draining = *thread.shared.stage.borrow() >= Stage::Draining;
     match endpoint {
@@ -52,12 +63,16 @@ async fn route<E: Engine>(
         Endpoint::Healthz => Ok(health::alive()),
         Endpoint::Readyz => {
             no_parameters(request.uri().query())?;
-            Ok(health::ready(thread).await)
+            Ok(health::ready(thread, &viewer).await)
+        }
+        Endpoint::Metrics => {
+            health::look(thread).await;
+            endpoint::answer(&thread.shared.metrics, request.uri(), request.headers()).await
         }
         Endpoint::Logs | Endpoint::Files if is_draining => {
             Err(Problem::new(Code::Draining, "this secondary is about to stop: ask again soon"))
         }
-        Endpoint::Logs => logs::logs(thread, connection, request).await,
-        Endpoint::Files => files::files(thread, connection, request).await,
+        Endpoint::Logs => logs::logs(thread, connection, request, &viewer).await,
+        Endpoint::Files => files::files(thread, connection, &request, viewer).await,
     }
 }

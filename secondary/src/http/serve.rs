@@ -1,35 +1,22 @@
 //! One ring thread: serves its connections, from each accepted socket to the drain.
 
-use super::fair::Fair;
-use super::routes;
-use super::state::{Accepted, Connection, Inlet, RingThread, Shared, Stage};
+use super::connection::{SWEEP, look_after, serve_connection};
+use super::grants::Grants;
+use super::health_port::serve_health_port;
+use super::state::{Connection, Inlet, RingThread, Shared, Stage};
 use crate::answer::chunks::Chunks;
 use crate::memory;
 use crate::read::block::Pool;
 use crate::read::crew::help_others;
+use crate::read::meter::Meter;
 use crate::read::{Ended, Engine};
-use backscroll_shared::conn::{Watched, WatchedBody};
-use backscroll_shared::limits;
 use backscroll_shared::memory::Peak;
-use backscroll_shared::wire::headers;
-use futures_util::future::{Either, select};
-use http::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use backscroll_shared::tls::Acceptor;
 use std::cell::RefCell;
-use std::convert::Infallible;
-use std::pin::pin;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-
-/// How often a thread checks its connections: which ones to cut, and which clients do not read and
-/// have to give blocks back.
-const SWEEP: Duration = Duration::from_millis(250);
 
 /// The same, while requests wait for blocks or permits that answers to such clients may hold.
 const QUICK_SWEEP: Duration = Duration::from_millis(50);
@@ -39,12 +26,30 @@ const READS_TIME: Duration = Duration::from_secs(2);
 
 /// Serves the connections of the inlet until the drain is over and no read is under way.
 pub(crate) async fn serve<E: Engine + Unpin>(engine: E, shared: Arc<Shared>, inlet: Inlet) -> Ended {
-    let Inlet { index, mut sockets, batches, admission } = inlet;
-    let pool = Pool::new(shared.config.blocks);
+    let Inlet { index, mut sockets, batches, admission, health, beat } = inlet;
+    let pool = Pool::metered(shared.config.blocks, Meter::of::<E>(shared.metrics.counts()));
+    shared.measured.add(&pool, &admission);
     let chunks = Chunks::default();
-    let thread =
-        Rc::new(RingThread { engine, shared, pool, index, admission, chunks, giving_up: Rc::default() });
+    let acceptor = shared.config.tls.clone().map(Acceptor::new);
+    let thread = Rc::new(RingThread {
+        engine,
+        shared,
+        pool,
+        index,
+        admission,
+        chunks,
+        grants: Grants::default(),
+        acceptor,
+        giving_up: Rc::default(),
+    });
     let helper = tokio::task::spawn_local(help_others(engine, batches));
+    if let Some(beat) = beat {
+        tokio::task::spawn_local(beat.answer());
+    }
+    if let Some(sockets) = health {
+        // It outlives this function: other threads may still drain.
+        tokio::task::spawn_local(serve_health_port(Rc::clone(&thread), sockets));
+    }
     let mut stage = thread.shared.stage.clone();
     let connections: RefCell<Vec<Weak<Connection>>> = RefCell::default();
     let mut tasks = JoinSet::new();
@@ -72,7 +77,7 @@ pub(crate) async fn serve<E: Engine + Unpin>(engine: E, shared: Arc<Shared>, inl
                 if is_waited_for || swept.elapsed() >= SWEEP {
                     swept = Instant::now();
                     let stall = if is_waited_for { QUICK_SWEEP } else { SWEEP };
-                    look_after(&mut connections.borrow_mut(), stall);
+                    look_after(&mut connections.borrow_mut(), stall, thread.shared.metrics.counts());
                     if peak.has_passed(connections.borrow().len()) {
                         memory::give_back(&thread.pool, &thread.chunks);
                     }
@@ -109,56 +114,4 @@ async fn wait_for_reads(pool: &Pool) -> Ended {
         0 => Ended::Clean,
         reads => Ended::ReadsPending(reads),
     }
-}
-
-/// Checks all connections, and forgets those that are gone.
-fn look_after(connections: &mut Vec<Weak<Connection>>, stall: Duration) {
-    connections.retain(|connection| {
-        let Some(connection) = connection.upgrade() else { return false };
-        connection.look_after(stall);
-        true
-    });
-}
-
-async fn serve_connection<E: Engine + Unpin>(
-    thread: Rc<RingThread<E>>,
-    connection: Rc<Connection>,
-    accepted: Accepted,
-) {
-    let Accepted { socket, permit: _permit, .. } = accepted;
-    let socket = match TcpStream::from_std(socket) {
-        Ok(socket) => socket,
-        Err(error) => return tracing::warn!(%error, "a socket could not be taken over"),
-    };
-    let mut stage = thread.shared.stage.clone();
-    let watched = Watched::new(socket, Arc::clone(&connection.watch)).of_instance(thread.shared.instance);
-    let io = TokioIo::new(watched);
-    let service = service_fn(|request: Request<Incoming>| {
-        connection.watch.request_began(request.uri().path());
-        if request.headers().contains_key(headers::RELAY) {
-            connection.watch.peer_leaves_at_once();
-        }
-        let (thread, connection) = (Rc::clone(&thread), Rc::clone(&connection));
-        async move {
-            let (version, method) = (request.version(), request.method().clone());
-            let response = routes::answer(&thread, &connection, request).await;
-            let watch = Arc::clone(&connection.watch);
-            Ok::<_, Infallible>(response.map(|body| WatchedBody::new(body, version, &method, watch)))
-        }
-    });
-    let http = http1::Builder::new()
-        .max_buf_size(limits::HEAD_BYTES)
-        .max_headers(limits::HEADERS)
-        .header_read_timeout(None)
-        .serve_connection(io, service);
-    let mut http = pin!(Fair::new(http, thread.engine));
-    let drained = async { stage.wait_for(|stage| *stage >= Stage::Draining).await.map(|_| ()) };
-    let cut = pin!(connection.cut.notified());
-    let graceful = async {
-        if let Either::Right((_, _)) = select(http.as_mut(), pin!(drained)).await {
-            http.as_mut().get_mut().inner().graceful_shutdown();
-            let _ = http.as_mut().await;
-        }
-    };
-    select(pin!(graceful), cut).await;
 }

@@ -1,16 +1,24 @@
 //! What all ring threads, one thread, and one connection share.
 
+use super::grants::Grants;
 use crate::answer::Context;
 use crate::answer::chunks::Chunks;
 use crate::catalog::Catalog;
 use crate::config::Config;
+use crate::metrics::Measured;
 use crate::read::Engine;
 use crate::read::admission::Admission;
 use crate::read::block::Pool;
 use crate::read::crew::{Batch, Crew};
 use crate::readiness::Readiness;
+use backscroll_shared::auth::Gate;
 use backscroll_shared::conn::Watch;
+use backscroll_shared::conn::exchange::{Exchange, Recorders};
+use backscroll_shared::listen::Stream;
+use backscroll_shared::metrics::{Counts, Metrics};
 use backscroll_shared::scan::BlockMatcher;
+use backscroll_shared::service_manager::Beat;
+use backscroll_shared::tls::Acceptor;
 use backscroll_shared::wire::instance::Instance;
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -36,15 +44,23 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     /// This run of the program. Every answer names it.
     pub(crate) instance: Instance,
+    /// Who may ask.
+    pub(crate) gate: Gate,
+    /// Those who keep a record of each request.
+    pub(crate) recorders: Recorders,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) stage: watch::Receiver<Stage>,
     pub(crate) crew: Arc<Crew<BlockMatcher>>,
     /// Why the server uses the thread pool instead of io_uring, if nobody chose the engine by name.
-    pub(crate) io_fallback: OnceLock<String>,
+    pub(crate) io_fallback: Arc<OnceLock<String>>,
     /// Problems that do not prevent serving, such as an unknown time zone. `/readyz` shows them.
     pub(crate) warnings: Vec<&'static str>,
     /// The check whether the log directories can be served.
     pub(crate) readiness: Arc<Readiness>,
+    /// What an operator sees of this server.
+    pub(crate) metrics: Metrics,
+    /// What the metrics look at.
+    pub(crate) measured: Arc<Measured>,
 }
 
 /// What all connections of one ring thread share.
@@ -56,6 +72,9 @@ pub(crate) struct RingThread<E: Engine> {
     pub(crate) index: usize,
     pub(crate) admission: Arc<Admission>,
     pub(crate) chunks: Chunks,
+    pub(super) grants: Grants,
+    /// TLS, if the server speaks it.
+    pub(super) acceptor: Option<Acceptor>,
     pub(super) giving_up: Rc<Cell<bool>>,
 }
 
@@ -65,6 +84,10 @@ pub(crate) struct Inlet {
     pub(crate) sockets: mpsc::Receiver<Accepted>,
     pub(crate) batches: mpsc::Receiver<Batch<BlockMatcher>>,
     pub(crate) admission: Arc<Admission>,
+    /// The connections to the health port. The first thread has them.
+    pub(crate) health: Option<mpsc::Receiver<Accepted>>,
+    /// What the thread answers the watchdog with.
+    pub(crate) beat: Option<Beat>,
 }
 
 impl<E: Engine> RingThread<E> {
@@ -79,10 +102,10 @@ impl<E: Engine> RingThread<E> {
     }
 }
 
-/// A socket, and its permit, which counts against the limit on connections.
+/// A connection, and its permit, which counts against the limit on connections.
 #[derive(Debug)]
 pub(crate) struct Accepted {
-    pub(crate) socket: std::net::TcpStream,
+    pub(crate) stream: Stream,
     pub(crate) watch: Arc<Watch>,
     pub(crate) permit: ConnectionPermit,
 }
@@ -101,6 +124,8 @@ impl Drop for ConnectionPermit {
 pub(super) struct Connection {
     pub(super) watch: Arc<Watch>,
     pub(super) cut: Notify,
+    /// The last request. Requests of a connection are answered one after the other.
+    exchange: RefCell<Option<Arc<Exchange>>>,
     /// The answer that is being sent, if any.
     in_flight: RefCell<Option<Weak<Mutex<dyn InFlight>>>>,
 }
@@ -116,7 +141,17 @@ pub(super) trait InFlight {
 
 impl Connection {
     pub(super) fn new(watch: Arc<Watch>) -> Connection {
-        Connection { watch, cut: Notify::new(), in_flight: RefCell::default() }
+        Connection { watch, cut: Notify::new(), exchange: RefCell::default(), in_flight: RefCell::default() }
+    }
+
+    /// Notes the request that is being answered.
+    pub(super) fn set_exchange(&self, exchange: &Arc<Exchange>) {
+        *self.exchange.borrow_mut() = Some(Arc::clone(exchange));
+    }
+
+    /// The request that is being answered.
+    pub(super) fn exchange(&self) -> Option<Arc<Exchange>> {
+        self.exchange.borrow().clone()
     }
 
     /// Notes the answer that is being sent on this connection.
@@ -134,10 +169,12 @@ impl Connection {
 
     /// Cuts the connection if it is overdue. Takes back the blocks and permits of its answer if the
     /// client has taken nothing for `stall`.
-    pub(super) fn look_after(&self, stall: Duration) {
+    pub(super) fn look_after(&self, stall: Duration, counts: &Counts) {
         if let Some(overdue) = self.watch.overdue() {
             let file = self.with_answer(|answer| answer.file()).flatten();
-            self.watch.log_cut(overdue, file.as_deref());
+            if self.watch.cut(overdue, file.as_deref()) {
+                counts.cut(overdue);
+            }
             self.cut.notify_one();
         } else if self.watch.stalled_for() >= stall {
             self.with_answer(|answer| answer.park());

@@ -1,6 +1,7 @@
 //! A page of a listing: the first files by name after a given name, as many as fit. So the memory
 //! that a walk needs does not depend on the number of files.
 
+use backscroll_shared::query::pods;
 use backscroll_shared::wire::accept::ListFormat;
 use base64::Engine as _;
 use jiff::Timestamp;
@@ -110,7 +111,13 @@ impl Page {
     }
 
     /// Writes the next file and returns its name; `None` when all have been written.
-    pub(super) fn write_next(&mut self, format: ListFormat, out: &mut Vec<u8>) -> Option<&[u8]> {
+    /// `with_alias`: also the alias that may lead to it, where it has one and the format takes it.
+    pub(super) fn write_next(
+        &mut self,
+        format: ListFormat,
+        with_alias: bool,
+        out: &mut Vec<u8>,
+    ) -> Option<&[u8]> {
         let entry = self.entries.get(self.next)?;
         self.next += 1;
         let name = &self.names[entry.range()];
@@ -122,13 +129,17 @@ impl Page {
                 out.push(b'\n');
             }
             ListFormat::Json => {
+                let alias = pods::alias(name).filter(|_| with_alias);
                 let (key, name) = match std::str::from_utf8(name) {
                     Ok(name) => ("name", name.to_owned()),
                     Err(_) => ("name_base64", base64::engine::general_purpose::STANDARD.encode(name)),
                 };
-                let object = serde_json::json!({
+                let mut object = serde_json::json!({
                     key: name, "size": entry.size, "modified": modified.to_string()
                 });
+                if let Some(alias) = alias {
+                    object["alias"] = String::from_utf8_lossy(&alias).into();
+                }
                 out.extend_from_slice(object.to_string().as_bytes());
             }
         }
@@ -173,7 +184,7 @@ mod tests {
                     }
                 }
                 page.finish();
-                while let Some(name) = page.write_next(ListFormat::Text, &mut Vec::new()) {
+                while let Some(name) = page.write_next(ListFormat::Text, true, &mut Vec::new()) {
                     last = name.to_vec();
                     told.push(String::from_utf8(last.clone()).unwrap());
                 }

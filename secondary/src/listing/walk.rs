@@ -1,13 +1,16 @@
 //! A walk through all log directories, which lets the other tasks of its thread take turns.
 
+use super::Selection;
 use super::page::Page;
 use crate::catalog::{Catalog, Meaning, exhausted, meaning};
 use crate::read::{Engine, TURN};
+use backscroll_shared::auth::FileGrants;
+use backscroll_shared::conn::exchange::Exchange;
 use backscroll_shared::limits;
-use backscroll_shared::query::glob::Glob;
 use backscroll_shared::wire::problem::{Code, Problem};
 use rustix::fs::{AtFlags, FileType, RawDir, statat};
 use rustix::io::Errno;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// The most files in one listing.
@@ -48,12 +51,18 @@ impl Pending {
 pub(super) async fn walk<E: Engine>(
     engine: E,
     catalog: &Catalog,
-    glob: Option<&Glob>,
+    glob: Option<&Selection>,
+    grants: &FileGrants,
     page: &mut Page,
+    exchange: Option<&Arc<Exchange>>,
 ) -> Result<(), Problem> {
+    let unlisted = |errno| unlisted(errno, exchange);
     let is_first = page.is_first();
     let is_worth_it = |page: &Page, dir: &[u8]| {
-        (is_first || page.wants_below(dir)) && glob.is_none_or(|glob| glob.may_match_below(dir))
+        (is_first || page.wants_below(dir))
+            && glob.is_none_or(|glob| glob.may_match_below(dir))
+            && grants.may_see_below(dir)
+            && !catalog.excludes_below(dir)
     };
     let mut pending = Pending::default();
     pending.push(Vec::new())?;
@@ -117,7 +126,11 @@ pub(super) async fn walk<E: Engine>(
             }
             match kind {
                 FileType::Directory if is_worth_it(page, &full) => pending.push(full)?,
-                FileType::RegularFile if glob.is_none_or(|glob| glob.is_match(&full)) => {
+                FileType::RegularFile
+                    if glob.is_none_or(|glob| glob.is_match(&full))
+                        && grants.sees(&full)
+                        && !catalog.is_excluded(&full) =>
+                {
                     files += 1;
                     if is_first && files > FILES {
                         return Err(Problem::new(
@@ -154,8 +167,8 @@ fn too_many(what: &str) -> Problem {
     )
 }
 
-fn unlisted(errno: Errno) -> Problem {
-    tracing::warn!(%errno, "listing the files failed");
+fn unlisted(errno: Errno, exchange: Option<&Arc<Exchange>>) -> Problem {
+    tracing::warn!(%errno, request_id = Exchange::logged(exchange), "listing the files failed");
     match meaning(errno) {
         Meaning::Exhausted => exhausted(),
         Meaning::Busy => {

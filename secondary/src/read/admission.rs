@@ -17,6 +17,10 @@ pub const DEEP_FROM: u64 = 1 << 20;
 /// Deep scans of one thread that read at once: one is matched while the other waits for the disk.
 pub const DEEP_AT_ONCE: usize = 2;
 
+/// Deep scans of one thread that wait for a pass at once. They take turns, so each one more makes all
+/// of them slower. One that comes when so many wait, and has not delivered anything, is refused.
+pub const DEEP_WAITING: usize = 128;
+
 /// Bytes that a deep scan reads before it gives up its pass to others that wait.
 pub const SLICE_BYTES: u64 = 16 << 20;
 
@@ -68,6 +72,16 @@ impl Admission {
         self.deep.available_permits() == DEEP_AT_ONCE && self.deep_waiting.load(Relaxed) == 0
     }
 
+    /// Deep scans that have a pass.
+    pub fn deep_running(&self) -> usize {
+        DEEP_AT_ONCE - self.deep.available_permits()
+    }
+
+    /// Deep scans that wait for a pass.
+    pub fn deep_waiting(&self) -> usize {
+        self.deep_waiting.load(Relaxed)
+    }
+
     /// Waits for a permit for a large line or record.
     pub async fn large_permit(&self) -> OwnedSemaphorePermit {
         let _waiting = Waiting::new(&self.large_waiting);
@@ -94,6 +108,11 @@ impl Admission {
         self.walks.clone().acquire_owned().await.expect("the semaphore is never closed")
     }
 
+    /// A permit for a walk, if one is free now.
+    pub fn try_walk_permit(&self) -> Option<OwnedSemaphorePermit> {
+        self.walks.clone().try_acquire_owned().ok()
+    }
+
     /// A permit for a page of a listing, if one is free now.
     pub fn try_page_permit(&self) -> Option<OwnedSemaphorePermit> {
         self.pages.clone().try_acquire_owned().ok()
@@ -105,7 +124,13 @@ impl Admission {
 pub struct Pass {
     admission: Arc<Admission>,
     held: Option<Slice>,
+    /// Whether the scan may go on, however many wait.
+    has_place: bool,
 }
+
+/// Too many deep scans wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooMany;
 
 #[derive(Debug)]
 struct Slice {
@@ -123,7 +148,7 @@ impl Slice {
 impl Pass {
     /// For a scan that has not read anything yet.
     pub fn new(admission: Arc<Admission>) -> Pass {
-        Pass { admission, held: None }
+        Pass { admission, held: None, has_place: false }
     }
 
     /// The admission that this pass comes from.
@@ -150,14 +175,24 @@ impl Pass {
         true
     }
 
-    /// Gives the pass up, queues for a new one, and returns with a full slice. May be dropped and
-    /// called again.
-    pub async fn renew(&mut self) {
+    /// From now on the scan may go on, however many wait: it has delivered something.
+    pub fn keep_place(&mut self) {
+        self.has_place = true;
+    }
+
+    /// Gives the pass up, queues for a new one, and returns with a full slice. A scan that has no
+    /// place is refused if too many wait. May be dropped and called again.
+    pub async fn renew(&mut self) -> Result<(), TooMany> {
+        if !self.has_place && self.admission.deep_waiting.load(Relaxed) >= DEEP_WAITING {
+            return Err(TooMany);
+        }
+        self.has_place = true;
         self.held = None;
         let waiting = Waiting::new(&self.admission.deep_waiting);
         let permit = self.admission.deep.clone().acquire_owned().await.expect("it is never closed");
         drop(waiting);
         self.held = Some(Slice::new(permit));
+        Ok(())
     }
 
     /// Takes a pass if one is free and nobody waits.
@@ -167,6 +202,7 @@ impl Pass {
             && let Ok(permit) = self.admission.deep.clone().try_acquire_owned()
         {
             self.held = Some(Slice::new(permit));
+            self.has_place = true;
         }
     }
 
@@ -224,5 +260,24 @@ mod tests {
         assert!(last.spend(DEEP_FROM, 65_536));
         drop(scans);
         assert!(admission.is_free_of_scans());
+    }
+
+    /// O1: what is too much is refused at once, and what has begun goes on.
+    #[test]
+    fn a_new_scan_is_refused_where_many_wait_and_one_that_has_begun_is_not() {
+        let admission = Arc::new(Admission::default());
+        let pass = || Pass::new(Arc::clone(&admission));
+        let mut passes: Vec<Pass> = (0..DEEP_AT_ONCE + DEEP_WAITING).map(|_| pass()).collect();
+        let mut renewed: Vec<_> = passes.iter_mut().map(|scan| Box::pin(scan.renew())).collect();
+        for (at, renewed) in renewed.iter_mut().enumerate() {
+            assert_eq!(renewed.now_or_never().is_some(), at < DEEP_AT_ONCE);
+        }
+        let (mut new, mut begun) = (pass(), pass());
+        begun.keep_place();
+        assert_eq!(new.renew().now_or_never(), Some(Err(TooMany)));
+        assert!(begun.renew().now_or_never().is_none(), "it waits");
+        // One that waits no more makes room for another one.
+        drop(renewed.pop());
+        assert!(new.renew().now_or_never().is_none());
     }
 }

@@ -1,5 +1,6 @@
 //! Page-aligned blocks from a pool, and the bound on how many a thread has.
 
+use super::meter::Meter;
 use memmap2::MmapMut;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,7 +24,9 @@ pub struct Pool {
     permits: Arc<Semaphore>,
     cold: Arc<Semaphore>,
     capacity: usize,
+    cold_capacity: usize,
     block_bytes: usize,
+    meter: Meter,
 }
 
 impl Pool {
@@ -32,11 +35,36 @@ impl Pool {
         Pool::with_block_bytes(capacity, BLOCK_BYTES)
     }
 
+    /// The same, and this counts what is read into its blocks.
+    pub fn metered(capacity: usize, meter: Meter) -> Arc<Pool> {
+        Arc::new(Pool::unshared(capacity, BLOCK_BYTES, meter))
+    }
+
     /// A pool whose blocks have `block_bytes` bytes. Benchmarks use it to compare block sizes.
     pub fn with_block_bytes(capacity: usize, block_bytes: usize) -> Arc<Pool> {
+        Arc::new(Pool::unshared(capacity, block_bytes, Meter::default()))
+    }
+
+    fn unshared(capacity: usize, block_bytes: usize, meter: Meter) -> Pool {
         let permits = Arc::new(Semaphore::new(capacity));
-        let cold = Arc::new(Semaphore::new((capacity - capacity / 4).max(1)));
-        Arc::new(Pool { free: Mutex::default(), permits, cold, capacity, block_bytes })
+        let cold_capacity = (capacity - capacity / 4).max(1);
+        let cold = Arc::new(Semaphore::new(cold_capacity));
+        Pool { free: Mutex::default(), permits, cold, capacity, cold_capacity, block_bytes, meter }
+    }
+
+    /// What counts the reads.
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// How many blocks there may be.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Blocks that wait for the disk, or have come from it and not been looked at.
+    pub fn waiting_for_disk(&self) -> usize {
+        self.cold_capacity - self.cold.available_permits()
     }
 
     /// Waits for a block. First come, first served. Fails if the block cannot be mapped.
@@ -127,6 +155,11 @@ impl Block {
     /// All memory of the block. It does not move while the block lives.
     pub fn memory(&mut self) -> &mut [u8] {
         self.map.as_mut().expect("present until dropped")
+    }
+
+    /// What counts the reads.
+    pub(super) fn meter(&self) -> &Meter {
+        &self.pool.meter
     }
 
     /// Sets how many bytes, from the first on, have been filled.

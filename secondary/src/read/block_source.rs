@@ -51,6 +51,10 @@ pub trait BlockSource {
     /// Gives up this scan's pass, so that other scans can read while this one does not.
     fn give_up_pass(&mut self);
 
+    /// From now on the scan is not refused, however many others wait: some of its records are on
+    /// their way to the client.
+    fn keep_place(&mut self);
+
     /// A second source of the same bytes, independent of this search. It reads `window`; without a
     /// window it reads only single spans, by [`BlockSource::again`].
     fn beside(&self, window: Option<Window>) -> Self::Beside;

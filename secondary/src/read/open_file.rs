@@ -5,11 +5,12 @@
 use super::CacheUse;
 use super::holes::Holes;
 use backscroll_shared::scan::Span;
-use rustix::fs::{Advice, fadvise};
+use rustix::fs::{Advice, fadvise, fstatfs};
 use rustix::io::{Errno, ReadWriteFlags, pread, preadv2};
 use std::io::{self, IoSliceMut};
 use std::num::NonZeroU64;
 use std::os::fd::OwnedFd;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Since Linux 6.14: pages that a read brings into the page cache do not stay there. The crates
@@ -27,7 +28,11 @@ pub struct OpenFile {
     /// Whether the kernel was told not to read ahead.
     is_advised: AtomicBool,
     holes: Holes,
+    is_on_fuse: OnceLock<bool>,
 }
+
+/// The magic number of file systems that a process serves (`include/uapi/linux/magic.h`).
+const FUSE: i128 = 0x6573_5546;
 
 impl OpenFile {
     /// A file of which nothing is known yet. Every flag is tried first.
@@ -38,6 +43,7 @@ impl OpenFile {
             can_dontcache: AtomicBool::new(true),
             is_advised: AtomicBool::new(false),
             holes: Holes::default(),
+            is_on_fuse: OnceLock::new(),
         }
     }
 
@@ -54,6 +60,14 @@ impl OpenFile {
     /// Whether the file can be read without waiting, as far as is known.
     pub fn can_nowait(&self) -> bool {
         self.can_nowait.load(Relaxed)
+    }
+
+    /// Whether the file is on FUSE, whose reads a process serves. The first call may ask that
+    /// process, as opening the file did.
+    pub(super) fn is_on_fuse(&self) -> bool {
+        // The field has different types on different architectures.
+        let look = || fstatfs(&self.fd).is_ok_and(|found| i128::from(found.f_type) & 0xffff_ffff == FUSE);
+        *self.is_on_fuse.get_or_init(look)
     }
 
     /// Whether a read can leave the page cache as it was, as far as is known.

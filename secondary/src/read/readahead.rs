@@ -8,7 +8,7 @@
 mod queue;
 mod slot;
 
-use super::admission::{Admission, DEEP_FROM, Pass};
+use super::admission::{Admission, DEEP_FROM, Pass, TooMany};
 use super::block::Pool;
 use super::block_task::BlockTask;
 use super::crew::{BATCH_BLOCKS, Help, Lent};
@@ -200,7 +200,7 @@ impl<F: ReadAt, T: BlockTask> BlockSource for Readahead<F, T> {
         }
         while self.queue.is_empty() && self.plan_one().is_none() {
             self.queue.has_waited();
-            self.pass.renew().await;
+            self.pass.renew().await.map_err(|TooMany| ReadFailure::Starved)?;
         }
         self.lend();
         self.queue.begin_next_if_cold().await?;
@@ -270,12 +270,18 @@ impl<F: ReadAt, T: BlockTask> BlockSource for Readahead<F, T> {
         self.pass.give_up();
     }
 
+    fn keep_place(&mut self) {
+        self.pass.keep_place();
+    }
+
     /// The second source gets no help. It keeps the same part of the file in the page cache,
     /// because a second look is part of the scan.
     fn beside(&self, window: Option<Window>) -> Readahead<F> {
         let plan = window.map_or_else(ReadPlan::empty, ReadPlan::new);
         let queue = Queue::new(self.queue.file.clone(), Arc::clone(&self.queue.pool), BLOCK_WAIT);
-        Readahead::with_queue(queue, plan, self.kept_from, self.pass.admission(), None)
+        let mut beside = Readahead::with_queue(queue, plan, self.kept_from, self.pass.admission(), None);
+        beside.keep_place();
+        beside
     }
 
     fn inode_state(&self) -> io::Result<InodeState> {

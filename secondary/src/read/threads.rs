@@ -63,14 +63,8 @@ impl ReadAt for PooledFile {
         None
     }
 
-    fn read_at(&self, mut block: Block, span: Span, done: usize, cache: CacheUse) -> PooledRead {
-        let file = Arc::clone(&self.0);
-        #[expect(clippy::disallowed_methods, reason = "this engine is the thread pool")]
-        PooledRead(tokio::task::spawn_blocking(move || {
-            let memory = &mut block.memory()[done..span.len];
-            let len = file.read(memory, span.offset + done as u64, cache)?;
-            Ok((len, block))
-        }))
+    fn read_at(&self, block: Block, span: Span, done: usize, cache: CacheUse) -> PooledRead {
+        PooledRead::begin(Arc::clone(&self.0), block, span, done, cache, ())
     }
 
     fn open_file(&self) -> Option<&OpenFile> {
@@ -95,6 +89,27 @@ impl ReadAt for PooledFile {
 /// A read on the pool of threads.
 #[derive(Debug)]
 pub struct PooledRead(JoinHandle<ReadResult>);
+
+impl PooledRead {
+    /// Begins a read on the pool of this thread's runtime. `held` is dropped with its block, when the
+    /// read is over.
+    pub(super) fn begin(
+        file: Arc<OpenFile>,
+        mut block: Block,
+        span: Span,
+        done: usize,
+        cache: CacheUse,
+        held: impl Send + 'static,
+    ) -> PooledRead {
+        #[expect(clippy::disallowed_methods, reason = "this is the thread pool")]
+        PooledRead(tokio::task::spawn_blocking(move || {
+            let _held = held;
+            let memory = &mut block.memory()[done..span.len];
+            let len = file.read(memory, span.offset + done as u64, cache)?;
+            Ok((len, block))
+        }))
+    }
+}
 
 impl Future for PooledRead {
     type Output = ReadResult;

@@ -1,9 +1,14 @@
-//! Reads through io_uring, with tokio-uring: one ring for each thread, and no thread pool.
+//! Reads through io_uring, with tokio-uring: one ring for each thread, and no thread pool, except
+//! for files on FUSE.
 //!
 //! Bytes in the page cache are read at once, with `RWF_NOWAIT`. The kernel does the same first with
 //! a read from the ring, so this only saves the way through the ring. A read that would have to
 //! wait goes to the ring. A read with `RWF_NOWAIT` makes the kernel read the missing pages, so it
 //! too must say whether they stay in the page cache.
+//!
+//! A file on FUSE is read on threads. The ring would read it wrongly: after a short read of a file
+//! that can be polled, which of all files only those on FUSE can, the kernel (seen with 6.18) reads
+//! on by itself, at the offset at which it has just read. Those bytes come twice, and nothing tells.
 //!
 //! The compiler cannot check what `UnsubmittedOneshot` relies on. It holds here:
 //!
@@ -17,6 +22,7 @@
 
 use super::block::{BLOCKS, Block};
 use super::open_file::{OpenFile, is_refused_flag};
+use super::threads::PooledRead;
 use super::{CacheUse, Ended, Engine, InodeState, Pause, ReadAt, ReadResult};
 use backscroll_shared::scan::Span;
 use io_uring::{cqueue, opcode, types};
@@ -101,6 +107,8 @@ impl Engine for RingAlone {
 thread_local! {
     /// Reads of this thread whose memory the kernel uses, or will use once they are submitted.
     static READS: Cell<usize> = const { Cell::new(0) };
+    /// A clone for each read of this thread that is under way on another thread.
+    static POOLED_READS: Arc<()> = Arc::default();
 }
 
 /// A runtime that is leaked, and not dropped, while its driver holds a read.
@@ -108,7 +116,9 @@ struct LeakedUnderReads(ManuallyDrop<tokio_uring::Runtime>);
 
 impl Drop for LeakedUnderReads {
     fn drop(&mut self) {
-        if READS.get() == 0 {
+        // The runtime would wait for its other threads, and a read on FUSE may hang for ever.
+        let are_pooled = POOLED_READS.with(|reads| Arc::strong_count(reads) > 1);
+        if READS.get() == 0 && !are_pooled {
             // SAFETY: this is the only place that drops it, and nobody uses it afterwards.
             unsafe { ManuallyDrop::drop(&mut self.0) };
         }
@@ -153,10 +163,14 @@ impl ReadAt for UringFile {
         }
         let file = Arc::clone(&self.file);
         if !file.can_nowait() {
+            if file.is_on_fuse() {
+                let held = POOLED_READS.with(Arc::clone);
+                return UringRead::Pooled(PooledRead::begin(file, block, span, done, cache, held));
+            }
             allow_workers();
         }
         let flag = file.cache_flag(cache);
-        UringRead { read: submit(&file, block, span, done, flag), file, span, done, flag }
+        UringRead::Ring(RingRead { read: submit(&file, block, span, done, flag), file, span, done, flag })
     }
 
     fn forget(&self, span: Span) {
@@ -221,8 +235,28 @@ fn submit(
         .submit()
 }
 
+/// A read of a file.
+#[derive(Debug)]
+pub enum UringRead {
+    /// On the ring.
+    Ring(RingRead),
+    /// On another thread.
+    Pooled(PooledRead),
+}
+
+impl Future for UringRead {
+    type Output = ReadResult;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ReadResult> {
+        match self.get_mut() {
+            UringRead::Ring(read) => Pin::new(read).poll(cx),
+            UringRead::Pooled(read) => Pin::new(read).poll(cx),
+        }
+    }
+}
+
 /// A read on the ring.
-pub struct UringRead {
+pub struct RingRead {
     read: InFlightOneshot<Reading, IntoResult>,
     file: Arc<OpenFile>,
     span: Span,
@@ -230,16 +264,13 @@ pub struct UringRead {
     flag: ReadWriteFlags,
 }
 
-impl std::fmt::Debug for UringRead {
+impl std::fmt::Debug for RingRead {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("UringRead")
-            .field("span", &self.span)
-            .field("done", &self.done)
-            .finish_non_exhaustive()
+        f.debug_struct("RingRead").field("span", &self.span).field("done", &self.done).finish_non_exhaustive()
     }
 }
 
-impl Future for UringRead {
+impl Future for RingRead {
     type Output = ReadResult;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ReadResult> {

@@ -4,11 +4,11 @@ use super::error::RunError;
 use super::front::Front;
 use crate::http::{Inlet, Shared, Stage, serve};
 use crate::read::{Ended, Engine};
-use backscroll_shared::{VERSION, service_manager};
+use backscroll_shared::VERSION;
+use backscroll_shared::service_manager::{self, Watchdog};
 use futures_util::FutureExt as _;
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 /// What is needed to serve, and is given back where that could not begin.
 pub(super) struct Start<S> {
     pub(super) inlets: Vec<Inlet>,
-    pub(super) front: Front<S>,
+    pub(super) front: Box<Front<S>>,
 }
 
 /// Serves on all threads. If one of them could not make its runtime, none has served, and the error
@@ -27,8 +27,8 @@ pub(super) fn run_threads<E: Engine + Unpin + Send + Sync, S: Future<Output = ()
     shared: &Arc<Shared>,
     start: Start<S>,
 ) -> Result<Result<(), RunError>, (io::Error, Start<S>)> {
-    let listen = match listening(&start.front.listener) {
-        Ok(listen) => listen,
+    let (listen, health_listen) = match start.front.local_addrs() {
+        Ok(addresses) => addresses,
         Err(error) => return Ok(Err(error.into())),
     };
     let stage = Arc::clone(&start.front.stage);
@@ -68,6 +68,7 @@ pub(super) fn run_threads<E: Engine + Unpin + Send + Sync, S: Future<Output = ()
     drop(alive);
     let config = &shared.config;
     let mut waiting = Some((start, doors));
+    let mut refused = None;
     let first = run_thread(engine, async {
         for _ in 0..others.len() {
             if others_alive.recv().await != Some(true) {
@@ -75,20 +76,34 @@ pub(super) fn run_threads<E: Engine + Unpin + Send + Sync, S: Future<Output = ()
             }
         }
         let (Start { inlets, front }, doors) = waiting.take().expect("taken here alone");
+        let front = match front.take_over() {
+            Ok(front) => front,
+            Err(error) => {
+                refused = Some(error);
+                return Ended::Clean;
+            }
+        };
         let mut inlets = inlets.into_iter();
         let own = inlets.next().expect("a configuration has at least one thread");
         for (door, inlet) in doors.into_iter().zip(inlets) {
             // A thread that is gone has panicked, and says so at the end.
             let _ = door.send(inlet);
         }
-        let announce = || {
+        let announce = |watchdog: Option<Watchdog>| {
+            let health_listen = health_listen.as_ref();
             tracing::info!(
-                %listen, hostname = config.hostname, log_dir = %config.log_dir.display(),
+                %listen, health_listen = health_listen.map(tracing::field::display), hostname = config.hostname, log_dir = %config.log_dir.display(),
                 io_engine = E::NAME, threads = config.threads, version = VERSION, "serving"
             );
-            service_manager::ready(&format!("serving on {listen}"));
+            // One engine serves.
+            let _ = shared.measured.engine.set(E::NAME);
+            let health = health_listen.map_or_else(String::new, |at| format!(" (health: {at})"));
+            service_manager::ready(&format!("serving on {listen}{health}"));
+            if let Some(Err(error)) = watchdog.map(Watchdog::start) {
+                tracing::error!(%error, "no thread for the watchdog: the service manager will start this program anew");
+            }
         };
-        let mut front = pin!(front.run(config, shared.instance, announce));
+        let mut front = pin!(front.run(engine, shared, announce));
         let ended = tokio::select! {
             ended = &mut front => ended,
             ended = serve(engine, Arc::clone(shared), own) => ended,
@@ -109,6 +124,9 @@ pub(super) fn run_threads<E: Engine + Unpin + Send + Sync, S: Future<Output = ()
         let other = thread.join().unwrap_or(Err(RunError::Panicked));
         ended = ended.and(other);
     }
+    if let Some(error) = refused {
+        return Ok(Err(error.into()));
+    }
     match (start, ended) {
         (Some(start), Err(RunError::Start(error))) => Err((error, start)),
         (_, ended) => {
@@ -116,11 +134,6 @@ pub(super) fn run_threads<E: Engine + Unpin + Send + Sync, S: Future<Output = ()
             Ok(ended)
         }
     }
-}
-
-fn listening(listener: &TcpListener) -> io::Result<SocketAddr> {
-    listener.set_nonblocking(true)?;
-    listener.local_addr()
 }
 
 fn run_thread<E: Engine>(engine: E, work: impl Future<Output = Ended>) -> Result<(), RunError> {

@@ -50,6 +50,10 @@ impl<S: BlockSource> BlockSource for CountedSource<S> {
         self.inner.slow_down();
     }
 
+    fn keep_place(&mut self) {
+        self.inner.keep_place();
+    }
+
     fn give_up_pass(&mut self) {
         self.inner.give_up_pass();
     }

@@ -41,6 +41,20 @@ fn lines_come_newest_first_byte_for_byte() {
 }
 
 #[test]
+fn an_answer_tells_how_long_it_took_to_begin() {
+    both(|server| {
+        let field = server.get("/logs?filename=app.log&n=1").header("server-timing").unwrap().to_owned();
+        let times: Vec<f64> = field
+            .split(", ")
+            .zip(["open;dur=", "first-record;dur="])
+            .map(|(metric, name)| metric.strip_prefix(name).unwrap().parse().unwrap())
+            .collect();
+        assert!(times.len() == 2 && times[0] > 0.0 && times[0] <= times[1], "{field}");
+        assert_eq!(server.get("/logs?filename=none.log").header("server-timing"), None);
+    });
+}
+
+#[test]
 fn none_asked_for_is_an_empty_200() {
     both(|server| {
         server.write("empty.log", b"");
@@ -158,8 +172,9 @@ fn head_answers_the_headers_alone() {
             ("/readyz", 200),
             ("/", 200),
         ] {
-            let head = server
-                .raw(format!("HEAD {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes());
+            let head = server.raw(
+                format!("HEAD {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").as_bytes(),
+            );
             assert_eq!(head.status, status, "{target}");
             assert!(head.body.is_empty(), "{target}");
             assert_eq!(head.header("content-type"), server.get(target).header("content-type"), "{target}");
@@ -200,7 +215,10 @@ fn the_engine_and_the_version_are_told() {
         assert_eq!(ready["hostname"], "here");
         assert_eq!(ready["version"], env!("CARGO_PKG_VERSION"));
         assert_eq!(server.get("/healthz").body, b"ok\n");
-        assert!(server.get("/").text().contains("curl 'http://x/files'"), "the address that was called");
+        assert!(
+            server.get("/").text().contains("curl 'http://localhost/files'"),
+            "the address that was called"
+        );
         assert_eq!(server.get("/readyz?x=1").code(), "unknown_parameter");
     }
 }

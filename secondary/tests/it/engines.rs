@@ -67,6 +67,7 @@ fn searched<E: Engine>(engine: E, path: &Path, keyword: &[u8], block_lens: &[usi
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
+    // F1, on real files.
     #[test]
     fn both_engines_agree_with_a_naive_search_at_every_block_size(
         file in prop::collection::vec(prop::sample::select(b"aab\n\n\r\0\xff".to_vec()), 0..200),
@@ -105,6 +106,7 @@ fn a_large_file_is_the_same_bytes_through_both_engines() {
     }
 }
 
+/// U2: reads that are dropped before, while and after they are submitted.
 #[test]
 fn reads_that_are_dropped_leak_no_descriptor_and_no_block() {
     fn dropped<E: Engine>(engine: E, path: &Path, times: usize) {
@@ -141,9 +143,10 @@ fn reads_that_are_dropped_leak_no_descriptor_and_no_block() {
     let path = dir.path().join("log");
     write(&path, &[b'x'; 8192]);
     dropped(RingAlone, &path, 10_000);
-    dropped(Threads, &path, 1_000);
+    dropped(Threads, &path, 10_000);
 }
 
+/// F6.
 #[test]
 fn a_read_that_hangs_is_leaked_with_its_memory_not_freed_under_the_kernel() {
     // A read from a pipe without bytes hangs, like one from a dead disk.

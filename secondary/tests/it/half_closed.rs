@@ -35,7 +35,8 @@ fn who_ends_his_sending_after_the_request_gets_the_whole_answer() {
             [("/healthz", b"ok\n".to_vec()), ("/logs?filename=big.log", naive(&file, b"", usize::MAX))]
         {
             for wait in [0, 300] {
-                let mut socket = ask(&server, &format!("GET {target} HTTP/1.1\r\nhost: x\r\n{fields}\r\n"));
+                let mut socket =
+                    ask(&server, &format!("GET {target} HTTP/1.1\r\nhost: localhost\r\n{fields}\r\n"));
                 sleep(Duration::from_millis(wait));
                 socket.shutdown(Shutdown::Write).unwrap();
                 // The client reads slowly. The server closes the connection when it has sent
@@ -51,7 +52,7 @@ fn who_ends_his_sending_after_the_request_gets_the_whole_answer() {
 #[test]
 fn the_requests_of_a_pipeline_are_all_answered() {
     let server = Server::start(Io::Uring);
-    let request = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n".repeat(40);
+    let request = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(40);
     let mut socket = ask(&server, &request);
     socket.shutdown(Shutdown::Write).unwrap();
     let mut bytes = String::new();
@@ -64,8 +65,8 @@ fn what_comes_behind_a_request_is_answered_after_it() {
     let server = Server::start(Io::Uring);
     let file = big();
     server.write("big.log", &file);
-    let small = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
-    let large = "GET /logs?filename=big.log HTTP/1.1\r\nhost: x\r\n\r\n";
+    let small = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let large = "GET /logs?filename=big.log HTTP/1.1\r\nhost: localhost\r\n\r\n";
     // More requests than the server reads before it answers the first one.
     let many = small.repeat(2000);
     for (behind, answers) in [(small, 2), ("\r\n\r\n\n", 1), ("\r", 1), (&many, 2001), ("GET / HT", 2)] {
@@ -108,8 +109,10 @@ fn an_answer_that_takes_long_is_waited_for() {
         config.drain_time = Duration::from_secs(4);
     });
     let target = endless(server.dir.path());
-    let mut socket =
-        ask(&server, &format!("GET {target} HTTP/1.1\r\nhost: x\r\naccept: application/x-ndjson\r\n\r\n"));
+    let mut socket = ask(
+        &server,
+        &format!("GET {target} HTTP/1.1\r\nhost: localhost\r\naccept: application/x-ndjson\r\n\r\n"),
+    );
     socket.shutdown(Shutdown::Write).unwrap();
     socket.read_exact(&mut [0; 15]).unwrap();
     // Longer than the server waits for a client that has left.
@@ -129,7 +132,7 @@ fn the_work_for_a_client_that_is_gone_stops() {
     });
     let target = endless(server.dir.path());
     server.write("small.log", b"line\n");
-    let request = &*format!("GET {target} HTTP/1.1\r\nhost: x\r\n\r\n");
+    let request = &*format!("GET {target} HTTP/1.1\r\nhost: localhost\r\n\r\n");
     let begun = |socket: &mut TcpStream| socket.read_exact(&mut [0; 15]).unwrap();
     // Clients that leave at once, in the middle of the answer, after shutting down properly, and
     // with bytes left unread. And a primary that leaves.

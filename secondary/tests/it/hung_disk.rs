@@ -161,6 +161,7 @@ async fn drain(readahead: &mut Readahead<Disk>) {
     while readahead.next().await.unwrap().is_some() {}
 }
 
+/// F6.
 #[test]
 fn scans_whose_disk_hangs_do_not_keep_others_from_scanning() {
     run(async {

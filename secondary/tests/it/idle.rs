@@ -9,7 +9,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 const LIMIT: usize = 8;
-const HEALTHZ: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+const HEALTHZ: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
 fn server() -> Server {
     let server = Server::with(|config| {
@@ -43,7 +43,7 @@ fn ask(socket: &mut TcpStream) -> std::io::Result<()> {
 /// A connection whose answer does not end during the test.
 fn busy(server: &Server, target: &str) -> TcpStream {
     let mut socket = server.connect();
-    socket.write_all(format!("GET {target} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).unwrap();
+    socket.write_all(format!("GET {target} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes()).unwrap();
     socket.read_exact(&mut [0; 15]).unwrap();
     socket
 }
@@ -86,6 +86,7 @@ fn a_newcomer_has_a_moment_to_ask_however_many_come_behind_it() {
     drop(held);
 }
 
+/// H3.
 #[test]
 fn connections_that_never_ask_keep_nobody_away() {
     let server = server();
@@ -113,7 +114,7 @@ fn connections_that_were_refused_and_stay_open_keep_nobody_away() {
     let mut held = Vec::new();
     for _ in 0..4 * LIMIT {
         let mut socket = server.connect();
-        socket.write_all(b"GET /a b HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+        socket.write_all(b"GET /a b HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
         socket.read_exact(&mut [0; 15]).unwrap();
         held.push(socket);
         assert_eq!(server.get("/logs?filename=app.log").body, b"line\n");
@@ -132,7 +133,7 @@ fn places_for_health_checks_stay_for_health_checks() {
         sleep(Duration::from_millis(1500));
         for _ in 0..HEALTH_RESERVE / 2 {
             let mut socket = server.connect();
-            socket.write_all(format!("GET {target} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).unwrap();
+            socket.write_all(format!("GET {target} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes()).unwrap();
             let mut status = [0; 12];
             socket.read_exact(&mut status).unwrap();
             assert_eq!(&status, b"HTTP/1.1 503");
@@ -144,6 +145,7 @@ fn places_for_health_checks_stay_for_health_checks() {
     drop(held);
 }
 
+/// H9.
 #[test]
 fn a_server_that_is_busy_still_says_how_it_is() {
     let server = server();

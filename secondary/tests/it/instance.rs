@@ -39,7 +39,7 @@ fn every_answer_says_which_secondary_it_is_of() {
             ("GET", "/", "", 200),
         ] {
             let request =
-                format!("{method} {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{fields}\r\n");
+                format!("{method} {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{fields}\r\n");
             let response = server.raw(request.as_bytes());
             assert_eq!(response.status, status, "{method} {target}");
             assert_eq!(response.header("backscroll-instance"), Some(&*instance), "{method} {target}");

@@ -136,7 +136,7 @@ fn slow_clients_get_long_lines_as_they_stand_in_the_file_without_the_runs() {
                     let relay = if accept == CONTENT_TYPE { "backscroll-relay: a\r\n" } else { "" };
                     let request = move |name: &str| {
                         format!(
-                            "GET /logs?filename={name}.log{query} HTTP/1.1\r\nhost: x\r\naccept: {accept}\r\n\
+                            "GET /logs?filename={name}.log{query} HTTP/1.1\r\nhost: localhost\r\naccept: {accept}\r\n\
                              te: trailers\r\nconnection: close\r\n{relay}\r\n"
                         )
                     };

@@ -24,7 +24,7 @@ fn answers_that_look_back_far_do_not_wait_for_each_other_for_ever() {
             .map(|_| {
                 let mut socket = server.connect();
                 socket.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
-                let request = "GET /logs?filename=app.log&keyword=needle&n=1 HTTP/1.1\r\nhost: x\r\nconnection: close\r\nte: trailers\r\naccept: application/vnd.backscroll.frames.v2\r\nbackscroll-relay: a\r\n\r\n";
+                let request = "GET /logs?filename=app.log&keyword=needle&n=1 HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nte: trailers\r\naccept: application/vnd.backscroll.frames.v2\r\nbackscroll-relay: a\r\n\r\n";
                 socket.write_all(request.as_bytes()).unwrap();
                 socket
             })

@@ -7,12 +7,14 @@
     reason = "a test that cannot go on panics"
 )]
 
+mod auth;
 mod catalog;
 mod clients;
 mod compressed;
 mod counted_source;
 mod endpoints;
 mod engines;
+mod exclude;
 mod extra_log_dirs;
 mod files_that_change;
 mod half_closed;
@@ -22,17 +24,19 @@ mod idle;
 mod instance;
 mod listings;
 mod long_lines_after_runs;
-mod long_records;
 mod look_backs;
+mod metrics;
 mod nul_runs;
 mod own_log;
 mod page_cache;
 mod parameters;
+mod pods;
 mod process;
 mod readiness;
 mod refused_ring;
 mod replaced_dirs;
 mod requests;
+mod rotated;
 mod second_look;
 mod service_manager;
 mod special_files;

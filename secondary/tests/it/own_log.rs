@@ -150,7 +150,7 @@ fn what_is_queued_is_written_at_the_end_however_it_ends() {
         };
         let held = (signals == 2).then(|| {
             let mut socket = std::net::TcpStream::connect(serving).unwrap();
-            let request = format!("GET {target} HTTP/1.1\r\nhost: x\r\n\r\n");
+            let request = format!("GET {target} HTTP/1.1\r\nhost: localhost\r\n\r\n");
             std::io::Write::write_all(&mut socket, request.as_bytes()).unwrap();
             socket.read_exact(&mut [0; 15]).unwrap();
             socket
@@ -196,7 +196,10 @@ fn a_disk_that_is_full_is_told_on_standard_error() {
         assert!(began.elapsed() < PATIENCE);
         sleep(Duration::from_millis(20));
     }
-    assert_eq!(raw(port, b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").body, b"ok\n");
+    assert_eq!(
+        raw(port, b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").body,
+        b"ok\n"
+    );
     running.signal();
     assert_eq!(running.code(), Some(0));
     let mut rest = String::new();

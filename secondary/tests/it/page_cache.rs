@@ -182,7 +182,7 @@ fn looking_back_for_a_time_leaves_no_page_either() {
         let server = server(&dir, io);
         assert!(evict(&path));
         // There is a match in every few KiB. For its time, the lines before it are read.
-        let request = "GET /logs?filename=untimed.log&keyword=77%20 HTTP/1.1\r\nhost: x\r\n\
+        let request = "GET /logs?filename=untimed.log&keyword=77%20 HTTP/1.1\r\nhost: localhost\r\n\
             connection: close\r\nte: trailers\r\nbackscroll-relay: here\r\n\
             accept: application/vnd.backscroll.frames.v2\r\n\r\n";
         let response = raw(server.addr, request.as_bytes());

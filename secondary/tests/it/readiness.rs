@@ -3,10 +3,11 @@
 
 use crate::process::Process;
 use crate::support::{Response, Server, ask, raw, write};
-use backscroll_secondary::Io;
 use backscroll_secondary::config::ExtraLogDir;
+use backscroll_secondary::run::RunError;
+use backscroll_secondary::{Config, Io, run};
 use std::fs::{Permissions, set_permissions};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -211,7 +212,7 @@ fn an_empty_directory_is_told_and_ready_once_something_is_in_it() {
     // Otherwise a primary would take an answer of the whole fleet for complete.
     for target in ["/logs?filename=app.log", "/logs?filename=more/app.log", "/files"] {
         let request = format!(
-            "GET {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nbackscroll-relay: web1\r\n\r\n"
+            "GET {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nbackscroll-relay: web1\r\n\r\n"
         );
         let relayed = raw(addr, request.as_bytes());
         assert_eq!((relayed.status, relayed.code().as_str()), (500, "io_error"), "{target}");
@@ -244,4 +245,22 @@ fn a_ring_sees_the_same_of_its_directories() {
     }
     write(&more.path().join("x"), b"");
     assert_eq!(ready(server.addr), (200, String::new()));
+}
+
+#[test]
+fn a_health_listener_that_cannot_be_taken_over_fails_the_start() {
+    use backscroll_shared::listen::Listeners;
+    use std::os::fd::OwnedFd;
+    for io in [Io::Threads, Io::Auto] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = Config::new(dir.path().to_owned(), "here".to_owned());
+        (config.io, config.threads) = (io, 2);
+        let main = TcpListener::bind("127.0.0.1:0").unwrap();
+        // Nobody can listen at a socket that is connected.
+        let health = TcpStream::connect(main.local_addr().unwrap()).unwrap();
+        let health = TcpListener::from(OwnedFd::from(health));
+        let listeners = Listeners { main: main.into(), health: Some(health.into()) };
+        let ended = run(config, listeners, std::future::pending());
+        assert!(matches!(ended, Err(RunError::Start(_))), "{ended:?}");
+    }
 }

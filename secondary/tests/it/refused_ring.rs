@@ -33,6 +33,7 @@ pub(crate) fn strace_works() -> bool {
     works
 }
 
+/// U1.
 #[test]
 fn io_uring_asked_for_by_name_refuses_to_start_and_says_why() {
     if !strace_works() {
@@ -70,6 +71,7 @@ fn openat2_refused_is_exit_64_and_said() {
     }
 }
 
+/// U1.
 #[test]
 fn io_auto_falls_back_to_threads_and_says_so() {
     if !strace_works() {
@@ -83,6 +85,7 @@ fn io_auto_falls_back_to_threads_and_says_so() {
     assert!(told[1].contains("io_engine=\"threads\""), "{told:?}");
 }
 
+/// U1.
 #[test]
 fn a_ring_that_is_refused_after_others_were_made_is_no_other_matter() {
     if !strace_works() {

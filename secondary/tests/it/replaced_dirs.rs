@@ -58,8 +58,9 @@ impl Releases {
 
 /// A request as a primary sends it. To a primary, "not found" means that there is no such file.
 fn relayed(addr: SocketAddr, target: &str) -> Response {
-    let head =
-        format!("GET {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nbackscroll-relay: web1\r\n\r\n");
+    let head = format!(
+        "GET {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nbackscroll-relay: web1\r\n\r\n"
+    );
     raw(addr, head.as_bytes())
 }
 
@@ -153,7 +154,7 @@ fn an_answer_under_way_keeps_the_file_that_it_opened() {
     let (_process, addr, _) = releases.start(false);
     let mut socket = std::net::TcpStream::connect(addr).unwrap();
     let request =
-        "GET /logs?filename=app.log HTTP/1.1\r\nhost: x\r\nconnection: close\r\nte: trailers\r\n\r\n";
+        "GET /logs?filename=app.log HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nte: trailers\r\n\r\n";
     socket.write_all(request.as_bytes()).unwrap();
     let mut answer = vec![0; 1024];
     socket.read_exact(&mut answer).unwrap();

@@ -44,7 +44,7 @@ fn get(keyword: &[u8]) -> Vec<u8> {
     [
         b"GET /logs?filename=app.json&keyword=",
         keyword,
-        b" HTTP/1.1\r\nhost: x\r\nuser-agent: \"<x>\"\r\nconnection: close\r\n\r\n",
+        b" HTTP/1.1\r\nhost: localhost\r\nuser-agent: \"<x>\"\r\nconnection: close\r\n\r\n",
     ]
     .concat()
 }
@@ -83,9 +83,9 @@ fn a_request_is_the_same_however_it_comes() {
     assert_eq!(exchange(&server, &bytes)[0].body, b"{\"level\":\"error\",\"msg\":\"x\"}\n");
     // Several requests. One of them is plain, and the last one is not valid HTTP.
     let several = [
-        b"GET /logs?filename=app.json&keyword=<error> HTTP/1.1\r\nhost: x\r\n\r\n".to_vec(),
-        b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n".to_vec(),
-        b"GET /logs?filename=app.json&keyword=\"msg\" HTTP/1.1\r\nhost: x\r\n\r\n".to_vec(),
+        b"GET /logs?filename=app.json&keyword=<error> HTTP/1.1\r\nhost: localhost\r\n\r\n".to_vec(),
+        b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n".to_vec(),
+        b"GET /logs?filename=app.json&keyword=\"msg\" HTTP/1.1\r\nhost: localhost\r\n\r\n".to_vec(),
         b"GET /healthz HTTP/1.1\r\nhost x\r\n\r\n".to_vec(),
     ]
     .concat();
@@ -102,28 +102,28 @@ fn a_request_is_the_same_however_it_comes() {
 #[test]
 fn every_refusal_says_what_is_wrong() {
     let server = server();
-    let long = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "a".repeat(1 << 20));
-    let quoted = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "\"".repeat(1 << 20));
-    let large = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "a".repeat(1 << 20));
-    let many = format!("GET / HTTP/1.1\r\nhost: x\r\n{}\r\n", "x: y\r\n".repeat(200));
+    let long = format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "a".repeat(1 << 20));
+    let quoted = format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "\"".repeat(1 << 20));
+    let large = format!("GET / HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "a".repeat(1 << 20));
+    let many = format!("GET / HTTP/1.1\r\nhost: localhost\r\n{}\r\n", "x: y\r\n".repeat(200));
     for (request, status, words) in [
-        (&b"GET /a b HTTP/1.1\r\nhost: x\r\n\r\n"[..], 400, "%20"),
-        (b"GET /a#b HTTP/1.1\r\nhost: x\r\n\r\n", 400, "%23"),
-        (b"GET /a\tb HTTP/1.1\r\nhost: x\r\n\r\n", 400, "%09"),
+        (&b"GET /a b HTTP/1.1\r\nhost: localhost\r\n\r\n"[..], 400, "%20"),
+        (b"GET /a#b HTTP/1.1\r\nhost: localhost\r\n\r\n", 400, "%23"),
+        (b"GET /a\tb HTTP/1.1\r\nhost: localhost\r\n\r\n", 400, "%09"),
         (b"GET /\r\n\r\n", 400, "HTTP/1.1"),
         (b"GET / HTTP/3\r\n\r\n", 400, "HTTP/1.1"),
         (b"GET / HTTP/1.1\r\n\r\n", 400, "Host"),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, "HTTP/2"),
         (b"\x16\x03\x01\x02\x00\x01", 400, "http://"),
-        (b"G(T / HTTP/1.1\r\nhost: x\r\n\r\n", 400, "method"),
+        (b"G(T / HTTP/1.1\r\nhost: localhost\r\n\r\n", 400, "method"),
         (b"GET a b c\r\n\r\n", 400, "%20"),
         (b"GET / HTTP/1.1\r\nhost : x\r\n\r\n", 400, "colon"),
-        (b"GET / HTTP/1.1\r\nhost: x\r\n folded\r\n\r\n", 400, "colon"),
-        (b"GET / HTTP/1.1\r\nhost: x\r\nx: \x01\r\n\r\n", 400, "control"),
-        (b"GET / HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n", 400, "Content-Length"),
-        (b"GET / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: x\r\n\r\n", 400, ""),
-        (b"GET / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab", 400, ""),
-        (b"GET http://a<b>/ HTTP/1.1\r\nhost: x\r\n\r\n", 400, ""),
+        (b"GET / HTTP/1.1\r\nhost: localhost\r\n folded\r\n\r\n", 400, "colon"),
+        (b"GET / HTTP/1.1\r\nhost: localhost\r\nx: \x01\r\n\r\n", 400, "control"),
+        (b"GET / HTTP/1.1\r\nhost: localhost\r\ncontent-length: -1\r\n\r\n", 400, "Content-Length"),
+        (b"GET / HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: x\r\n\r\n", 400, ""),
+        (b"GET / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab", 400, ""),
+        (b"GET http://a<b>/ HTTP/1.1\r\nhost: localhost\r\n\r\n", 400, ""),
         (long.as_bytes(), 414, "8192"),
         (quoted.as_bytes(), 414, "8192"),
         (large.as_bytes(), 431, "16384"),
@@ -142,9 +142,9 @@ fn every_refusal_says_what_is_wrong() {
 fn what_a_refusal_says_does_not_depend_on_how_the_head_was_cut() {
     let server = server();
     for (request, words) in [
-        (&b"GET /a b HTTP/1.1\r\nhost: x\r\n\r\n"[..], "holds a space"),
-        (b"GET /a HTTP/2.0\r\nhost: x\r\n\r\n", "HTTP/1.1 or HTTP/1.0"),
-        (b"GET /a\r\nhost: x\r\n\r\n", "HTTP/1.1 or HTTP/1.0"),
+        (&b"GET /a b HTTP/1.1\r\nhost: localhost\r\n\r\n"[..], "holds a space"),
+        (b"GET /a HTTP/2.0\r\nhost: localhost\r\n\r\n", "HTTP/1.1 or HTTP/1.0"),
+        (b"GET /a\r\nhost: localhost\r\n\r\n", "HTTP/1.1 or HTTP/1.0"),
     ] {
         for cut in 0..20 {
             let mut socket = server.connect();
@@ -163,7 +163,9 @@ fn what_a_refusal_says_does_not_depend_on_how_the_head_was_cut() {
 #[test]
 fn a_request_that_ends_before_its_head_does_is_told() {
     let server = server();
-    for request in ["GET /healthz HTTP/1.0", "GET /healthz HTTP/1.1\r\nhost: x\r\n", "GE", "GET /a\"b"] {
+    for request in
+        ["GET /healthz HTTP/1.0", "GET /healthz HTTP/1.1\r\nhost: localhost\r\n", "GE", "GET /a\"b"]
+    {
         let mut socket = server.connect();
         socket.write_all(request.as_bytes()).unwrap();
         socket.shutdown(std::net::Shutdown::Write).unwrap();
@@ -182,19 +184,20 @@ fn a_request_that_ends_before_its_head_does_is_told() {
 #[test]
 fn a_body_is_never_taken_for_a_request() {
     let server = server();
-    let inner = "GET /logs?filename=app.json&keyword=\"msg\" HTTP/1.1\r\nhost: x\r\n\r\n";
+    let inner = "GET /logs?filename=app.json&keyword=\"msg\" HTTP/1.1\r\nhost: localhost\r\n\r\n";
     for (framing, body) in [
         (format!("content-length: {}", inner.len()), inner.to_owned()),
         ("transfer-encoding: chunked".to_owned(), format!("{:x}\r\n{inner}\r\n0\r\n\r\n", inner.len())),
         (format!("content-length: {}\r\ntransfer-encoding: chunked", inner.len()), inner.to_owned()),
     ] {
-        let request = format!("POST /logs?\"<> HTTP/1.1\r\nhost: x\r\n{framing}\r\n\r\n{body}");
+        let request = format!("POST /logs?\"<> HTTP/1.1\r\nhost: localhost\r\n{framing}\r\n\r\n{body}");
         for cut in [0, request.len() - body.len(), request.len() - 5] {
             let mut socket = server.connect();
             socket.write_all(&request.as_bytes()[..cut]).unwrap();
             sleep(Duration::from_millis(20));
             let _ = socket.write_all(&request.as_bytes()[cut..]);
-            let _ = socket.write_all(b"GET /nowhere HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+            let _ =
+                socket.write_all(b"GET /nowhere HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
             let mut bytes = Vec::new();
             let _ = socket.read_to_end(&mut bytes);
             let answers = answers(&bytes);
@@ -215,7 +218,7 @@ fn what_a_log_holds_is_not_taken_for_a_refusal() {
         let mut socket = server.connect_with_window(4096);
         // The server refuses the second request while it still sends the answer to the first one.
         let requests =
-            format!("GET /logs?filename={file} HTTP/1.1\r\nhost: x\r\n\r\nGET /a b HTTP/1.1\r\n\r\n");
+            format!("GET /logs?filename={file} HTTP/1.1\r\nhost: localhost\r\n\r\nGET /a b HTTP/1.1\r\n\r\n");
         socket.write_all(requests.as_bytes()).unwrap();
         sleep(Duration::from_millis(100));
         let mut bytes = Vec::new();

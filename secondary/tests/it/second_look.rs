@@ -24,6 +24,7 @@ use std::io::{Seek as _, SeekFrom, Write as _};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
+use tempfile::TempDir;
 
 /// What happens to the file, or to the answer, between two chunks of the body.
 #[derive(Debug, Clone)]
@@ -36,6 +37,12 @@ enum Event {
     Regrow(u64),
     /// The file is emptied. Its writer does not append, so it goes on at its old offset.
     Hole,
+    /// The file is renamed, and another one takes its name. This does no harm.
+    Rename,
+    /// Its name is deleted. This does no harm.
+    Delete,
+    /// The file is copied and emptied, and its writer goes on at its beginning.
+    Copytruncate,
     /// The client takes this many chunks.
     Take(usize),
     /// The client is slow, so the blocks are taken back.
@@ -44,7 +51,7 @@ enum Event {
 
 impl Event {
     fn is_harm(&self) -> bool {
-        matches!(self, Event::Truncate(_) | Event::Regrow(_) | Event::Hole)
+        matches!(self, Event::Truncate(_) | Event::Regrow(_) | Event::Hole | Event::Copytruncate)
     }
 }
 
@@ -54,6 +61,9 @@ fn event() -> impl Strategy<Value = Event> {
         1 => (0_u64..100).prop_map(Event::Truncate),
         1 => prop_oneof![Just(0), 0_u64..100].prop_map(Event::Regrow),
         1 => Just(Event::Hole),
+        1 => Just(Event::Rename),
+        1 => Just(Event::Delete),
+        1 => Just(Event::Copytruncate),
         4 => (1_usize..5).prop_map(Event::Take),
         3 => Just(Event::Park),
     ]
@@ -61,13 +71,16 @@ fn event() -> impl Strategy<Value = Event> {
 
 /// A log of different lines. Some of them have no time.
 struct Log {
+    dir: TempDir,
     file: File,
     next: u64,
 }
 
 impl Log {
     fn new(lines: usize) -> (Log, Vec<Vec<u8>>) {
-        let mut log = Log { file: tempfile::tempfile().unwrap(), next: 0 };
+        let dir = tempfile::tempdir().unwrap();
+        let file = File::create_new(dir.path().join("app.log")).unwrap();
+        let mut log = Log { dir, file, next: 0 };
         let lines: Vec<Vec<u8>> = (0..lines).map(|_| log.line()).collect();
         for line in &lines {
             log.file.write_all(line).unwrap();
@@ -105,6 +118,18 @@ impl Log {
                 self.file.seek(SeekFrom::Start(len)).unwrap();
                 let line = self.line();
                 self.file.write_all(&line).unwrap();
+            }
+            Event::Rename => {
+                // It may have been deleted before.
+                let _ = std::fs::rename(self.dir.path().join("app.log"), self.dir.path().join("app.log.1"));
+                #[expect(clippy::disallowed_methods, reason = "a test's own thread may block")]
+                std::fs::write(self.dir.path().join("app.log"), self.line()).unwrap();
+            }
+            Event::Delete => drop(std::fs::remove_file(self.dir.path().join("app.log"))),
+            Event::Copytruncate => {
+                drop(std::fs::copy(self.dir.path().join("app.log"), self.dir.path().join("app.log.1")));
+                self.file.set_len(0).unwrap();
+                self.append(200);
             }
             Event::Take(_) | Event::Park => {}
         }
@@ -275,8 +300,15 @@ fn contains(line: &[u8], keyword: &str) -> bool {
     line.windows(keyword.len()).any(|window| window == keyword.as_bytes())
 }
 
+/// How many sequences are tried: `.ci/faults` tries 5,000.
+fn sequences() -> u32 {
+    std::env::var("BACKSCROLL_SEQUENCES").map_or(400, |value| value.parse().unwrap())
+}
+
+// F2: each sequence against the model, which is the list of lines that the file had when it was
+// opened. F8 is a part of it.
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(sequences()))]
 
     #[test]
     fn an_answer_that_looks_complete_has_the_lines_that_were_there_when_the_file_was_opened(
@@ -295,7 +327,7 @@ proptest! {
     }
 }
 
-/// Checks that each format detects a change to a file of a megabyte, after a part was taken.
+/// F8: checks that each format detects a change to a file of a megabyte, after a part was taken.
 fn found_out<E: Engine>(engine: E) {
     for format in [Format::Text, Format::Ndjson, Format::Frames] {
         for harm in [Event::Hole, Event::Regrow(0), Event::Regrow(50), Event::Truncate(0)] {

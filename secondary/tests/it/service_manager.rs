@@ -39,6 +39,51 @@ fn a_service_manager_is_told_when_requests_are_answered_and_when_it_stops() {
 }
 
 #[test]
+fn a_service_manager_that_wants_a_watchdog_is_told_again_and_again_that_all_threads_serve() {
+    let dir = tempfile::tempdir().unwrap();
+    let manager = dir.path().join("notify");
+    let socket = UnixDatagram::bind(&manager).unwrap();
+    for io in ["uring", "threads"] {
+        let mut command = under(&manager, &dir);
+        command.args(["--threads", "3", "--io", io]).env("WATCHDOG_USEC", "20000").env_remove("WATCHDOG_PID");
+        let mut process = Process::start(&mut command);
+        // The threads may have answered before it is announced that they serve.
+        let mut ready = told(&socket);
+        while ready.trim() == "WATCHDOG=1" {
+            ready = told(&socket);
+        }
+        assert!(ready.contains("READY=1"), "{ready}");
+        for _ in 0..10 {
+            assert_eq!(told(&socket).trim(), "WATCHDOG=1");
+        }
+        let addr = address(&ready, "STATUS=serving on ");
+        assert_eq!(ask(addr, "/logs?filename=app.log").body, b"line\n");
+        process.terminate();
+        while !told(&socket).contains("STOPPING=1") {}
+        assert!(process.wait().success());
+    }
+}
+
+#[test]
+fn a_service_manager_that_wants_no_watchdog_is_told_nothing_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let manager = dir.path().join("notify");
+    let socket = UnixDatagram::bind(&manager).unwrap();
+    // That of another process.
+    let mut command = under(&manager, &dir);
+    command.env("WATCHDOG_USEC", "1000").env("WATCHDOG_PID", "1");
+    let mut process = Process::start(&mut command);
+    let ready = told(&socket);
+    let addr = address(&ready, "STATUS=serving on ");
+    for _ in 0..20 {
+        assert_eq!(ask(addr, "/logs?filename=app.log").body, b"line\n");
+    }
+    process.terminate();
+    assert!(told(&socket).contains("STOPPING=1"));
+    assert!(process.wait().success());
+}
+
+#[test]
 fn a_service_manager_that_cannot_be_told_is_a_warning_and_no_end() {
     let dir = tempfile::tempdir().unwrap();
     let full = dir.path().join("full");

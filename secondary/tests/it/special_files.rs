@@ -51,6 +51,7 @@ fn make_special(dir: &Path) -> Vec<&'static str> {
     made
 }
 
+/// F9: four kinds × three clients × two methods, a hundred times.
 #[test]
 fn no_fifo_socket_or_device_is_opened_whoever_asks() {
     for io in BOTH {
@@ -59,10 +60,12 @@ fn no_fifo_socket_or_device_is_opened_whoever_asks() {
         let made = make_special(server.dir.path());
         for name in made {
             let openings = Openings::of(&server.dir.path().join(name));
-            for headers in ["", "accept: application/x-ndjson\r\n", "backscroll-relay: web1\r\n"] {
-                for method in ["GET", "HEAD"] {
-                    let answer = server.request(method, &format!("/logs?filename={name}"), headers);
-                    assert_eq!(answer.status, 404, "{name} {method} {headers}");
+            for _ in 0..100 {
+                for headers in ["", "accept: application/x-ndjson\r\n", "backscroll-relay: web1\r\n"] {
+                    for method in ["GET", "HEAD"] {
+                        let answer = server.request(method, &format!("/logs?filename={name}"), headers);
+                        assert_eq!(answer.status, 404, "{name} {method} {headers}");
+                    }
                 }
             }
             assert!(server.get(&format!("/logs?filename={name}/x")).status == 404);
@@ -77,6 +80,7 @@ fn no_fifo_socket_or_device_is_opened_whoever_asks() {
     }
 }
 
+/// F9.
 #[test]
 #[expect(clippy::disallowed_methods, reason = "a test's own thread may block")]
 fn a_writer_that_waits_at_a_fifo_goes_on_waiting() {

@@ -139,6 +139,7 @@ fn answer_to(browser: bool, bad: u64, errno: i32, format: Format, trailers: bool
 const EIO: i32 = 5;
 const ESTALE: i32 = 116;
 
+/// F4.
 #[test]
 fn short_reads_are_read_on() {
     let outcome = answer(0, EIO, Format::Text, true);
@@ -149,6 +150,7 @@ fn short_reads_are_read_on() {
     assert_eq!(outcome.trailers.unwrap()["log-status"], "complete");
 }
 
+/// F4.
 #[test]
 fn a_failure_before_the_first_byte_is_a_status() {
     for format in [Format::Text, Format::Ndjson] {
@@ -172,6 +174,7 @@ fn a_failure_after_it_is_the_last_line_for_a_browser() {
     }
 }
 
+/// F4.
 #[test]
 fn a_failure_after_it_is_told_in_each_format() {
     for bad in [SIZE / 2, 1] {

@@ -48,7 +48,8 @@ impl Server {
 
     pub(crate) fn request(&self, method: &str, target: &str, headers: &str) -> Response {
         self.raw(
-            format!("{method} {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n").as_bytes(),
+            format!("{method} {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}\r\n")
+                .as_bytes(),
         )
     }
 
@@ -108,7 +109,7 @@ pub(crate) fn raw(addr: SocketAddr, request: &[u8]) -> Response {
 
 /// Asks a server that runs as a process of its own.
 pub(crate) fn ask(addr: SocketAddr, target: &str) -> Response {
-    raw(addr, format!("GET {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes())
+    raw(addr, format!("GET {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").as_bytes())
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test's own thread may block")]

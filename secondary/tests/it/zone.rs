@@ -20,7 +20,7 @@ fn told(tz: &str, tzdir: Option<&str>) -> (Vec<String>, Vec<String>, String) {
     assert_eq!(ready.status, 200, "it can serve all the same");
     let state: serde_json::Value = serde_json::from_slice(&ready.body).unwrap();
     let warnings = serde_json::from_value(state["warnings"].clone()).unwrap();
-    let request = "GET /logs?filename=app.log HTTP/1.1\r\nhost: x\r\nconnection: close\r\naccept: application/x-ndjson\r\n\r\n";
+    let request = "GET /logs?filename=app.log HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\naccept: application/x-ndjson\r\n\r\n";
     let answer = raw(addr, request.as_bytes());
     let record: serde_json::Value = serde_json::from_str(answer.text().lines().next().unwrap()).unwrap();
     let warned = said.into_iter().filter(|line| line.contains("WARN")).collect();
@@ -83,7 +83,7 @@ fn the_zones_files_are_read_before_anybody_is_served() {
         (calls.lines().filter(of_zones).count(), calls.contains("app.log"))
     };
     let before = looks();
-    let request = "GET /logs?filename=app.log HTTP/1.1\r\nhost: x\r\nconnection: close\r\naccept: application/x-ndjson\r\n\r\n";
+    let request = "GET /logs?filename=app.log HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\naccept: application/x-ndjson\r\n\r\n";
     let answer = raw(address(&line, "listen="), request.as_bytes());
     stop_traced(&mut traced);
     assert!(answer.text().contains("\"time\""), "{answer:?}");

@@ -8,6 +8,8 @@
 //! only with status 400.
 
 mod plain_line;
+#[cfg(feature = "fuzzing")]
+pub(super) mod seen;
 
 use super::unsound::Unsound;
 use crate::limits;
@@ -16,9 +18,8 @@ use memchr::memchr;
 use plain_line::PlainLine;
 use std::mem::take;
 
-/// The most bytes of a target, from any peer. A primary percent-encodes a target again, which makes
-/// it up to three times as long as a client may write it.
-const TARGET_BYTES: usize = 3 * limits::URI_BYTES;
+/// The most bytes of a target, from any peer.
+const TARGET_BYTES: usize = limits::RELAYED_URI_BYTES;
 
 /// A byte that no target may contain: it makes hyper refuse the request.
 const REFUSED: u8 = 0x7f;

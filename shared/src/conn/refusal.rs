@@ -20,17 +20,34 @@ pub(super) const TOO_MANY: &str = "too many connections at once: try again in a 
 
 /// Tells a client that there are too many connections, and closes. A secondary passes its
 /// `instance`, which is on each of its answers.
-pub async fn refuse(mut stream: impl AsyncRead + AsyncWrite + Unpin, instance: Option<Instance>) {
+pub async fn refuse(stream: impl AsyncRead + AsyncWrite + Unpin, instance: Option<Instance>) {
+    tell(stream, Problem::new(Code::Overloaded, TOO_MANY), instance).await;
+}
+
+/// Answers whatever a client asks with this problem, and closes.
+pub(crate) async fn tell(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    problem: Problem,
+    instance: Option<Instance>,
+) {
     let told = async {
-        let problem = Problem::new(Code::Overloaded, TOO_MANY);
         stream.write_all(&encode(problem, false, instance)).await?;
-        stream.shutdown().await?;
-        // Reads until the client has closed: to close before its data was read would reset the
-        // connection, and the client would lose the answer.
-        let mut sink = [0; 1024];
-        while stream.read(&mut sink).await? > 0 {}
-        io::Result::Ok(())
+        end(stream).await
     };
     // An error or a timeout changes nothing: the connection is closed anyway.
     let _ = timeout(REFUSAL_TIME, told).await;
+}
+
+/// Closes a connection on which the last word was written. It waits until the client has closed its
+/// side: to close before its data was read would reset the connection, and the client would lose
+/// that word.
+pub(crate) async fn linger(stream: impl AsyncRead + AsyncWrite + Unpin) {
+    let _ = timeout(REFUSAL_TIME, end(stream)).await;
+}
+
+async fn end(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
+    stream.shutdown().await?;
+    let mut sink = [0; 1024];
+    while stream.read(&mut sink).await? > 0 {}
+    Ok(())
 }

@@ -57,6 +57,23 @@ impl http_body::Body for OnePiece {
     }
 }
 
+#[tokio::test]
+async fn where_the_health_port_is_crowded_each_connection_ends_with_its_answer() {
+    let mut connections = Connections::of_health_port();
+    let mut held = Vec::new();
+    for open in 0..HEALTH_PORT_CONNECTIONS {
+        assert_eq!(held.iter().any(|watch: &Arc<Watch>| watch.ends_with_its_answer()), open > 16);
+        let watch = connections.admit(Peer::Unknown, || open).await.unwrap();
+        watch.request_began("/healthz");
+        held.push(watch);
+    }
+    assert!(held.iter().all(|watch| watch.ends_with_its_answer()));
+    assert!(connections.admit(Peer::Unknown, || HEALTH_PORT_CONNECTIONS).await.is_none());
+    // One ends with its answer, and the next has its place.
+    drop(held.pop());
+    assert!(connections.admit(Peer::Unknown, || HEALTH_PORT_CONNECTIONS).await.is_some());
+}
+
 /// Plays an answer to a client of this version, and drops the connection, before or after
 /// everything has been written, and before or after the body has ended.
 fn was_reset(version: Version, ended: bool, flushed: bool) -> bool {
@@ -137,12 +154,14 @@ fn the_log_says_whose_answer_was_cut_and_why_and_nothing_of_what_was_asked() {
     let into = log.clone();
     let subscriber = tracing_subscriber::fmt().with_writer(move || into.clone()).with_ansi(false).finish();
     tracing::subscriber::with_default(subscriber, || {
-        let watch = Watch::of(Some("10.0.0.7:4711".parse().unwrap()), false);
+        let watch = Watch::of(Peer::Tcp("10.0.0.7:4711".parse().unwrap()), Place::Ordinary);
         watch.request_began("/logs");
-        watch.log_cut(Overdue::Stalled, Some("app.log"));
+        assert!(watch.cut(Overdue::Stalled, Some("app.log")));
+        assert!(!watch.cut(Overdue::Stalled, Some("app.log")), "it is cut already");
+        let watch = Watch::of(Peer::Unknown, Place::Ordinary);
         watch.request_began("/secret");
-        watch.log_cut(Overdue::Stalled, None);
-        watch.log_cut(Overdue::Idle, None);
+        watch.cut(Overdue::Stalled, None);
+        Watch::of(Peer::Unknown, Place::Ordinary).cut(Overdue::Idle, None);
     });
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     let lines: Vec<&str> = text.lines().collect();

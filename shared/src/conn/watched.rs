@@ -15,7 +15,6 @@ mod writing;
 use super::Watch;
 use super::half_closed::HalfClosed;
 use super::heads::Heads;
-use crate::limits;
 use crate::wire::instance::Instance;
 use bytes::{Bytes, BytesMut};
 use socket2::SockRef;
@@ -24,7 +23,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::Sleep;
 
 /// What is needed of a socket besides reading and writing.
@@ -42,6 +41,16 @@ impl Socket for TcpStream {
         // If this fails, the connection is gone already.
         let _ = SockRef::from(self).set_linger(reset.then_some(Duration::ZERO));
     }
+
+    fn error(&self) -> Option<io::Error> {
+        self.take_error().unwrap_or_else(Some)
+    }
+}
+
+/// A Unix socket cannot be reset. So no answer that ends by closing is sent over one
+/// ([`told_by_closing`](super::told_by_closing)).
+impl Socket for UnixStream {
+    fn reset_on_close(&self, _: bool) {}
 
     fn error(&self) -> Option<io::Error> {
         self.take_error().unwrap_or_else(Some)
@@ -119,7 +128,7 @@ impl<S: Socket> Watched<S> {
 /// nothing would limit that.
 impl<S: Socket> Drop for Watched<S> {
     fn drop(&mut self) {
-        if self.watch.stalled_for() >= limits::STALL_TIME {
+        if self.watch.is_stalled() {
             self.stream.reset_on_close(true);
         }
     }

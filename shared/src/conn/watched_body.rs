@@ -7,8 +7,11 @@
 //!   reset instead, so that it does not look complete.
 //! - It tells the connection's watch when an answer has ended.
 
-use super::{LEAVING_BROKEN, LEAVING_WHOLE, Watch};
+use super::exchange::Ending;
+use super::{LEAVING_BROKEN, LEAVING_WHOLE, Peer, Watch};
+use crate::auth::InUse;
 use crate::limits::READER_FROM;
+use crate::wire::problem::{Code, Problem};
 use bytes::Bytes;
 use http::{Method, Version};
 use http_body::{Body, Frame, SizeHint};
@@ -37,8 +40,12 @@ pub struct WatchedBody<B: Body> {
     /// Whether the answer ends when the connection closes, as the client has no other way to see
     /// its end.
     ends_by_closing: bool,
+    /// Whether the answer has no body, so that this one is never asked for.
+    is_head: bool,
     failing: Option<Failing<B::Error>>,
     ended: bool,
+    /// What is kept until the answer has ended. Dropped after the body.
+    kept: Kept,
     /// Bytes of the body so far.
     bytes: u64,
     /// How many of them may not have been written yet, and the watch's `flushes` before them.
@@ -57,8 +64,7 @@ struct Failing<E> {
 impl<B: Body> WatchedBody<B> {
     /// The body of an answer to a request of this version and method.
     pub fn new(body: B, version: Version, method: &Method, watch: Arc<Watch>) -> WatchedBody<B> {
-        let ends_by_closing =
-            version < Version::HTTP_11 && method != Method::HEAD && body.size_hint().exact().is_none();
+        let ends_by_closing = ends_by_closing(&body, version, method);
         if ends_by_closing {
             watch.ends_by_closing.store(true, Relaxed);
         }
@@ -66,12 +72,52 @@ impl<B: Body> WatchedBody<B> {
             body,
             watch,
             ends_by_closing,
+            is_head: method == Method::HEAD,
             failing: None,
             ended: false,
             bytes: 0,
+            kept: Kept::default(),
             waiting: 0,
             flushes: 0,
         }
+    }
+}
+
+/// Why this answer cannot be sent, if it cannot: it would end when its connection closes, and the
+/// socket cannot be reset. Then an answer that is broken off would look complete.
+pub fn told_by_closing<B: Body>(body: &B, version: Version, method: &Method, peer: &Peer) -> Option<Problem> {
+    let is = *peer == Peer::Unix && ends_by_closing(body, version, method);
+    is.then(|| {
+        Problem::new(
+            Code::BadRequest,
+            "over a Unix socket HTTP/1.0 cannot tell a whole answer from one that was broken off: use HTTP/1.1 (in nginx: proxy_http_version 1.1)",
+        )
+    })
+}
+
+/// Whether the end of such an answer can be told only by closing the connection.
+fn ends_by_closing<B: Body>(body: &B, version: Version, method: &Method) -> bool {
+    version < Version::HTTP_11 && method != Method::HEAD && body.size_hint().exact().is_none()
+}
+
+/// What is kept until an answer has ended, however that is.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// Tells those who keep a record of each request.
+    pub ending: Option<Ending>,
+    /// Counts the request among those of its caller.
+    pub usage: Option<Arc<InUse>>,
+}
+
+impl<B: Body> WatchedBody<B> {
+    /// Keeps this until the answer has ended.
+    #[must_use]
+    pub fn keeping(mut self, kept: Kept) -> WatchedBody<B> {
+        if let Some(ending) = &kept.ending {
+            self.watch.answers(ending.exchange());
+        }
+        self.kept = kept;
+        self
     }
 }
 
@@ -94,8 +140,12 @@ impl<B: Body> WatchedBody<B> {
 
 impl<B: Body> Drop for WatchedBody<B> {
     fn drop(&mut self) {
-        let whole = self.ended || (self.failing.is_none() && self.body.is_end_stream());
+        let whole = self.is_head || self.ended || (self.failing.is_none() && self.body.is_end_stream());
         self.watch.enter(if whole { LEAVING_WHOLE } else { LEAVING_BROKEN });
+        if let Some(ending) = &mut self.kept.ending {
+            let has_left = !whole && self.failing.is_none() && !self.watch.is_cut();
+            ending.sent(self.bytes, whole, has_left);
+        }
     }
 }
 
@@ -123,6 +173,8 @@ where
                 }
                 Some(Ok(frame)) => {
                     let len = frame.data_ref().map_or(0, Bytes::len);
+                    // Nothing follows trailers, and hyper does not ask for more.
+                    this.ended = frame.is_trailers();
                     this.bytes += len as u64;
                     this.waiting += len;
                     return Poll::Ready(Some(Ok(frame)));

@@ -3,7 +3,7 @@
 use super::bad;
 use crate::limits;
 use crate::text::quoted;
-use crate::wire::problem::Problem;
+use crate::wire::problem::{Code, Problem};
 
 /// A relative path of plain names: not empty, not absolute, no `.`, no `..`, no empty
 /// part, no control byte. It need not be UTF-8.
@@ -49,6 +49,19 @@ impl FileName {
     /// Whether any part begins with a dot. Such files are never served.
     pub fn is_hidden(&self) -> bool {
         self.0.split(|b| *b == b'/').any(|part| part.starts_with(b"."))
+    }
+
+    /// The problem of a name under which there is no file, or none that the caller may know of. It
+    /// says the same in both cases. Of a hidden name it does not say whether it is there.
+    pub fn not_found(&self) -> Problem {
+        let why = if self.is_hidden() {
+            format!(
+                "{self} is hidden, because a part of it begins with a dot, and hidden files are never served: GET /files lists what is"
+            )
+        } else {
+            format!("there is no log file {self} here: GET /files lists what there is")
+        };
+        Problem::new(Code::NotFound, why)
     }
 }
 

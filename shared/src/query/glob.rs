@@ -10,6 +10,9 @@
 //! milliseconds for each name: it is followed state by state, or its automaton grows exponentially.
 
 mod parse;
+mod set;
+
+pub use set::{Globs, GlobsError};
 
 use crate::text::quoted;
 use parse::{BRACES, Class, DEPTH, Unit};
@@ -49,8 +52,8 @@ pub enum GlobError {
 #[derive(Debug)]
 pub struct Glob {
     words: usize,
-    /// For each byte, the states that it moves to the next state.
-    moves: Vec<[u64; WORDS]>,
+    /// For each byte, in `words` words, the states that it moves to the next state.
+    moves: Vec<u64>,
     /// States that stay where they are at any byte.
     stays: [u64; WORDS],
     /// States that stay where they are at any byte except a slash.
@@ -64,12 +67,14 @@ pub struct Glob {
 impl Glob {
     /// Reads a glob.
     pub fn parse(glob: &[u8]) -> Result<Glob, GlobError> {
-        let (alternatives, classes) = parse::alternatives(glob)?;
-        let mut built = Builder::new(classes);
-        for alternative in &alternatives {
-            built.add(alternative)?;
-        }
+        let mut built = Builder::new();
+        built.add_all(parse::alternatives(glob)?)?;
         Ok(built.finish())
+    }
+
+    /// Bytes of memory that it takes.
+    pub fn size(&self) -> usize {
+        size_of::<Glob>() + self.moves.len() * size_of::<u64>()
     }
 
     /// Whether all of `name` matches.
@@ -82,11 +87,16 @@ impl Glob {
         self.after(&[dir, b"/"]).is_some()
     }
 
+    /// Whether a name that begins with these bytes can match.
+    pub fn may_match_from(&self, beginning: &[u8]) -> bool {
+        self.after(&[beginning]).is_some()
+    }
+
     /// The states after these bytes. `None` if there is none.
     fn after(&self, parts: &[&[u8]]) -> Option<[u64; WORDS]> {
         let mut states = self.starts;
         for byte in parts.iter().copied().flatten().copied() {
-            let moves = &self.moves[usize::from(byte)];
+            let moves = &self.moves[usize::from(byte) * self.words..];
             let stays_in_part = if byte == b'/' { 0 } else { u64::MAX };
             let (mut over, mut skipped, mut any) = (0, 0, 0);
             for w in 0..self.words {
@@ -110,6 +120,8 @@ impl Glob {
 
 struct Builder {
     glob: Glob,
+    /// For each byte, the states that it moves.
+    moves: Vec<[u64; WORDS]>,
     classes: Vec<Class>,
     /// States so far.
     len: usize,
@@ -118,19 +130,30 @@ struct Builder {
 }
 
 impl Builder {
-    fn new(classes: Vec<Class>) -> Builder {
+    fn new() -> Builder {
         let none = [0; WORDS];
-        let moves = vec![none; 256];
         let glob = Glob {
             words: 0,
-            moves,
+            moves: Vec::new(),
             stays: none,
             stays_in_part: none,
             skips: none,
             starts: none,
             accepts: none,
         };
-        Builder { glob, classes, len: 0, any: none }
+        Builder { glob, moves: vec![none; 256], classes: Vec::new(), len: 0, any: none }
+    }
+
+    /// Whether so many states are taken that these alternatives may not fit.
+    fn is_full_for(&self, alternatives: &[Vec<Unit>]) -> bool {
+        // A unit has one state at most, and each alternative one more, in which it ends.
+        self.len + alternatives.iter().map(|units| units.len() + 1).sum::<usize>() > STATES
+    }
+
+    /// Adds the alternatives of a glob, with the classes to which they refer.
+    fn add_all(&mut self, (alternatives, classes): (Vec<Vec<Unit>>, Vec<Class>)) -> Result<(), GlobError> {
+        self.classes = classes;
+        alternatives.iter().try_for_each(|alternative| self.add(alternative))
     }
 
     fn add(&mut self, units: &[Unit]) -> Result<(), GlobError> {
@@ -151,7 +174,7 @@ impl Builder {
                             if state == 0 || !is_set(&self.glob.skips, state - 1) {
                                 set(&mut self.glob.stays, state);
                                 set(&mut self.glob.skips, state);
-                                set(&mut self.glob.moves[usize::from(b'/')], state);
+                                set(&mut self.moves[usize::from(b'/')], state);
                                 self.len += 1;
                             }
                         }
@@ -159,10 +182,10 @@ impl Builder {
                     }
                     continue;
                 }
-                Unit::Byte(byte) => set(&mut self.glob.moves[usize::from(*byte)], state),
+                Unit::Byte(byte) => set(&mut self.moves[usize::from(*byte)], state),
                 Unit::Any => set(&mut self.any, state),
                 Unit::Class(class) => {
-                    let members = self.classes[*class].iter().zip(&mut self.glob.moves);
+                    let members = self.classes[*class].iter().zip(&mut self.moves);
                     members.filter(|(is_member, _)| **is_member).for_each(|(_, moves)| set(moves, state));
                 }
             }
@@ -183,10 +206,11 @@ impl Builder {
     fn finish(mut self) -> Glob {
         let glob = &mut self.glob;
         glob.words = self.len.div_ceil(64);
-        for (byte, moves) in glob.moves.iter_mut().enumerate() {
+        for (byte, moves) in self.moves.iter_mut().enumerate() {
             if byte != usize::from(b'/') {
                 moves.iter_mut().zip(&self.any).for_each(|(moves, any)| *moves |= any);
             }
+            glob.moves.extend_from_slice(&moves[..glob.words]);
         }
         let mut skipped = 0;
         for w in 0..glob.words {

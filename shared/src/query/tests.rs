@@ -113,3 +113,11 @@ fn what_a_client_may_write_as_it_stands_does_not_grow_on_the_way() {
     let query = format!("filename=a.log&keyword={}", "!$'()*,;:@/?x".repeat(100));
     assert_eq!(secondary(&query).unwrap().for_secondary().len(), query.len());
 }
+
+#[test]
+fn a_name_of_a_host_has_a_bound() {
+    assert!(host(vec![b'a'; limits::HOSTNAME_BYTES]).is_ok());
+    for bad in [vec![], vec![0xff], vec![b'a'; limits::HOSTNAME_BYTES + 1]] {
+        assert_eq!(host(bad).unwrap_err().code(), Code::BadParameter);
+    }
+}

@@ -1,12 +1,15 @@
 //! The programs' own log: to standard error, or to rolling files.
 
 use super::format::LogFormat;
-use super::writer;
+use super::log_files::{Bounds, LogFiles};
+use super::request_log::Which;
+use super::{size, writer};
 use clap::Args;
+use jiff::Timestamp;
 use std::backtrace::{Backtrace, BacktraceStatus};
+use std::io;
 use std::panic::PanicHookInfo;
 use std::path::{Path, PathBuf};
-use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{LevelFilter, ParseError};
 use tracing_subscriber::fmt::MakeWriter;
@@ -21,14 +24,35 @@ pub struct LogArgs {
     /// Format of the log
     #[arg(long, env = "BACKSCROLL_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
     pub log_format: LogFormat,
-    /// Write the log to files in DIR instead of to standard error: a new file each day, the last 7
-    /// are kept
+    /// Write the log to files in DIR instead of to standard error: a new file each day, and one more
+    /// when a file is full
     #[arg(long, env = "BACKSCROLL_LOG_FILE", value_name = "DIR")]
     pub log_file: Option<PathBuf>,
+    /// How large a file of the log becomes, as in 100MiB
+    #[arg(long, env = "BACKSCROLL_LOG_FILE_SIZE", default_value = "100MiB", value_name = "SIZE", value_parser = size::parse)]
+    pub log_file_size: u64,
+    /// How many files of the log are kept
+    #[arg(long, env = "BACKSCROLL_LOG_FILES", default_value_t = 7, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub log_files: u16,
+    /// Which requests are logged: all, failed, off, or a fraction such as 0.01 (failed requests are
+    /// then logged too)
+    #[arg(long, env = "BACKSCROLL_REQUEST_LOG", default_value = "all", value_name = "WHICH")]
+    pub request_log: Which,
 }
 
-/// Days of rolling files that are kept.
-const FILES_KEPT: usize = 7;
+impl LogArgs {
+    /// The defaults for messages of this level.
+    pub fn of_level(level: &str) -> LogArgs {
+        LogArgs {
+            log_level: level.to_owned(),
+            log_format: LogFormat::Text,
+            log_file: None,
+            log_file_size: 100 << 20,
+            log_files: 7,
+            request_log: Which::All,
+        }
+    }
+}
 
 /// Writes the queued lines when it is dropped. Keep it until the end of `main`.
 #[derive(Debug)]
@@ -79,8 +103,11 @@ pub enum LogError {
         dir: PathBuf,
         /// Why not.
         #[source]
-        why: Box<dyn std::error::Error + Send + Sync>,
+        why: io::Error,
     },
+    /// There is no thread to write it.
+    #[error("the log cannot be written: {0}")]
+    Thread(#[from] io::Error),
 }
 
 /// Starts logging for the whole process.
@@ -90,30 +117,26 @@ pub fn init(args: &LogArgs, program: &str) -> Result<Guard, LogError> {
         None => writer::start(std::io::stderr(), args.log_format, None),
         Some(dir) => {
             let complaint = format!("{program}: --log-file {}", dir.display());
-            writer::start(files(dir, program)?, args.log_format, Some(complaint))
+            writer::start(files(dir, program, args)?, args.log_format, Some(complaint))
         }
-    };
+    }?;
     start(filter, args.log_format, queue);
     std::panic::set_hook(Box::new(panicked));
     Ok(Guard(()))
 }
 
-/// A new file each day.
-fn files(dir: &Path, program: &str) -> Result<RollingFileAppender, LogError> {
-    let refuse = |why| LogError::Directory { dir: dir.to_owned(), why };
+fn files(
+    dir: &Path,
+    program: &str,
+    args: &LogArgs,
+) -> Result<LogFiles<impl Fn() -> Timestamp + use<>>, LogError> {
     if dir.exists() && !dir.is_dir() {
         return Err(LogError::NotADirectory(dir.to_owned()));
     }
-    // Created here, because the appender writes to standard error about a directory that does not
-    // exist yet.
-    std::fs::create_dir_all(dir).map_err(|error| refuse(error.into()))?;
-    RollingFileAppender::builder()
-        .rotation(Rotation::DAILY)
-        .filename_prefix(program)
-        .filename_suffix("log")
-        .max_log_files(FILES_KEPT)
-        .build(dir)
-        .map_err(|error| refuse(error.into()))
+    let bounds = Bounds { bytes: args.log_file_size, files: usize::from(args.log_files) };
+    std::fs::create_dir_all(dir)
+        .and_then(|()| LogFiles::open(dir, program, bounds, Timestamp::now))
+        .map_err(|why| LogError::Directory { dir: dir.to_owned(), why })
 }
 
 /// Logs a panic. Writing to standard error could block the thread until somebody reads.

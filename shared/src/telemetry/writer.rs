@@ -2,26 +2,33 @@
 //! nobody reads, or a disk that hangs, does not delay an answer. Lines are lost if the queue is
 //! full, or if they cannot be written. Afterwards the log says how many were lost, and why.
 
-use super::format::LogFormat;
-use crate::cli::complain;
-use std::io::{self, Write};
-use std::sync::mpsc::channel;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
-use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
+mod log_queue;
 
-/// The most lines that wait to be written: a few MiB.
-const QUEUED_LINES: usize = 4096;
+pub(super) use log_queue::LogQueue;
+
+use super::format::LogFormat;
+use super::losses;
+use super::queue::Queue;
+use crate::cli::complain;
+use crate::whole_line::write_line;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// How long the program waits at its end for queued lines to be written.
-const FINISH_TIME: Duration = Duration::from_millis(1500);
+pub(super) const FINISH_TIME: Duration = Duration::from_millis(1500);
 
 /// The shortest time between two complaints on standard error about a log that cannot be written. A
 /// disk may fail again and again, and each complaint needs a thread until somebody reads it.
 const COMPLAINT_REST: Duration = Duration::from_mins(1);
 
-/// The guard of the process's writer thread, until the log has been finished.
-static WRITER: Mutex<Option<WorkerGuard>> = Mutex::new(None);
+/// Lines are written together up to so many bytes. A pipe takes so many at once, so that the lines
+/// of two programs that share it do not mix.
+pub(super) const WRITE_BYTES: usize = 4096;
+
+/// The process's log, once it has begun.
+static LOG: Mutex<Option<LogQueue>> = Mutex::new(None);
 
 /// Starts the thread that writes to `out`. If `out` fails, a complaint goes to standard error and
 /// begins with `complaint`, which is `None` if `out` is standard error itself.
@@ -29,49 +36,22 @@ pub(super) fn start(
     out: impl Write + Send + 'static,
     format: LogFormat,
     complaint: Option<String>,
-) -> NonBlocking {
-    let (queue, guard) = queue(out, format, complaint, QUEUED_LINES);
-    *WRITER.lock().unwrap_or_else(PoisonError::into_inner) = Some(guard);
-    queue
+) -> io::Result<LogQueue> {
+    let queue = LogQueue::new(log_queue::QUEUED_BYTES);
+    Writer::new(out, format, complaint, queue.lost()).start(queue.lines())?;
+    *LOG.lock().unwrap_or_else(PoisonError::into_inner) = Some(queue.clone());
+    Ok(queue)
 }
 
-fn queue(
-    out: impl Write + Send + 'static,
-    format: LogFormat,
-    complaint: Option<String>,
-    lines: usize,
-) -> (NonBlocking, WorkerGuard) {
-    let dropped = Arc::new(OnceLock::new());
-    let writer = Writer {
-        out,
-        format,
-        complaint,
-        complained: None,
-        dropped: Arc::clone(&dropped),
-        dropped_before: 0,
-        unwritten: 0,
-        why: None,
-        is_in_a_line: false,
-    };
-    let builder = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(lines);
-    let (queue, guard) = builder.thread_name("log-writer").finish(writer);
-    // It cannot fail: nothing was set before.
-    let _ = dropped.set(queue.error_counter());
-    (queue, guard)
+/// The process's log, if it has begun.
+pub(super) fn log() -> Option<LogQueue> {
+    LOG.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// Writes the queued lines, if that does not take too long. Called when the program ends.
 pub(super) fn finish() {
-    let Some(guard) = WRITER.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
-    // Another thread drops the guard, since that waits for as long as nobody reads.
-    let (ended, wait) = channel::<()>();
-    let thread = std::thread::Builder::new().name("log-end".to_owned()).spawn(move || {
-        drop(guard);
-        drop(ended);
-    });
-    if thread.is_ok() {
-        // It ends with an error once the sender is dropped: everything has been written.
-        let _ = wait.recv_timeout(FINISH_TIME);
+    if let Some(queue) = log() {
+        queue.finish(Instant::now() + FINISH_TIME);
     }
 }
 
@@ -83,36 +63,70 @@ struct Writer<W> {
     complaint: Option<String>,
     complained: Option<Instant>,
     /// Counts the lines that did not fit in the queue.
-    dropped: Arc<OnceLock<ErrorCounter>>,
+    dropped: Arc<AtomicU64>,
     /// How many of these the log has reported.
-    dropped_before: usize,
+    dropped_before: u64,
     /// Lines that could not be written, and have not been reported.
-    unwritten: usize,
+    unwritten: u64,
     why: Option<io::Error>,
     /// Whether the last line was written only in part.
     is_in_a_line: bool,
 }
 
 impl<W: Write> Writer<W> {
-    fn line(&mut self, line: &[u8]) {
-        self.tell_losses();
-        if let Err(error) = self.put(line) {
-            if self.unwritten == 0
-                && self.may_complain(Instant::now())
-                && let Some(complaint) = &self.complaint
-            {
-                complain(
-                    complaint,
-                    &format!("{error}: the lines of the log are lost until it can be written"),
-                );
-            }
-            self.unwritten += 1;
-            self.why = Some(error);
+    fn new(out: W, format: LogFormat, complaint: Option<String>, dropped: Arc<AtomicU64>) -> Writer<W> {
+        Writer {
+            out,
+            format,
+            complaint,
+            complained: None,
+            dropped,
+            dropped_before: 0,
+            unwritten: 0,
+            why: None,
+            is_in_a_line: false,
         }
     }
 
+    fn start(mut self, lines: Queue<Vec<u8>>) -> io::Result<()>
+    where
+        W: Send + 'static,
+    {
+        let run = move || {
+            while let Some(taken) = lines.take() {
+                let mut together = Vec::with_capacity(WRITE_BYTES);
+                for lines in taken {
+                    if together.len() + lines.len() > WRITE_BYTES {
+                        self.lines(&together);
+                        together.clear();
+                    }
+                    together.extend_from_slice(&lines);
+                }
+                self.lines(&together);
+                // A failure shows up again when the next line is written.
+                let _ = self.out.flush();
+            }
+        };
+        std::thread::Builder::new().name("log-writer".to_owned()).spawn(run)?;
+        Ok(())
+    }
+
+    fn lines(&mut self, lines: &[u8]) {
+        self.tell_losses();
+        let Err((error, lost)) = self.put(lines) else { return };
+        if self.unwritten == 0
+            && self.may_complain(Instant::now())
+            && let Some(complaint) = &self.complaint
+        {
+            complain(complaint, &format!("{error}: the lines of the log are lost until it can be written"));
+        }
+        self.unwritten += lost;
+        losses::LOG.add(lost);
+        self.why = Some(error);
+    }
+
     fn tell_losses(&mut self) {
-        let dropped = self.dropped.get().map_or(0, ErrorCounter::dropped_lines);
+        let dropped = self.dropped.load(Relaxed);
         if self.unwritten > 0 {
             let why = self.why.as_ref().map_or_else(String::new, ToString::to_string);
             if self.put(&loss(self.format, self.unwritten, &why)).is_err() {
@@ -138,44 +152,46 @@ impl<W: Write> Writer<W> {
         may
     }
 
-    fn put(&mut self, line: &[u8]) -> io::Result<()> {
-        if self.is_in_a_line {
-            self.bytes(b"\n")?;
-        }
-        self.bytes(line)
-    }
-
-    fn bytes(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
-            match self.out.write(bytes) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(len) => {
-                    bytes = &bytes[len..];
-                    self.is_in_a_line = !bytes.is_empty();
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+    /// Writes lines. The error comes with the number of those that are lost.
+    fn put(&mut self, lines: &[u8]) -> Result<(), (io::Error, u64)> {
+        let was_in_a_line = self.is_in_a_line;
+        let mut counted = Counted { out: &mut self.out, bytes: 0 };
+        let Err(error) = write_line(&mut counted, &mut self.is_in_a_line, lines) else { return Ok(()) };
+        let written = &lines[..counted.bytes.saturating_sub(usize::from(was_in_a_line)).min(lines.len())];
+        // The end of an older line may be all that was written.
+        let ended = was_in_a_line && counted.bytes > 0;
+        self.is_in_a_line = match written.last() {
+            Some(last) => *last != b'\n',
+            None => was_in_a_line && !ended,
+        };
+        Err((error, feeds(lines) - feeds(written)))
     }
 }
 
-impl<W: Write> Write for Writer<W> {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.line(line);
-        Ok(line.len())
+/// Counts the bytes that are taken.
+struct Counted<'w, W> {
+    out: &'w mut W,
+    bytes: usize,
+}
+
+impl<W: Write> Write for Counted<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let len = self.out.write(bytes)?;
+        self.bytes += len;
+        Ok(len)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        // A failure shows up again when the next line is written.
-        let _ = self.out.flush();
-        Ok(())
+        self.out.flush()
     }
 }
 
+fn feeds(lines: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', lines).count() as u64
+}
+
 /// The line that reports lost lines, in the log's own format.
-fn loss(format: LogFormat, lines: usize, why: &str) -> Vec<u8> {
+fn loss(format: LogFormat, lines: u64, why: &str) -> Vec<u8> {
     #[derive(Clone, Default)]
     struct Buffer(Arc<Mutex<Vec<u8>>>);
 

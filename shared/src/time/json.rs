@@ -141,6 +141,8 @@ fn past_value(line: &[u8], mut at: usize, limit: usize) -> Option<usize> {
 }
 
 /// Reads the fields from the last one back. True once a sure time is found.
+///
+/// A line that was cut off can end with the `}` of an inner object, whose time does not count.
 fn from_end<'a>(line: &'a [u8], start: usize, best: &mut Best<'a>) -> bool {
     let mut end = text_end(line);
     let floor = end.saturating_sub(WALK).max(start + 1);
@@ -148,9 +150,21 @@ fn from_end<'a>(line: &'a [u8], start: usize, best: &mut Best<'a>) -> bool {
         return false;
     }
     end -= 1;
+    let done = fields_back(line, &mut end, floor, best);
+    if best.0.is_some() && is_inner(line, end, floor) {
+        *best = Best::default();
+        return false;
+    }
+    done
+}
+
+/// Reads the fields before `end`, and moves `end` to the beginning of the first one that was read.
+fn fields_back<'a>(line: &'a [u8], end: &mut usize, floor: usize, best: &mut Best<'a>) -> bool {
+    let mut at = *end;
     for _ in 0..FIELDS {
-        let Some(value) = before_value(line, end, floor) else { return false };
+        let Some(value) = before_value(line, at, floor) else { return false };
         let Some((name, name_at)) = name_before(line, value, floor) else { return false };
+        *end = name_at;
         if best.take(line, name, value) {
             return true;
         }
@@ -158,7 +172,31 @@ fn from_end<'a>(line: &'a [u8], start: usize, best: &mut Best<'a>) -> bool {
         if before <= floor || line[before - 1] != b',' {
             return false;
         }
-        end = before - 1;
+        at = before - 1;
+    }
+    false
+}
+
+/// Whether the object or the list that `at` is in begins at or after `floor`.
+fn is_inner(line: &[u8], mut at: usize, floor: usize) -> bool {
+    let mut depth = 0usize;
+    while at > floor {
+        match line[at - 1] {
+            b'"' => match before_text(line, at, floor) {
+                Some(begin) => at = begin,
+                None => return false,
+            },
+            b'}' | b']' => {
+                depth += 1;
+                at -= 1;
+            }
+            b'{' | b'[' => {
+                let Some(outer) = depth.checked_sub(1) else { return true };
+                depth = outer;
+                at -= 1;
+            }
+            _ => at -= 1,
+        }
     }
     false
 }

@@ -57,6 +57,25 @@ pub fn list_format(map: &HeaderMap) -> Result<ListFormat, Problem> {
     negotiate(map, &LIST_FORMATS)
 }
 
+/// A form in which metrics are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exposition {
+    /// The text of Prometheus.
+    Text,
+    /// OpenMetrics.
+    OpenMetrics,
+}
+
+const EXPOSITIONS: [Offer<Exposition>; 2] = [
+    Offer { format: Exposition::Text, name: "text/plain", aliases: &[HTML] },
+    Offer { format: Exposition::OpenMetrics, name: "application/openmetrics-text", aliases: &[] },
+];
+
+/// The form of `/metrics`; text where the client does not care.
+pub fn exposition(map: &HeaderMap) -> Result<Exposition, Problem> {
+    negotiate(map, &EXPOSITIONS)
+}
+
 /// Whether the client is a browser, which shows nothing at all of an answer that is cut. Java before
 /// 19 also sends `text/html`, but with a bare `*` after it, which no browser sends. A Java program
 /// has to see that an answer is cut.

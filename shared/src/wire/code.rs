@@ -14,7 +14,9 @@ pub enum Code {
     BadParameter,
     /// A parameter that is not known here.
     UnknownParameter,
-    /// The server itself may not read the file.
+    /// Authentication is configured, and there is no valid token.
+    Unauthorized,
+    /// The server itself may not read the file, or the certificate is not one of those allowed.
     Forbidden,
     /// No such file, or one that the caller may not know of.
     NotFound,
@@ -26,6 +28,8 @@ pub enum Code {
     MethodNotAllowed,
     /// Nothing here is of the type asked for.
     NotAcceptable,
+    /// The request's body is too large.
+    BodyTooLarge,
     /// The request's target is too long.
     UriTooLong,
     /// The file is compressed, and that cannot be searched.
@@ -49,16 +53,19 @@ pub enum Code {
 }
 
 impl Code {
-    const KNOWN: [Code; 18] = [
+    /// All that this version knows.
+    pub const KNOWN: [Code; 20] = [
         Code::BadRequest,
         Code::BadParameter,
         Code::UnknownParameter,
+        Code::Unauthorized,
         Code::Forbidden,
         Code::NotFound,
         Code::UnknownHost,
         Code::NoRoute,
         Code::MethodNotAllowed,
         Code::NotAcceptable,
+        Code::BodyTooLarge,
         Code::UriTooLong,
         Code::UnsupportedCompression,
         Code::HeadersTooLarge,
@@ -76,15 +83,25 @@ impl Code {
     /// The word on the wire.
     pub fn as_str(&self) -> &str {
         match self {
+            Code::Other(word) => word.as_str(),
+            known => known.known().unwrap_or_default(),
+        }
+    }
+
+    /// The word on the wire of a code that this version knows.
+    pub const fn known(self) -> Option<&'static str> {
+        Some(match self {
             Code::BadRequest => "bad_request",
             Code::BadParameter => "bad_parameter",
             Code::UnknownParameter => "unknown_parameter",
+            Code::Unauthorized => "unauthorized",
             Code::Forbidden => "forbidden",
             Code::NotFound => "not_found",
             Code::UnknownHost => "unknown_host",
             Code::NoRoute => "no_route",
             Code::MethodNotAllowed => "method_not_allowed",
             Code::NotAcceptable => "not_acceptable",
+            Code::BodyTooLarge => "body_too_large",
             Code::UriTooLong => "uri_too_long",
             Code::UnsupportedCompression => "unsupported_compression",
             Code::HeadersTooLarge => "headers_too_large",
@@ -94,8 +111,8 @@ impl Code {
             Code::UpstreamTimeout => "upstream_timeout",
             Code::Overloaded => "overloaded",
             Code::Draining => "draining",
-            Code::Other(word) => word.as_str(),
-        }
+            Code::Other(_) => return None,
+        })
     }
 
     /// The code of this word. None where the text is not a [`Word`].
@@ -117,10 +134,12 @@ impl Code {
     pub fn status(self) -> StatusCode {
         match self {
             Code::BadRequest | Code::BadParameter | Code::UnknownParameter => StatusCode::BAD_REQUEST,
+            Code::Unauthorized => StatusCode::UNAUTHORIZED,
             Code::Forbidden => StatusCode::FORBIDDEN,
             Code::NotFound | Code::UnknownHost | Code::NoRoute => StatusCode::NOT_FOUND,
             Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Code::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
+            Code::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Code::UriTooLong => StatusCode::URI_TOO_LONG,
             Code::UnsupportedCompression => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Code::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,

@@ -24,8 +24,7 @@ fn bytes_as_written(target: &str) -> usize {
 pub fn check_head<B>(request: &http::Request<B>) -> Result<(), Problem> {
     let map = request.headers();
     let is_relayed = map.contains_key(headers::RELAY);
-    // A primary percent-encodes what a client wrote as UTF-8, which makes it three times as long.
-    let most = limits::URI_BYTES * if is_relayed { 3 } else { 1 };
+    let most = if is_relayed { limits::RELAYED_URI_BYTES } else { limits::URI_BYTES };
     let target = request.uri().path_and_query().map_or("", |target| target.as_str());
     let mut bytes = target.len();
     if bytes > most && !is_relayed {
@@ -40,7 +39,7 @@ pub fn check_head<B>(request: &http::Request<B>) -> Result<(), Problem> {
     if map.contains_key(header::TRANSFER_ENCODING) {
         return Err(Problem::new(
             Code::BadRequest,
-            "the request has a Transfer-Encoding: send it without a body",
+            "the request has a Transfer-Encoding: send it without a body, or a form with its Content-Length",
         ));
     }
     let hosts = map.get_all(header::HOST).iter().count();

@@ -18,9 +18,16 @@ pub const LOG_ERROR: HeaderName = HeaderName::from_static("log-error");
 /// The hosts whose records are missing, comma-separated.
 pub const LOG_HOSTS_FAILED: HeaderName = HeaderName::from_static("log-hosts-failed");
 
+/// `part`: the answer asks hosts that the request does not name, and the token sees only some of
+/// them.
+pub const LOG_HOSTS_VISIBLE: HeaderName = HeaderName::from_static("log-hosts-visible");
+
+/// A notice beside the verdict: `code (count): detail`. There may be several.
+pub const LOG_NOTICES: HeaderName = HeaderName::from_static("log-notices");
+
 /// The value of `Trailer`: every field that a verdict may send.
 pub const TRAILER_NAMES: HeaderValue = HeaderValue::from_static(
-    "log-status, log-lines, log-bytes-scanned, log-truncated-lines, log-skipped-bytes, log-error, log-hosts-failed",
+    "log-status, log-lines, log-bytes-scanned, log-truncated-lines, log-skipped-bytes, log-error, log-hosts-failed, log-hosts-visible, log-notices",
 );
 
 /// Private between primary and secondary: the name of the host in the primary's fleet, which the
@@ -30,6 +37,16 @@ pub const RELAY: HeaderName = HeaderName::from_static("backscroll-relay");
 
 /// Private between primary and secondary: the milliseconds that are left for the request.
 pub const REMAINING: HeaderName = HeaderName::from_static("backscroll-remaining-ms");
+
+/// Private between primary and secondary: who asks the primary. For the secondary's audit.
+pub const CALLER: HeaderName = HeaderName::from_static("backscroll-caller");
+
+/// Private between primary and secondary: the files that the caller may see, as percent-encoded
+/// globs with commas between them. Absent where all may be seen.
+pub const FILES: HeaderName = HeaderName::from_static("backscroll-files");
+
+/// The fields that only a primary may send.
+pub const OF_PRIMARIES: [HeaderName; 4] = [RELAY, REMAINING, CALLER, FILES];
 
 /// How much time is left for the request; None where the field is absent or malformed.
 pub fn remaining(map: &HeaderMap) -> Option<Duration> {

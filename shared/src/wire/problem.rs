@@ -12,8 +12,12 @@ use http::{HeaderValue, Response, StatusCode, header};
 pub struct Problem {
     code: Code,
     detail: String,
+    /// The methods that the endpoint takes, for a request with another one.
+    allow: &'static str,
     /// From the primary: the hosts that failed.
     hosts_failed: Option<String>,
+    /// Whether it asks the client to show who it is.
+    challenges: bool,
 }
 
 /// Seconds after which a client may try again at an overloaded or draining server. Chosen at random,
@@ -24,13 +28,31 @@ impl Problem {
     /// A problem with a text for a person.
     pub fn new(code: Code, detail: impl Into<String>) -> Problem {
         debug_assert!(code.for_problem().is_some(), "a code of verdicts alone: {code:?}");
-        Problem { code, detail: detail.into(), hosts_failed: None }
+        Problem {
+            code,
+            detail: detail.into(),
+            allow: "GET, HEAD",
+            hosts_failed: None,
+            challenges: code == Code::Unauthorized,
+        }
+    }
+
+    /// For a request whose method the endpoint at `path` does not take, but these.
+    pub fn other_method(path: &str, allow: &'static str) -> Problem {
+        let detail = format!("{path} takes {}", allow.replace(", ", " and "));
+        Problem { allow, ..Problem::new(Code::MethodNotAllowed, detail) }
     }
 
     /// Names the host that failed, in `Log-Hosts-Failed`.
     #[must_use]
     pub fn on_host(self, host: &str) -> Problem {
         Problem { hosts_failed: Some(host.to_owned()), ..self }
+    }
+
+    /// Asks the client to show who it is, in `WWW-Authenticate`. Each `unauthorized` does.
+    #[must_use]
+    pub fn challenging(self) -> Problem {
+        Problem { challenges: true, ..self }
     }
 
     /// The stable word.
@@ -58,11 +80,15 @@ impl Problem {
         let map = response.headers_mut();
         map.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers::hardened(map);
-        if self.code == Code::BadRequest {
+        if self.challenges {
+            map.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        // What follows on the connection may not be what it seems, or is a body that nobody reads.
+        if matches!(self.code, Code::BadRequest | Code::BodyTooLarge) {
             map.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         if self.code == Code::MethodNotAllowed {
-            map.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+            map.insert(header::ALLOW, HeaderValue::from_static(self.allow));
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             map.insert(header::RETRY_AFTER, HeaderValue::from(fastrand::u32(RETRY_AFTER)));
@@ -70,6 +96,8 @@ impl Problem {
         if let Some(hosts) = self.hosts_failed {
             map.insert(headers::LOG_HOSTS_FAILED, headers::value(&hosts));
         }
+        // For those who keep a record of each request.
+        response.extensions_mut().insert(self.code);
         response
     }
 }

@@ -2,6 +2,7 @@
 
 use super::code::Code;
 use super::headers;
+use super::notice::{self, NOTICES, Notice};
 use http::{HeaderMap, HeaderValue};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -40,6 +41,31 @@ impl Status {
     }
 }
 
+/// That only a part of the hosts was visible to the one who asked. So nobody takes an answer for one
+/// of the whole fleet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HostsVisible {
+    /// Only a part.
+    Part,
+}
+
+impl HostsVisible {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            HostsVisible::Part => "part",
+        }
+    }
+
+    /// Says so in the fields of an answer, where that is so.
+    pub fn write(hosts: Option<HostsVisible>, map: &mut HeaderMap) {
+        if let Some(hosts) = hosts {
+            map.insert(headers::LOG_HOSTS_VISIBLE, HeaderValue::from_static(hosts.as_str()));
+        }
+    }
+}
+
 /// Why records are missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
@@ -67,9 +93,15 @@ pub struct Verdict {
     /// milliseconds.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub disorder_ms: u64,
+    /// From the primary: whether the one who asked sees only a part of the hosts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hosts_visible: Option<HostsVisible>,
     /// Why it is incomplete, where it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
+    /// What else is worth knowing of an answer that is complete.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<Notice>,
     /// From the primary: the verdict on each host.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub hosts: BTreeMap<String, Verdict>,
@@ -90,7 +122,9 @@ impl Verdict {
             truncated_lines: 0,
             skipped_bytes: 0,
             disorder_ms: 0,
+            hosts_visible: None,
             error: None,
+            notices: Vec::new(),
             hosts: BTreeMap::new(),
         }
     }
@@ -122,6 +156,10 @@ impl Verdict {
         if !failed.is_empty() {
             map.insert(headers::LOG_HOSTS_FAILED, headers::value(&failed));
         }
+        if let Some(visible) = self.hosts_visible {
+            map.insert(headers::LOG_HOSTS_VISIBLE, HeaderValue::from_static(visible.as_str()));
+        }
+        notice::write(&self.notices, &mut map);
         map
     }
 
@@ -137,9 +175,12 @@ impl Verdict {
         if !failed.is_empty() {
             line.extend([" (hosts: ", &failed, ")"]);
         }
-        let mut line = line.replace(char::is_control, " ");
-        line.push('\n');
-        line.into_bytes()
+        one_line(&line)
+    }
+
+    /// The last lines of a complete text for a browser: the notices. Empty if there are none.
+    pub fn notes(&self) -> Vec<u8> {
+        self.notices.iter().flat_map(|notice| one_line(&format!("-- note: {}", notice.detail))).collect()
     }
 
     /// Reads a secondary's trailer fields. None where they hold no verdict, or one that contradicts
@@ -169,11 +210,21 @@ impl Verdict {
                 0
             },
             disorder_ms: 0,
+            hosts_visible: None,
             error,
+            notices: map
+                .get_all(headers::LOG_NOTICES)
+                .iter()
+                .filter_map(Notice::parse)
+                .take(NOTICES)
+                .collect(),
             hosts: BTreeMap::new(),
         };
         // A secondary knows no other hosts.
-        let is_sound = verdict.is_consistent() && !map.contains_key(headers::LOG_HOSTS_FAILED);
+        let is_alone = ![headers::LOG_HOSTS_FAILED, headers::LOG_HOSTS_VISIBLE]
+            .iter()
+            .any(|of_primaries| map.contains_key(of_primaries));
+        let is_sound = verdict.is_consistent() && is_alone;
         is_sound.then_some(verdict)
     }
 
@@ -182,6 +233,12 @@ impl Verdict {
         let has_failed = self.error.is_some() || self.hosts.values().any(Verdict::is_failure);
         self.status != Status::Complete || !has_failed
     }
+}
+
+fn one_line(text: &str) -> Vec<u8> {
+    let mut line = text.replace(char::is_control, " ");
+    line.push('\n');
+    line.into_bytes()
 }
 
 /// Bytes of the names in `Log-Hosts-Failed`: clients limit the headers that they take.
@@ -209,88 +266,4 @@ pub fn hosts_failed(hosts: &BTreeMap<String, Verdict>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_verdict_survives_the_trailers() {
-        let mut verdict = Verdict::failed(Code::IoError, "reading \"a\": bad disk".to_owned());
-        verdict.lines = 3;
-        verdict.skipped_bytes = 4096;
-        assert_eq!(Verdict::from_trailers(&verdict.to_trailers()), Some(verdict.clone()));
-        verdict.error = None;
-        verdict.status = Status::Complete;
-        assert_eq!(Verdict::from_trailers(&verdict.to_trailers()), Some(verdict));
-    }
-
-    #[test]
-    fn trailers_without_a_whole_verdict_are_none() {
-        assert_eq!(Verdict::from_trailers(&HeaderMap::new()), None);
-        let mut map = Verdict::new(Status::Complete).to_trailers();
-        map.remove(headers::LOG_LINES);
-        assert_eq!(Verdict::from_trailers(&map), None);
-    }
-
-    #[test]
-    fn a_verdict_that_contradicts_itself_is_none() {
-        let complete = Verdict::new(Status::Complete).to_trailers();
-        let failed = Verdict::failed(Code::IoError, "bad disk".to_owned()).to_trailers();
-        let skipped = Verdict { skipped_bytes: 4096, ..Verdict::new(Status::Complete) }.to_trailers();
-        assert!(Verdict::from_trailers(&complete).is_some() && Verdict::from_trailers(&failed).is_some());
-        for (map, name, value) in [
-            (&complete, headers::LOG_STATUS, "complete"),
-            (&complete, headers::LOG_STATUS, "failed"),
-            (&failed, headers::LOG_STATUS, "complete"),
-            (&complete, headers::LOG_LINES, "0"),
-            (&complete, headers::LOG_BYTES_SCANNED, "0"),
-            (&complete, headers::LOG_TRUNCATED_LINES, "0"),
-            (&skipped, headers::LOG_SKIPPED_BYTES, "4096"),
-            (&complete, headers::LOG_ERROR, "io_error: bad disk"),
-            (&complete, headers::LOG_ERROR, ""),
-            (&failed, headers::LOG_ERROR, "io_error: bad disk"),
-            (&complete, headers::LOG_HOSTS_FAILED, "web2"),
-        ] {
-            let mut map = map.clone();
-            map.append(&name, HeaderValue::from_static(value));
-            assert_eq!(Verdict::from_trailers(&map), None, "{name} {value:?}");
-        }
-        for (name, value) in [
-            (headers::LOG_STATUS, "Complete"),
-            (headers::LOG_STATUS, "not_found"),
-            (headers::LOG_STATUS, "complete, failed"),
-            (headers::LOG_LINES, "+1"),
-            (headers::LOG_LINES, "-1"),
-            (headers::LOG_LINES, "1, 1"),
-            (headers::LOG_LINES, ""),
-            (headers::LOG_LINES, "18446744073709551616"),
-            (headers::LOG_SKIPPED_BYTES, "-1"),
-            (headers::LOG_SKIPPED_BYTES, ""),
-        ] {
-            let mut map = complete.clone();
-            map.insert(&name, HeaderValue::from_static(value));
-            assert_eq!(Verdict::from_trailers(&map), None, "{name} {value:?}");
-        }
-    }
-
-    #[test]
-    fn the_last_line_for_a_browser_names_code_and_hosts_on_one_line() {
-        let mut verdict = Verdict::failed(Code::IoError, "bad\r\ndisk".to_owned());
-        assert_eq!(verdict.last_line(), b"-- incomplete: io_error: bad  disk\n");
-        verdict.hosts.insert("web2".to_owned(), Verdict::new(Status::Timeout));
-        verdict.hosts.insert("web3".to_owned(), Verdict::new(Status::Failed));
-        verdict.hosts.insert("web4".to_owned(), Verdict::new(Status::Complete));
-        assert_eq!(verdict.last_line(), b"-- incomplete: io_error: bad  disk (hosts: web2,web3)\n");
-        let partial = Verdict { hosts: verdict.hosts, ..Verdict::new(Status::Partial) };
-        assert_eq!(partial.last_line(), b"-- incomplete: partial (hosts: web2,web3)\n");
-    }
-
-    #[test]
-    fn only_announced_fields_are_sent() {
-        let mut verdict = Verdict::failed("x".into(), "line\nfeed \u{1b}".to_owned());
-        verdict.hosts.insert("b".to_owned(), Verdict::new(Status::Failed));
-        let announced = headers::TRAILER_NAMES.to_str().unwrap().to_ascii_lowercase();
-        for name in verdict.to_trailers().keys() {
-            assert!(announced.split(", ").any(|n| n == name.as_str()), "{name}");
-        }
-    }
-}
+mod tests;

@@ -33,7 +33,7 @@ pub(super) fn memory(bench: &Bench, results: &mut Results) -> Result<()> {
     eprintln!("{CLIENTS} clients that hardly read");
     let url = Server::of(URING, &fresh).url(&format!("logs?filename={LARGE_LOG}"));
     let Served { report, resident } =
-        SlowClients { url: &url, accept: "text/plain", seconds }.serve(&fresh)?;
+        SlowClients { url: &url, accept: "text/plain", certificate: None, seconds }.serve(&fresh)?;
     let peak = mebibytes(fresh.peak_memory_bytes()?);
     drop(fresh);
     let mut samples = Samples::default();

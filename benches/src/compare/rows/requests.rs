@@ -26,7 +26,8 @@ pub(super) fn requests(bench: &Bench, results: &mut Results) -> Result<()> {
         .into();
     let nginx = if bench.machine.has("nginx") { Some(Nginx::start(answer.as_bytes())?) } else { None };
     if let Some(nginx) = &nginx {
-        let server = Server { name: NGINX.to_owned(), listen: nginx.listen, pids: nginx.pids()? };
+        let server =
+            Server { name: NGINX.to_owned(), listen: nginx.listen, pids: nginx.pids()?, certificate: None };
         variants.insert(1, (server, nginx::FILE.to_owned()));
         results.nginx_config = Some(nginx.config.clone());
     }

@@ -74,7 +74,7 @@ pub(super) fn slow_readers(bench: &Bench, results: &mut Results) -> Result<()> {
             let server = Server::of(who, program);
             let target = format!("logs?filename={file}{}", hosts.unwrap_or_default());
             let url = server.url(&target);
-            let slow = SlowClients { url: &url, accept, seconds };
+            let slow = SlowClients { url: &url, accept, certificate: None, seconds };
             let (ran, has_line) = with_another(slow, program, &format!("{url}&n=1"))?;
             let peak = mebibytes(program.peak_memory_bytes()?);
             stop::rest(AFTERWARDS)?;

@@ -69,8 +69,8 @@ const SAME: &[&str] = &["secondary-", "exit status ", "curl: (", "\"status\":", 
 /// A line with each number as `#`, but for those behind [`SAME`]. Which day it is, how exact a
 /// time, and which engine reads, makes no difference.
 fn shape(line: &str) -> String {
-    if line.starts_with("date: ") {
-        return "date: #".to_owned();
+    if let Some((name @ ("date" | "x-request-id"), _)) = line.split_once(": ") {
+        return format!("{name}: #");
     }
     let mut out = String::new();
     let (mut is_number, mut is_same) = (false, false);

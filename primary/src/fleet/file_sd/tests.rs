@@ -1,11 +1,15 @@
 use super::*;
 
+fn of(text: &str, syntax: Syntax) -> Result<Listed, String> {
+    parse(text.as_bytes(), syntax, Scheme::Http, &BTreeMap::new()).map_err(|error| error.to_string())
+}
+
 fn json(text: &str) -> Result<Vec<Member>, String> {
-    parse(text.as_bytes(), Syntax::Json, &BTreeMap::new()).map_err(|error| error.to_string())
+    of(text, Syntax::Json).map(|listed| listed.members)
 }
 
 fn yaml(text: &str) -> Result<Vec<Member>, String> {
-    parse(text.as_bytes(), Syntax::Yaml, &BTreeMap::new()).map_err(|error| error.to_string())
+    of(text, Syntax::Yaml).map(|listed| listed.members)
 }
 
 #[test]
@@ -38,7 +42,7 @@ fn an_error_has_its_place_in_the_file() {
         ("[\n  1\n]", "expected a target group", "line 2"),
         ("{}", "expected a list of target groups", "line 1"),
         ("[\n  {\"targets\": [\n    \"a:1\",\n    \"b\",\n    \"c:1\"]}]", "\"b\" has no port", "line 4"),
-        ("[\n{\"targets\": [\"https://a:1\"]}]", "TLS", "line 2"),
+        ("[\n{\"targets\": [\"ftp://a:1\"]}]", "neither an http", "line 2"),
         ("[\n{\"targets\": [\"a:1/logs\"]}]", "path", "line 2"),
         (
             "[{\"targets\": [\"a:1\"],\n \"labels\": {\"hostname\": \"a*\"}}]",
@@ -74,7 +78,7 @@ fn an_error_of_yaml_has_its_place_in_the_file_too() {
         ("-\n  1\n", "expected mapping", "line 2"),
         ("targets: [a:1]\n", "target groups", "line 1"),
         ("- targets:\n  - a:1\n  - b\n  - c:1\n", "\"b\" has no port", "line 3"),
-        ("- targets:\n  - https://a:1\n", "TLS", "line 2"),
+        ("- targets:\n  - ftp://a:1\n", "neither an http", "line 2"),
         ("- targets: [a:1]\n  labels:\n    hostname: 'a*'\n", "\"a*\": a name holds no *", "line 3"),
         (
             "- targets: [a:1]\n  labels: {hostname: a}\n- targets: [b:1]\n  labels: {hostname: a}\n",
@@ -94,7 +98,7 @@ fn an_error_of_yaml_has_its_place_in_the_file_too() {
 #[test]
 fn a_name_of_another_source_is_a_conflict_with_its_place() {
     let taken = BTreeMap::from([("z".to_owned(), "http://z:1".to_owned())]);
-    let read = |text: &str, syntax| parse(text.as_bytes(), syntax, &taken);
+    let read = |text: &str, syntax| parse(text.as_bytes(), syntax, Scheme::Http, &taken);
     let text = "[{\"targets\": [\"a:1\"]},\n\n{\"targets\": [\"z:2\"], \"labels\": {\"hostname\": \"z\"}}]";
     for syntax in [Syntax::Json, Syntax::Yaml] {
         let error = read(text, syntax).unwrap_err().to_string();
@@ -126,4 +130,58 @@ fn yaml_that_grows_when_it_is_read_is_refused() {
     assert!(yaml(&text.concat()).is_err());
     let text = format!("x: &a [{}]\n", "\"a:1\", ".repeat(100)) + &"- *a\n".repeat(100_000);
     assert!(yaml(&text).is_err());
+}
+
+#[test]
+fn a_group_says_whether_its_targets_are_asked_over_tls() {
+    let text = r#"[
+        {"targets": ["a:1", "http://b:1"], "labels": {"__scheme__": "https"}},
+        {"targets": ["c:1"], "labels": {"__scheme__": "HTTP"}},
+        {"targets": ["d:1", "HTTPS://E:1/"]}
+    ]"#;
+    let urls = |scheme| -> Vec<String> {
+        let members = parse(text.as_bytes(), Syntax::Json, scheme, &BTreeMap::new()).unwrap();
+        members.members.into_iter().map(|member| member.url).collect()
+    };
+    let all = ["https://a:1", "http://b:1", "http://c:1", "http://d:1", "https://e:1"];
+    assert_eq!(urls(Scheme::Http), all);
+    assert_eq!(urls(Scheme::Https), [all[0], all[1], all[2], "https://d:1", all[4]]);
+    let wrong = json("[{\"targets\": [\"a:1\"],\n \"labels\": {\"__scheme__\": \"ftp\"}}]").unwrap_err();
+    assert!(wrong.contains("write http or https") && wrong.contains("line 2"), "{wrong}");
+}
+
+#[test]
+fn labels_say_which_hosts_are_expected() {
+    let text = r#"[
+        {"targets": ["10.0.0.1:8001"], "labels": {"expected_hosts": "web1, web2,", "expected_count": "3"}},
+        {"targets": [], "labels": {"expected_hosts": "web3", "expected_count": "2"}},
+        {"targets": [], "labels": {"expected_hosts_more": "x"}}
+    ]"#;
+    let yaml = "- targets: [\"10.0.0.1:8001\"]\n  labels:\n    expected_hosts: web1, web2,\n    expected_count: 3\n- targets: []\n  labels: {expected_hosts: web3, expected_count: \"2\"}\n";
+    let label = "the label expected_hosts of --fleet-file";
+    let mut expected = Expected::default();
+    expected.name(["web1", "web2", "web3"].into_iter(), label).unwrap();
+    expected.at_least(3);
+    for listed in [of(text, Syntax::Json), of(text, Syntax::Yaml), of(yaml, Syntax::Yaml)] {
+        let listed = listed.unwrap();
+        assert_eq!((listed.members.len(), listed.expected), (1, expected.clone()));
+    }
+    assert!(of("[{\"targets\": [\"a:1\"]}]", Syntax::Json).unwrap().expected.is_empty());
+}
+
+#[test]
+fn a_label_that_is_wrong_has_its_place_in_the_file() {
+    for (labels, why) in [
+        (r#""expected_hosts": "a,b*""#, "the label expected_hosts: the host \"b*\": a name holds no *"),
+        (r#""expected_hosts": """#, "the label expected_hosts names no host"),
+        (r#""expected_hosts": " , ""#, "names no host: name one, or leave the label out"),
+        (r#""expected_hosts": ["a"]"#, "expected a text"),
+        (r#""expected_count": "x""#, "the label expected_count: the number \"x\": write a whole number"),
+        (r#""expected_count": "-1""#, "the label expected_count: the number \"-1\""),
+        (r#""expected_count": 3"#, "expected a text"),
+    ] {
+        let text = format!("[\n{{\"targets\": [],\n\"labels\": {{{labels}}}}}]");
+        let error = of(&text, Syntax::Json).unwrap_err();
+        assert!(error.contains(why) && error.contains("line 3") && !error.contains('\n'), "{error}");
+    }
 }

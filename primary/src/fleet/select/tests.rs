@@ -124,7 +124,8 @@ fn an_unknown_name_is_told_with_what_may_have_been_meant() {
 
 #[test]
 fn an_unknown_name_may_be_one_of_those_that_are_missing() {
-    let missing = BTreeMap::from([("+2".to_owned(), "the fleet is full".to_owned())]);
+    let mut missing = Missing::default();
+    missing.add_hosts(2, "the fleet is full".to_owned());
     let fleet = fleet(&["web1"]).with_missing(missing);
     for asked in ["db1", "db*"] {
         let problem = select(&fleet, &[asked]).unwrap_err();
@@ -166,5 +167,98 @@ async fn only_one_whole_name_is_exact_and_only_who_names_no_host_is_open() {
         let asked: Vec<String> = asked.iter().copied().map(str::to_owned).collect();
         let selection = fleet.select(&asked).await.unwrap();
         assert_eq!((selection.exact, selection.open), (exact, open), "{asked:?}");
+    }
+}
+
+/// A fleet with hosts that are expected and missing.
+fn lacking(names: &[&str], lacks: &[&str]) -> Fleet {
+    let mut missing = Missing::default();
+    for name in lacks {
+        missing.add_host(name, format!("{name} is expected"));
+    }
+    fleet(names).with_missing(missing)
+}
+
+async fn chosen(fleet: &Fleet, asked: &[&str]) -> Result<(Vec<String>, Vec<String>), Problem> {
+    let asked: Vec<String> = asked.iter().copied().map(str::to_owned).collect();
+    let selection = fleet.select(&asked).await?;
+    let hosts = selection.hosts.iter().map(|host| host.name.clone()).collect();
+    Ok((hosts, selection.missing.iter().map(|(name, _)| name.to_owned()).collect()))
+}
+
+#[tokio::test]
+async fn what_is_missing_from_a_selection_is_what_it_names_or_matches() {
+    let fleet = lacking(&["web1", "db1"], &["web2", "cache1"]);
+    for (asked, hosts, missing) in [
+        (&[][..], &["db1", "web1"][..], &["cache1", "web2"][..]),
+        (&["*"], &["db1", "web1"], &["cache1", "web2"]),
+        (&["web*"], &["web1"], &["web2"]),
+        (&["*1"], &["db1", "web1"], &["cache1"]),
+        (&["db*"], &["db1"], &[]),
+        (&["cache?"], &[], &["cache1"]),
+        (&["web1"], &["web1"], &[]),
+        (&["web1", "web2"], &["web1"], &["web2"]),
+        (&["cache1", "web2"], &[], &["cache1", "web2"]),
+        (&["cache1", "db?"], &["db1"], &["cache1"]),
+    ] {
+        let (got, lacks) = chosen(&fleet, asked).await.unwrap();
+        assert_eq!((got, lacks), (owned(hosts), owned(missing)), "{asked:?}");
+    }
+    for asked in [&["web2"][..], &["web2", "web2"]] {
+        let problem = chosen(&fleet, asked).await.unwrap_err();
+        assert_eq!(problem.code(), Code::UpstreamUnreachable, "{asked:?}");
+        assert_eq!(problem.detail(), "host web2 is missing: web2 is expected");
+    }
+    for asked in [&["web3"][..], &["web2", "web3"], &["x*"], &["web*", "x*"]] {
+        assert_eq!(chosen(&fleet, asked).await.unwrap_err().code(), Code::UnknownHost, "{asked:?}");
+    }
+}
+
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(ToString::to_string).collect()
+}
+
+#[tokio::test]
+async fn a_fleet_without_hosts_is_asked_for_those_that_are_expected() {
+    let (hosts, missing) = chosen(&lacking(&[], &["web1"]), &[]).await.unwrap();
+    assert_eq!((hosts, missing), (vec![], owned(&["web1"])));
+    let mut missing = Missing::default();
+    missing.add_source("x:1", "it has no address".to_owned());
+    let problem = chosen(&fleet(&[]).with_missing(missing), &[]).await.unwrap_err();
+    assert_eq!(problem.code(), Code::UnknownHost, "who should be there is not known");
+}
+
+proptest::proptest! {
+    #[test]
+    fn a_pattern_misses_what_it_matches_of_the_expected_hosts_that_are_not_there(
+        here in proptest::collection::btree_set("[ab]{1,3}", 0..8),
+        wanted in proptest::collection::btree_set("[ab]{1,3}", 0..8),
+        pattern in "[ab?*]{0,3}\\*",
+    ) {
+        let lacks: Vec<&str> = wanted.difference(&here).map(String::as_str).collect();
+        let fleet = lacking(&here.iter().map(String::as_str).collect::<Vec<_>>(), &lacks);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let got = runtime.block_on(chosen(&fleet, &[&pattern]));
+        let naive = |names: &mut dyn Iterator<Item = &str>| -> Vec<String> {
+            names.filter(|name| is_like(&pattern, name)).map(str::to_owned).collect()
+        };
+        let hosts = naive(&mut here.iter().map(String::as_str));
+        let missing = naive(&mut lacks.into_iter());
+        match got {
+            Ok(got) => proptest::prop_assert_eq!(got, (hosts, missing)),
+            Err(_) => proptest::prop_assert!(hosts.is_empty() && missing.is_empty()),
+        }
+    }
+}
+
+/// Whether a name is like a pattern, in the simplest way.
+fn is_like(pattern: &str, name: &str) -> bool {
+    let Some(first) = pattern.chars().next() else { return name.is_empty() };
+    let rest = &pattern[first.len_utf8()..];
+    match (first, name.chars().next()) {
+        ('*', None) => is_like(rest, name),
+        ('*', Some(c)) => is_like(rest, name) || is_like(pattern, &name[c.len_utf8()..]),
+        (_, None) => false,
+        (first, Some(c)) => (first == '?' || first == c) && is_like(rest, &name[c.len_utf8()..]),
     }
 }

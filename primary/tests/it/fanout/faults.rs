@@ -52,6 +52,7 @@ async fn once_n_records_are_out_every_host_is_left_that_is_still_sending() {
     }
 }
 
+/// H4.
 #[tokio::test]
 async fn a_client_that_leaves_takes_every_host_with_it() {
     for (faults, bytes) in [

@@ -108,6 +108,7 @@ async fn try_seed(seed: u64) {
     }
 }
 
+/// O2.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fleet_of_50_of_which_many_fail_is_told_as_it_is_whatever_the_seed() {
     let seeds = match std::env::var("BACKSCROLL_SEED") {

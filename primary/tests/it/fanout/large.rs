@@ -106,7 +106,7 @@ async fn requests_of_a_whole_fleet_that_have_not_room_together_come_one_after_th
         .collect();
     let mut config = quick(&fleet);
     // 600 answers of hosts at once: one request and a half.
-    config.connections = 200;
+    config.connections = 600;
     config.times.connect = LONG;
     (config.times.head, config.times.framed_idle, config.times.request) = (LONG, LONG, LONG);
     let primary = primary(config).await;

@@ -6,6 +6,7 @@ use crate::read::admission::{Pass, SLICE_TIME};
 use crate::read::block::{Block, Pool};
 use crate::read::crew::Helped;
 use crate::read::limits::{BLOCK_WAIT, READ_TIME, RETRIES};
+use crate::read::meter::Wait;
 use crate::read::{CacheUse, ReadAt, ReadFailure, ReadResult, SourceBlock};
 use backscroll_shared::scan::Span;
 use std::collections::VecDeque;
@@ -13,7 +14,7 @@ use std::future::{Future as _, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -154,6 +155,15 @@ impl<F: ReadAt, D> Queue<F, D> {
     /// Completes the next read and takes it out of the queue. May be dropped and called again: the
     /// slot stays in the queue until its block is whole.
     pub(super) async fn finish_front(&mut self, pass: &mut Pass) -> Result<Finished<D>, ReadFailure> {
+        let finished = self.finished_front(pass).await;
+        match &finished {
+            Ok(finished) => self.pool.meter().block(finished.block.span.len),
+            Err(failure) => self.pool.meter().failed(failure),
+        }
+        finished
+    }
+
+    async fn finished_front(&mut self, pass: &mut Pass) -> Result<Finished<D>, ReadFailure> {
         loop {
             if self.front().is_planned() {
                 self.begin_front().await?;
@@ -218,6 +228,7 @@ impl<F: ReadAt, D> Queue<F, D> {
             block
         } else {
             self.waited = true;
+            self.pool.meter().waits(Wait::Block);
             timeout(self.block_wait, self.pool.acquire()).await.map_err(|_| ReadFailure::Starved)?
         };
         block.map_err(|source| ReadFailure::Io { offset: 0, source })
@@ -236,6 +247,7 @@ impl<F: ReadAt, D> Queue<F, D> {
         if !block.take_cold_permit() {
             drop(block);
             self.waited = true;
+            self.pool.meter().waits(Wait::Disk);
             let permit = timeout(self.block_wait, self.pool.cold_permit()).await;
             let permit = permit.map_err(|_| ReadFailure::Starved)?;
             block = self.wait_for_block().await?;
@@ -250,6 +262,7 @@ impl<F: ReadAt, D> Queue<F, D> {
     async fn wait_for_front(&mut self, pass: &mut Pass) -> Result<(), ReadFailure> {
         let slot = front(&mut self.again, &mut self.ahead);
         let offset = slot.span.offset;
+        let began = matches!(slot.state, State::Reading(_)).then(Instant::now);
         let mut waited = false;
         let mut ready = pin!(poll_fn(|cx| {
             let polled = match &mut slot.state {
@@ -270,6 +283,9 @@ impl<F: ReadAt, D> Queue<F, D> {
             timeout(READ_TIME, ready).await.map_err(|_| ReadFailure::Hung { offset })?
         };
         self.waited |= waited;
+        if let Some(began) = began.filter(|_| waited) {
+            self.pool.meter().took(began.elapsed());
+        }
         match ready {
             Waited::Nothing => {}
             Waited::Read(result) => self.front().state = State::Read(result),

@@ -4,6 +4,7 @@ use crate::read::block::Block;
 use crate::read::crew::Helped;
 use crate::read::{CacheUse, ReadAt, ReadResult};
 use backscroll_shared::scan::Span;
+use std::time::Instant;
 use tokio::sync::oneshot;
 
 #[derive(Debug)]
@@ -45,8 +46,10 @@ impl<R, D> Slot<R, D> {
         file: &F,
         mut block: Block,
     ) -> Result<(), Block> {
+        let began = Instant::now();
         match file.read_cached(&mut block, self.span, self.done, self.cache) {
             Some(len) => {
+                block.meter().took(began.elapsed());
                 self.state = State::Read(Ok((len, block)));
                 Ok(())
             }

@@ -21,6 +21,8 @@ impl PlainLine {
         let target = &target[1..];
         let is_plain = !method.is_empty()
             && method.iter().all(u8::is_ascii_uppercase)
+            // The beginning of HTTP/2 is refused, also with another version.
+            && method != b"PRI"
             && (1..=TARGET_BYTES).contains(&target.len())
             && !has_odd(target);
         is_plain.then(|| PlainLine { len: feed + 1, is_head: method == b"HEAD", is_http_1_0 })

@@ -101,6 +101,7 @@ fn it_is_known_what_is_wrong_with_a_request_line() {
         (b"GET /a\tb HTTP/1.1", Unsound::Byte(b'\t')),
         (b"GET /a\rb HTTP/1.1", Unsound::Byte(b'\r')),
         (b"PRI * HTTP/2.0", Unsound::Http2),
+        (b"PRI * HTTP/1.1", Unsound::Http2),
         (b"\x16\x03\x01\x02", Unsound::Tls),
         (b"{\"a\":1}", Unsound::Method),
         (b"GET", Unsound::Method),

@@ -7,7 +7,7 @@ use crate::conn::{BUSY, HEAD, IDLE, LEAVING_BROKEN, LEAVING_WHOLE};
 use bytes::{Buf as _, Bytes, BytesMut};
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -105,11 +105,7 @@ impl<S: AsyncRead + AsyncWrite + Socket + Unpin> Watched<S> {
     /// Nothing has arrived from the client. If its place is needed, hyper is told that the
     /// connection has ended.
     fn poll_evicted(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Also while an answer is being sent: hyper does not poll again when the connection becomes
-        // idle.
-        self.watch.reader.register(cx.waker());
-        let is_of_use = !matches!(self.watch.phase.load(Relaxed), IDLE | HEAD);
-        if !is_of_use && self.watch.is_evicted.load(SeqCst) { Poll::Ready(Ok(())) } else { Poll::Pending }
+        self.watch.poll_evicted(cx).map(Ok)
     }
 
     /// The client has ended its side of the connection.

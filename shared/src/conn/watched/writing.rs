@@ -152,7 +152,10 @@ impl<S: AsyncRead + AsyncWrite + Socket + Unpin> AsyncWrite for Watched<S> {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         ready!(this.poll_told(cx))?;
-        ready!(Pin::new(&mut this.stream).poll_flush(cx))?;
+        // A stream that encrypts has taken more than its socket has.
+        let flushed = Pin::new(&mut this.stream).poll_flush(cx);
+        this.note_write(&flushed);
+        ready!(flushed)?;
         this.is_flushed = true;
         let was_leaving = matches!(this.watch.phase.load(Relaxed), LEAVING_WHOLE | LEAVING_BROKEN);
         this.watch.written();

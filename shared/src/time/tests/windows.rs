@@ -62,6 +62,30 @@ fn a_text_s_time_is_read_to_its_end_wherever_it_stands() {
     }
 }
 
+/// A line that its writer cut off can end with the `}` of an inner object.
+#[test]
+fn an_inner_objects_time_at_the_end_of_a_cut_line_does_not_count() {
+    let pad = "y".repeat(9000);
+    for inner in [
+        r#"{"time":"2020-01-01T00:00:00Z","z":1}"#,
+        r#"{"z":1,"time":"2020-01-01T00:00:00Z"}"#,
+        r#"[{"a":{},"ts":1577836800}"#,
+        r#"[[{"a":"\"}","ts":1577836800}"#,
+        r#"{"a":[{"b":"c"},{"time":"2020-01-01T00:00:00Z"}"#,
+    ] {
+        for line in [
+            format!(r#"{{"f":"{pad}","g":{inner}"#),
+            format!(r#"{{"f":["{pad}",{inner}"#),
+            format!(r#"{{"log":"{}","attrs":{inner}"#, &pad[..100]),
+        ] {
+            assert_eq!(found(&line), None, "{line}");
+        }
+        // A text that is longer than what is read back, then the object's time.
+        let line = format!(r#"{{"f":"{pad}","time":"{TIME}"}}"#);
+        assert_eq!(found(&line).as_deref(), Some(TIME));
+    }
+}
+
 /// A value that is never the time of the line, whatever it contains.
 fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
