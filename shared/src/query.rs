@@ -6,6 +6,7 @@ mod form;
 pub mod glob;
 pub mod pattern;
 pub mod pods;
+pub mod range;
 
 pub use filename::FileName;
 pub use form::{Pair, pairs};
@@ -14,8 +15,11 @@ use crate::filter::Filter;
 use crate::limits;
 use crate::nearest::nearest;
 use crate::text::quoted;
+use crate::wire::cursor::Cursor;
 use crate::wire::problem::{Code, Problem};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use range::{ScanMode, TimeRange};
+use std::time::Duration;
 
 /// Who is asked. This decides which parameters a query may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +65,14 @@ pub struct LogQuery {
     pub filter: Filter,
     /// The most records to deliver; `None` means all.
     pub n: Option<u64>,
+    /// Which times a record may have.
+    pub range: TimeRange,
+    /// How the edges of that range are found.
+    pub scan: ScanMode,
+    /// The time after which the answer ends as a partial one.
+    pub timeout: Option<Duration>,
+    /// Where an earlier answer to this query ended.
+    pub cursor: Option<Cursor>,
 }
 
 /// Bytes that are not escaped in a query string: those that RFC 3986, section 3.4, allows, except
@@ -111,6 +123,10 @@ impl LogQuery {
             filename,
             filter: Filter::new(keywords).map_err(|error| bad(error.to_string()))?,
             n,
+            range: TimeRange::default(),
+            scan: ScanMode::default(),
+            timeout: None,
+            cursor: None,
         })
     }
 

@@ -2,6 +2,7 @@
 
 pub mod accept;
 pub mod code;
+pub mod cursor;
 pub mod form_body;
 pub mod frames;
 pub mod head;

@@ -103,6 +103,10 @@ proptest! {
             filename: FileName::parse(name.into_bytes()).unwrap(),
             filter: Filter::new(keywords.into_iter().map(|k| k.into_iter().filter(|b| *b != b'\n').chain([b'x']).collect()).collect()).unwrap(),
             n,
+            range: TimeRange::default(),
+            scan: ScanMode::default(),
+            timeout: None,
+            cursor: None,
         };
         prop_assert_eq!(secondary(&query.for_secondary()).unwrap(), query);
     }

@@ -14,6 +14,12 @@ pub enum Code {
     BadParameter,
     /// A parameter that is not known here.
     UnknownParameter,
+    /// Parameters that make no sense together.
+    ConflictingParameters,
+    /// A pattern that is none, or is too large.
+    BadPattern,
+    /// The cursor is that of another query.
+    CursorMismatch,
     /// Authentication is configured, and there is no valid token.
     Unauthorized,
     /// The server itself may not read the file, or the certificate is not one of those allowed.
@@ -36,10 +42,16 @@ pub enum Code {
     UnsupportedCompression,
     /// The request's headers are too large.
     HeadersTooLarge,
+    /// The place that the cursor names is not there any more.
+    CursorGone,
+    /// A time range was asked for, and no line of the file has a time.
+    NoTimes,
     /// The disk failed.
     IoError,
     /// The file was truncated while it was read. Only a verdict has this code.
     FileShrunk,
+    /// The time that the client gave was over. Only a verdict has this code.
+    Timeout,
     /// The primary could not reach the host.
     UpstreamUnreachable,
     /// The host did not answer in time.
@@ -54,10 +66,13 @@ pub enum Code {
 
 impl Code {
     /// All that this version knows.
-    pub const KNOWN: [Code; 20] = [
+    pub const KNOWN: [Code; 26] = [
         Code::BadRequest,
         Code::BadParameter,
         Code::UnknownParameter,
+        Code::ConflictingParameters,
+        Code::BadPattern,
+        Code::CursorMismatch,
         Code::Unauthorized,
         Code::Forbidden,
         Code::NotFound,
@@ -69,8 +84,11 @@ impl Code {
         Code::UriTooLong,
         Code::UnsupportedCompression,
         Code::HeadersTooLarge,
+        Code::CursorGone,
+        Code::NoTimes,
         Code::IoError,
         Code::FileShrunk,
+        Code::Timeout,
         Code::UpstreamUnreachable,
         Code::UpstreamTimeout,
         Code::Overloaded,
@@ -94,6 +112,9 @@ impl Code {
             Code::BadRequest => "bad_request",
             Code::BadParameter => "bad_parameter",
             Code::UnknownParameter => "unknown_parameter",
+            Code::ConflictingParameters => "conflicting_parameters",
+            Code::BadPattern => "bad_pattern",
+            Code::CursorMismatch => "cursor_mismatch",
             Code::Unauthorized => "unauthorized",
             Code::Forbidden => "forbidden",
             Code::NotFound => "not_found",
@@ -105,8 +126,11 @@ impl Code {
             Code::UriTooLong => "uri_too_long",
             Code::UnsupportedCompression => "unsupported_compression",
             Code::HeadersTooLarge => "headers_too_large",
+            Code::CursorGone => "cursor_gone",
+            Code::NoTimes => "no_times",
             Code::IoError => "io_error",
             Code::FileShrunk => "file_shrunk",
+            Code::Timeout => "timeout",
             Code::UpstreamUnreachable => "upstream_unreachable",
             Code::UpstreamTimeout => "upstream_timeout",
             Code::Overloaded => "overloaded",
@@ -125,7 +149,7 @@ impl Code {
     /// for one that is not known.
     pub fn for_problem(self) -> Option<Code> {
         match self {
-            Code::FileShrunk | Code::Other(_) => None,
+            Code::FileShrunk | Code::Timeout | Code::Other(_) => None,
             code => Some(code),
         }
     }
@@ -133,7 +157,12 @@ impl Code {
     /// The status code that goes with it.
     pub fn status(self) -> StatusCode {
         match self {
-            Code::BadRequest | Code::BadParameter | Code::UnknownParameter => StatusCode::BAD_REQUEST,
+            Code::BadRequest
+            | Code::BadParameter
+            | Code::UnknownParameter
+            | Code::ConflictingParameters
+            | Code::BadPattern
+            | Code::CursorMismatch => StatusCode::BAD_REQUEST,
             Code::Unauthorized => StatusCode::UNAUTHORIZED,
             Code::Forbidden => StatusCode::FORBIDDEN,
             Code::NotFound | Code::UnknownHost | Code::NoRoute => StatusCode::NOT_FOUND,
@@ -143,7 +172,11 @@ impl Code {
             Code::UriTooLong => StatusCode::URI_TOO_LONG,
             Code::UnsupportedCompression => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Code::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Code::IoError | Code::FileShrunk | Code::Other(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Code::CursorGone => StatusCode::GONE,
+            Code::NoTimes => StatusCode::UNPROCESSABLE_ENTITY,
+            Code::IoError | Code::FileShrunk | Code::Timeout | Code::Other(_) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
             Code::UpstreamUnreachable => StatusCode::BAD_GATEWAY,
             Code::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
             Code::Overloaded | Code::Draining => StatusCode::SERVICE_UNAVAILABLE,

@@ -25,9 +25,28 @@ pub const LOG_HOSTS_VISIBLE: HeaderName = HeaderName::from_static("log-hosts-vis
 /// A notice beside the verdict: `code (count): detail`. There may be several.
 pub const LOG_NOTICES: HeaderName = HeaderName::from_static("log-notices");
 
+/// Why the search stopped.
+pub const LOG_STOPPED: HeaderName = HeaderName::from_static("log-stopped");
+/// Whether there are more records: `true` or `false`. Absent where that is not known.
+pub const LOG_MORE: HeaderName = HeaderName::from_static("log-more");
+/// The cursor that continues further back.
+pub const LOG_CURSOR_OLDER: HeaderName = HeaderName::from_static("log-cursor-older");
+/// The cursor for what has come since.
+pub const LOG_CURSOR_NEWER: HeaderName = HeaderName::from_static("log-cursor-newer");
+/// How the edges of the time range were found.
+pub const LOG_RANGE: HeaderName = HeaderName::from_static("log-range");
+/// The largest step back in time that was seen, in milliseconds.
+pub const LOG_DISORDER_MS: HeaderName = HeaderName::from_static("log-disorder-ms");
+/// Records for which no time was found, though a time range was asked for.
+pub const LOG_UNTIMED: HeaderName = HeaderName::from_static("log-untimed");
+/// The first time of the range, in UTC. A field of the head, like the next.
+pub const LOG_SINCE: HeaderName = HeaderName::from_static("log-since");
+/// The first time after the range.
+pub const LOG_UNTIL: HeaderName = HeaderName::from_static("log-until");
+
 /// The value of `Trailer`: every field that a verdict may send.
 pub const TRAILER_NAMES: HeaderValue = HeaderValue::from_static(
-    "log-status, log-lines, log-bytes-scanned, log-truncated-lines, log-skipped-bytes, log-error, log-hosts-failed, log-hosts-visible, log-notices",
+    "log-status, log-lines, log-bytes-scanned, log-truncated-lines, log-skipped-bytes, log-error, log-hosts-failed, log-hosts-visible, log-notices, log-stopped, log-more, log-cursor-older, log-cursor-newer, log-range, log-disorder-ms, log-untimed",
 );
 
 /// Private between primary and secondary: the name of the host in the primary's fleet, which the

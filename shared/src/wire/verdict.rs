@@ -41,6 +41,66 @@ impl Status {
     }
 }
 
+/// Why a search stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stopped {
+    /// The window has been searched to its start.
+    Exhausted,
+    /// As many records as were asked for have been delivered.
+    N,
+    /// All that is left is older than the time range.
+    Since,
+    /// The time that the client gave was over.
+    Timeout,
+    /// A limit of the server was reached.
+    Limit,
+}
+
+impl Stopped {
+    const ALL: [Stopped; 5] =
+        [Stopped::Exhausted, Stopped::N, Stopped::Since, Stopped::Timeout, Stopped::Limit];
+
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Stopped::Exhausted => "exhausted",
+            Stopped::N => "n",
+            Stopped::Since => "since",
+            Stopped::Timeout => "timeout",
+            Stopped::Limit => "limit",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Stopped> {
+        Stopped::ALL.into_iter().find(|stopped| stopped.as_str() == text)
+    }
+}
+
+/// How the edges of a time range were found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RangeFound {
+    /// By the order of the times in the file: what lies outside was not read.
+    Order,
+    /// Every byte was read.
+    Scan,
+}
+
+impl RangeFound {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RangeFound::Order => "order",
+            RangeFound::Scan => "scan",
+        }
+    }
+
+    fn parse(text: &str) -> Option<RangeFound> {
+        [RangeFound::Order, RangeFound::Scan].into_iter().find(|found| found.as_str() == text)
+    }
+}
+
 /// That only a part of the hosts was visible to the one who asked. So nobody takes an answer for one
 /// of the whole fleet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,10 +149,34 @@ pub struct Verdict {
     /// Bytes that were skipped: runs of NUL at the beginning of lines, and holes.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub skipped_bytes: u64,
-    /// The largest step back in time from a line to the next one that was seen in a merge, in
-    /// milliseconds.
+    /// The largest step back in time from a line to the next one that was seen, in a merge or for a
+    /// time range, in milliseconds.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub disorder_ms: u64,
+    /// Records for which no time was found, though a time range was asked for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub untimed: u64,
+    /// Why the search stopped. None of what was not searched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<Stopped>,
+    /// Whether there are more records further back. None where that is not known.
+    #[serde(default)]
+    pub more: Option<bool>,
+    /// The cursor that continues further back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub older: Option<String>,
+    /// The cursor for what has come since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newer: Option<String>,
+    /// The first time of the range that was asked for, as RFC 3339 in UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// The first time after that range.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// How the edges of the range were found. None where no range was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<RangeFound>,
     /// From the primary: whether the one who asked sees only a part of the hosts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hosts_visible: Option<HostsVisible>,
@@ -122,6 +206,14 @@ impl Verdict {
             truncated_lines: 0,
             skipped_bytes: 0,
             disorder_ms: 0,
+            untimed: 0,
+            stopped: None,
+            more: None,
+            older: None,
+            newer: None,
+            since: None,
+            until: None,
+            range: None,
             hosts_visible: None,
             error: None,
             notices: Vec::new(),
@@ -160,7 +252,30 @@ impl Verdict {
             map.insert(headers::LOG_HOSTS_VISIBLE, HeaderValue::from_static(visible.as_str()));
         }
         notice::write(&self.notices, &mut map);
+        self.write_search(&mut map);
         map
+    }
+
+    /// What is said of where the search stopped, and how to continue.
+    fn write_search(&self, map: &mut HeaderMap) {
+        let words = [
+            (headers::LOG_STOPPED, self.stopped.map(Stopped::as_str)),
+            (headers::LOG_MORE, self.more.map(|more| if more { "true" } else { "false" })),
+            (headers::LOG_RANGE, self.range.map(RangeFound::as_str)),
+        ];
+        map.extend(
+            words.into_iter().filter_map(|(name, word)| Some((name, HeaderValue::from_static(word?)))),
+        );
+        let counts = [(headers::LOG_DISORDER_MS, self.disorder_ms), (headers::LOG_UNTIMED, self.untimed)];
+        let counts = counts.into_iter().filter(|(_, count)| *count > 0);
+        map.extend(counts.map(|(name, count)| (name, HeaderValue::from(count))));
+        // A client may refuse all trailers because of one that is too long.
+        let cursors = [(headers::LOG_CURSOR_OLDER, &self.older), (headers::LOG_CURSOR_NEWER, &self.newer)];
+        for (name, cursor) in cursors {
+            if let Some(cursor) = cursor.as_ref().filter(|cursor| cursor.len() <= CURSOR_FIELD_BYTES) {
+                map.insert(name, headers::value(cursor));
+            }
+        }
     }
 
     /// The last line of an incomplete text that ends properly. It is for browsers, which show neither
@@ -198,18 +313,33 @@ impl Verdict {
             let (code, detail) = value.split_once(": ").unwrap_or(("io_error", &value));
             error = Some(Failure { code: code.into(), detail: detail.to_owned() });
         }
+        // These are sent only where there is something to say.
+        let word = |name| if map.contains_key(&name) { text(name).map(Some) } else { Some(None) };
+        let cursor = |name| word(name).map(|text| text.map(str::to_owned));
+        let count = |name: http::HeaderName| if map.contains_key(&name) { number(name) } else { Some(0) };
+        let more = match word(headers::LOG_MORE)? {
+            None => None,
+            Some("true") => Some(true),
+            Some("false") => Some(false),
+            Some(_) => return None,
+        };
         let verdict = Verdict {
             status: Status::parse(text(headers::LOG_STATUS)?)?,
             lines: number(headers::LOG_LINES)?,
             bytes_scanned: number(headers::LOG_BYTES_SCANNED)?,
             truncated_lines: number(headers::LOG_TRUNCATED_LINES)?,
-            // Sent only if there are any.
-            skipped_bytes: if map.contains_key(headers::LOG_SKIPPED_BYTES) {
-                number(headers::LOG_SKIPPED_BYTES)?
-            } else {
-                0
-            },
-            disorder_ms: 0,
+            skipped_bytes: count(headers::LOG_SKIPPED_BYTES)?,
+            disorder_ms: count(headers::LOG_DISORDER_MS)?,
+            untimed: count(headers::LOG_UNTIMED)?,
+            // A newer secondary may stop for a reason that is not known here.
+            stopped: word(headers::LOG_STOPPED)?.and_then(Stopped::parse),
+            more,
+            older: cursor(headers::LOG_CURSOR_OLDER)?,
+            newer: cursor(headers::LOG_CURSOR_NEWER)?,
+            // The primary knows the range.
+            since: None,
+            until: None,
+            range: word(headers::LOG_RANGE)?.and_then(RangeFound::parse),
             hosts_visible: None,
             error,
             notices: map
@@ -240,6 +370,9 @@ fn one_line(text: &str) -> Vec<u8> {
     line.push('\n');
     line.into_bytes()
 }
+
+/// Bytes of a cursor that is sent as a field. That of a large fleet is only in NDJSON.
+const CURSOR_FIELD_BYTES: usize = 8 << 10;
 
 /// Bytes of the names in `Log-Hosts-Failed`: clients limit the headers that they take.
 const NAMES_BYTES: usize = 8 << 10;
