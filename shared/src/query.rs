@@ -4,6 +4,7 @@
 mod filename;
 mod form;
 pub mod glob;
+pub mod parameters;
 pub mod pattern;
 pub mod pods;
 pub mod range;
@@ -13,7 +14,6 @@ pub use form::{Pair, pairs};
 
 use crate::filter::Filter;
 use crate::limits;
-use crate::nearest::nearest;
 use crate::text::quoted;
 use crate::wire::cursor::Cursor;
 use crate::wire::problem::{Code, Problem};
@@ -152,7 +152,7 @@ pub fn as_parameter(bytes: &[u8]) -> impl std::fmt::Display {
 
 /// The problem for a parameter that this endpoint does not have. `known`: the ones that it has.
 pub fn unknown_parameter(name: &[u8], known: &[&str]) -> Problem {
-    let meant = std::str::from_utf8(name).ok().and_then(|name| nearest(name, known.iter().copied()));
+    let meant = std::str::from_utf8(name).ok().and_then(|name| parameters::meant(name, known));
     let meant = meant.map_or_else(String::new, |meant| format!("did you mean {meant}? "));
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
     Problem::new(
