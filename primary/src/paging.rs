@@ -54,7 +54,7 @@ struct Came {
 impl Paging {
     /// Takes the cursor out of a query, which was parsed from this text.
     pub fn of(query: &mut LogQuery, text: &str) -> Paging {
-        let digest = digest(query);
+        let digest = query.digest();
         let came = query.cursor.take().map(Came::new);
         let instant = |edge| match edge {
             Some(Edge::At(nanos)) => Some(nanos),
@@ -127,14 +127,6 @@ impl Paging {
         }
         (word.len() <= self.room && Cursor::decode(word.as_bytes()).is_ok()).then_some(word)
     }
-}
-
-/// Placeholder.
-pub fn digest(query: &LogQuery) -> Digest {
-    let mut names: Vec<_> = query.hostnames.clone();
-    names.sort();
-    let of = LogQuery { n: None, timeout: None, cursor: None, ..query.clone() };
-    Digest::of(format!("{names:?}{}", of.for_secondary()).as_bytes())
 }
 
 impl Came {

@@ -12,9 +12,15 @@ use http::HeaderValue;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The file of a place in which nothing is left, or whose file the host has not told. No file is like
-/// that, so what cannot be continued is not found either.
-const NO_FILE: FileId = FileId { device: 0, inode: 0, head_len: 0, head: Digest(0) };
+/// A place of which the host has not told the file. No file is like that, so what cannot be continued
+/// is not found either. Nothing is left in it.
+const UNKNOWN: Place = Place {
+    file: FileId { device: 0, inode: 0, head_len: 0, head: Digest(0) },
+    offset: 0,
+    floor: 0,
+    end: 0,
+    anchor: None,
+};
 
 /// The places of the hosts of one answer.
 #[derive(Debug)]
@@ -39,6 +45,8 @@ struct Position {
 #[derive(Debug)]
 struct Last {
     offset: u64,
+    /// Where the newest one that was delivered ends, if that is known.
+    newest_end: Option<u64>,
     key: Option<i64>,
     /// Its first bytes and their number. None where it was cut, or is not held.
     beginning: Option<([u8; ANCHOR_BYTES], u8)>,
@@ -80,7 +88,12 @@ impl Positions {
             (bytes, u8::try_from(len).unwrap_or(u8::MAX))
         });
         self.boundary = Some(key.unwrap_or(i64::MIN));
-        self.hosts[host].last = Some(Last { offset: framed.offset, key, beginning });
+        let last = &mut self.hosts[host].last;
+        let newest_end = match last {
+            Some(last) => last.newest_end,
+            None => beginning.and(framed.offset.checked_add(framed.bytes.len() as u64 + 1)),
+        };
+        *last = Some(Last { offset: framed.offset, newest_end, key, beginning });
     }
 
     /// Notes the verdict of a host whose records are all delivered.
@@ -177,52 +190,59 @@ impl Positions {
 
     fn older_place(&self, name: &str, host: usize) -> Option<(Place, Option<i64>)> {
         let Position { opened, last, own } = &self.hosts[host];
-        let came = self.paging.place(name);
-        let opened = opened.as_ref().and_then(|word| Some(place_in(word.as_bytes())?.1));
+        let (direction, came) = (self.paging.direction(), self.paging.place(name));
+        if self.is_by_time(name) && last.is_none() {
+            // Time still decides. All of its newer records are left to the newer pages.
+            return (direction == Some(Direction::Newer)).then_some((UNKNOWN, None));
+        }
         let key = last.as_ref().map_or_else(|| came.and_then(|came| came.key), |last| last.key);
-        if let Some(place) = own.as_ref().and_then(|own| own.older) {
+        if let Some(place) = own.as_ref().and_then(|own| own.older).filter(|_| !self.is_by_time(name)) {
             return Some((place, key));
         }
-        let direction = self.paging.direction();
-        let floor = match (direction, came) {
-            (Some(Direction::Older), Some(came)) => came.place.floor,
-            (Some(Direction::Newer), Some(came)) => came.place.offset,
-            _ => 0,
+        let opened = opened.as_ref().and_then(|word| Some(place_in(word.as_bytes())?.1));
+        let whole = match (direction, came, opened) {
+            (Some(Direction::Older), Some(came), opened) => {
+                Place { file: opened.unwrap_or(came.place).file, ..came.place }
+            }
+            (Some(Direction::Newer), Some(came), Some(opened)) => {
+                Place { floor: came.place.offset.min(opened.offset), anchor: None, ..opened }
+            }
+            (Some(Direction::Older), None, Some(opened)) => {
+                Place { floor: 0, end: last.as_ref()?.newest_end?.min(opened.offset), anchor: None, ..opened }
+            }
+            (_, None, Some(opened)) => Place { floor: 0, anchor: None, ..opened },
+            (Some(Direction::Newer), Some(_), None) => UNKNOWN,
+            (_, None, None) if last.is_some() => UNKNOWN,
+            (_, None, None) | (None, Some(_), _) => return None,
         };
-        let file = opened.map(|place| place.file).or_else(|| came.map(|came| came.place.file));
         if own.as_ref().is_some_and(|own| own.is_at_its_end) {
-            return Some((Place { file: file.unwrap_or(NO_FILE), offset: floor, floor, anchor: None }, key));
+            return Some((Place { offset: whole.floor, anchor: None, ..whole }, key));
         }
-        if let Some(last) = last {
-            let anchor = last.beginning.map(|(bytes, len)| Digest::anchor(&bytes[..usize::from(len)]));
-            let floor = floor.min(last.offset);
-            return Some((Place { file: file.unwrap_or(NO_FILE), offset: last.offset, floor, anchor }, key));
-        }
-        match (direction, came) {
-            (Some(Direction::Older), Some(came)) => {
-                Some((Place { file: file.unwrap_or(NO_FILE), ..came.place }, key))
-            }
-            // All of its newer records are left to the newer pages.
-            (Some(Direction::Newer), None) if opened.is_none() => {
-                Some((Place { file: NO_FILE, offset: 0, floor: 0, anchor: None }, None))
-            }
-            _ => {
-                let opened = opened?;
-                let floor = floor.min(opened.offset);
-                Some((Place { floor, anchor: None, ..opened }, key))
-            }
-        }
+        let Some(Last { offset, beginning, .. }) = last else { return Some((whole, key)) };
+        let anchor = beginning.map(|(bytes, len)| Digest::anchor(&bytes[..usize::from(len)]));
+        // A host may say any number.
+        let (floor, end) = (whole.floor.min(*offset), whole.end.max(*offset));
+        Some((Place { offset: *offset, floor, end, anchor, ..whole }, key))
     }
 
     fn newer_place(&self, name: &str, host: usize) -> Option<Place> {
-        let Position { opened, own, .. } = &self.hosts[host];
-        if let Some(place) = own.as_ref().and_then(|own| own.newer) {
-            return Some(place);
+        let Position { opened, last, own } = &self.hosts[host];
+        let opened = opened.as_ref().and_then(|word| Some(place_in(word.as_bytes())?.1));
+        let of_own = own.as_ref().and_then(|own| own.newer);
+        let came = self.paging.place(name).map(|came| came.place);
+        let is_at_its_end = own.as_ref().is_some_and(|own| own.is_at_its_end);
+        match (self.paging.direction(), came) {
+            // Newer than the first one of these answers.
+            (Some(Direction::Older), Some(came)) => Some(Place::newer(came.file, came.end, None)),
+            (Some(Direction::Older), None) => Some(Place::newer(opened?.file, last.as_ref()?.newest_end?, None)),
+            (Some(Direction::Newer), None) if last.is_none() && !is_at_its_end => None,
+            (_, came) => of_own.or(opened).or(came),
         }
-        if let Some(word) = opened {
-            return Some(place_in(word.as_bytes())?.1);
-        }
-        let is_newer = self.paging.direction() == Some(Direction::Newer);
-        is_newer.then(|| self.paging.place(name).map(|came| came.place)).flatten()
+    }
+
+    /// Whether time decides what the host has to deliver, because the request continues another one
+    /// and has no place for it.
+    fn is_by_time(&self, name: &str) -> bool {
+        self.paging.direction().is_some() && self.paging.place(name).is_none()
     }
 }

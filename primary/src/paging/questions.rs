@@ -38,7 +38,7 @@ impl Questions {
         let bounded = bounded(query, &paging).map(|query| query.for_secondary());
         // The hosts' cursors hold the query as they parse it.
         let parsed = LogQuery::parse(&base, Audience::Secondary);
-        let query = super::digest(parsed.as_ref().unwrap_or(query));
+        let query = parsed.as_ref().unwrap_or(query).digest();
         Questions { base, bounded, query, paging, over_at }
     }
 
