@@ -1,12 +1,14 @@
 //! A request for `/logs`: parsed from a query string, and written as one for a secondary. File
 //! names and keywords stay bytes; only host names are decoded as text.
 
+mod digest;
 mod filename;
 mod form;
 pub mod glob;
 pub mod pattern;
 pub mod pods;
 pub mod range;
+mod timeout;
 
 pub use filename::FileName;
 pub use form::{Pair, pairs};
@@ -34,8 +36,8 @@ impl Audience {
     /// The parameters that `/logs` takes.
     pub fn parameters(self) -> &'static [&'static str] {
         match self {
-            Audience::Secondary => &["filename", "keyword", "n"],
-            Audience::Primary => &["hostname", "filename", "keyword", "n", "on_error"],
+            Audience::Secondary => &["filename", "keyword", "n", "timeout", "cursor"],
+            Audience::Primary => &["hostname", "filename", "keyword", "n", "timeout", "cursor", "on_error"],
         }
     }
 }
@@ -104,11 +106,15 @@ impl LogQuery {
         let mut filename = None;
         let mut keywords = Vec::new();
         let mut n = None;
+        let mut timeout = None;
+        let mut cursor = None;
         for Pair { name, value } in pairs(query)? {
             match (name.as_slice(), audience) {
                 (b"filename", _) => once(&mut filename, "filename", FileName::parse(value)?)?,
                 (b"keyword", _) => keywords.push(value),
                 (b"n", _) => once(&mut n, "n", count(&value)?)?,
+                (b"timeout", _) => once(&mut timeout, "timeout", timeout::parse(&value)?)?,
+                (b"cursor", _) => once(&mut cursor, "cursor", resumed(&value)?)?,
                 (b"hostname", Audience::Primary) => hostnames.push(host(value)?),
                 (b"on_error", Audience::Primary) => once(&mut on_error, "on_error", policy(&value)?)?,
                 _ => return Err(unknown_parameter(&name, audience.parameters())),
@@ -117,7 +123,7 @@ impl LogQuery {
         let filename = filename.ok_or_else(|| {
             bad("filename is missing: name a file below the log directory, as in filename=app.log; GET /files lists them".to_owned())
         })?;
-        Ok(LogQuery {
+        let query = LogQuery {
             hostnames,
             on_error: on_error.unwrap_or_default(),
             filename,
@@ -125,9 +131,11 @@ impl LogQuery {
             n,
             range: TimeRange::default(),
             scan: ScanMode::default(),
-            timeout: None,
-            cursor: None,
-        })
+            timeout,
+            cursor,
+        };
+        query.check_cursor()?;
+        Ok(query)
     }
 
     /// The query string that asks one secondary for the same records.
@@ -140,6 +148,14 @@ impl LogQuery {
         if let Some(n) = self.n {
             out.push_str("&n=");
             out.push_str(itoa::Buffer::new().format(n));
+        }
+        if let Some(timeout) = self.timeout {
+            out.push_str("&timeout=");
+            timeout::push(timeout, &mut out);
+        }
+        if let Some(cursor) = &self.cursor {
+            out.push_str("&cursor=");
+            out.push_str(&cursor.encode());
         }
         out
     }
@@ -178,6 +194,15 @@ fn once<T>(slot: &mut Option<T>, name: &str, value: T) -> Result<(), Problem> {
         None => Ok(()),
         Some(_) => Err(bad(format!("{name} is given twice: give it once"))),
     }
+}
+
+fn resumed(value: &[u8]) -> Result<Cursor, Problem> {
+    Cursor::decode(value).map_err(|_| {
+        bad(format!(
+            "cursor is {}, which is not one: send one from older or newer of a verdict as it came",
+            quoted(value)
+        ))
+    })
 }
 
 fn count(value: &[u8]) -> Result<u64, Problem> {

@@ -71,8 +71,12 @@ pub struct Place {
     pub offset: u64,
     /// [`Direction::Older`]: what stands before this offset belongs to an earlier answer.
     pub floor: u64,
-    /// The hash of what stands at `offset`, as [`Digest::anchor`] makes it. Of what stands before it
-    /// in a cursor for newer records. None where it was not at hand.
+    /// Where newer records begin: the file's end when the first of these answers began.
+    /// [`Direction::Newer`]: the same as `offset`.
+    pub end: u64,
+    /// The hash of what stands at `offset`, as [`Digest::anchor`] makes it of the bytes before `end`.
+    /// In a cursor for newer records that of the bytes before `offset`, [`ANCHOR_BYTES`] at most. None
+    /// where it was not at hand.
     pub anchor: Option<Digest>,
 }
 
@@ -112,6 +116,21 @@ pub struct Cursor {
 #[error("not a cursor")]
 pub struct Malformed;
 
+impl FileId {
+    /// Whether the file may be one that begins with these bytes. There must be [`HEAD_BYTES`] of them,
+    /// or all that the file has.
+    pub fn has_head(&self, bytes: &[u8]) -> bool {
+        bytes.get(..self.head_len.into()).is_some_and(|head| Digest::of(head) == self.head)
+    }
+}
+
+impl Place {
+    /// The place in a file from which on nothing has been read.
+    pub fn newer(file: FileId, offset: u64, anchor: Option<Digest>) -> Place {
+        Place { file, offset, floor: 0, end: offset, anchor }
+    }
+}
+
 impl Cursor {
     /// As a word of letters, digits, `-` and `_`.
     pub fn encode(&self) -> String {
@@ -125,7 +144,7 @@ impl Cursor {
         }
         push(self.places.len() as u64, &mut out);
         for HostPlace { host, key, place } in &self.places {
-            let Place { file, offset, floor, anchor } = place;
+            let Place { file, offset, floor, end, anchor } = place;
             push(host.len() as u64, &mut out);
             out.extend_from_slice(host.as_bytes());
             out.push(u8::from(key.is_some()));
@@ -138,6 +157,7 @@ impl Cursor {
             out.extend_from_slice(&file.head.0.to_be_bytes());
             push(*offset, &mut out);
             push(*floor, &mut out);
+            push(end.saturating_sub(*offset), &mut out);
             out.push(u8::from(anchor.is_some()));
             if let Some(anchor) = anchor {
                 out.extend_from_slice(&anchor.0.to_be_bytes());
@@ -226,11 +246,12 @@ impl<'a> Rest<'a> {
         }
         let file = FileId { device, inode, head_len, head: self.digest()? };
         let (offset, floor) = (self.number::<u64>()?, self.number::<u64>()?);
+        let end = offset.checked_add(self.number()?).ok_or(Malformed)?;
         let anchor = if self.flag()? { Some(self.digest()?) } else { None };
         if floor > offset {
             return Err(Malformed);
         }
-        Ok(HostPlace { host, key, place: Place { file, offset, floor, anchor } })
+        Ok(HostPlace { host, key, place: Place { file, offset, floor, end, anchor } })
     }
 }
 
@@ -241,17 +262,19 @@ mod tests {
 
     fn places() -> impl Strategy<Value = Vec<HostPlace>> {
         let place =
-            (any::<[u64; 4]>(), 0..=1024_u16, any::<[u32; 2]>(), any::<Option<u64>>(), any::<Option<i64>>(), "[a-z0-9.@-]{0,12}");
-        let place = place.prop_map(|([device, inode, head, _], head_len, [a, b], anchor, key, host)| HostPlace {
-            host,
-            key,
-            place: Place {
-                file: FileId { device, inode, head_len, head: Digest(head) },
-                offset: u64::from(a.max(b)),
-                floor: u64::from(a.min(b)),
-                anchor: anchor.map(Digest),
-            },
-        });
+            (any::<[u64; 3]>(), 0..=1024_u16, any::<[u32; 3]>(), any::<[Option<i64>; 2]>(), "[a-z0-9.@-]{0,12}");
+        let place =
+            place.prop_map(|([device, inode, head], head_len, [a, b, more], [anchor, key], host)| HostPlace {
+                host,
+                key,
+                place: Place {
+                    file: FileId { device, inode, head_len, head: Digest(head) },
+                    offset: u64::from(a.max(b)),
+                    floor: u64::from(a.min(b)),
+                    end: u64::from(a.max(b)) + u64::from(more),
+                    anchor: anchor.map(|hash| Digest(hash.cast_unsigned())),
+                },
+            });
         proptest::collection::vec(place, 0..5)
     }
 
