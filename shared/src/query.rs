@@ -17,8 +17,9 @@ use crate::nearest::nearest;
 use crate::text::quoted;
 use crate::wire::cursor::Cursor;
 use crate::wire::problem::{Code, Problem};
+use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
-use range::{ScanMode, TimeRange};
+use range::{Asked, ScanMode, TimeRange};
 use std::time::Duration;
 
 /// Who is asked. This decides which parameters a query may have.
@@ -34,8 +35,10 @@ impl Audience {
     /// The parameters that `/logs` takes.
     pub fn parameters(self) -> &'static [&'static str] {
         match self {
-            Audience::Secondary => &["filename", "keyword", "n"],
-            Audience::Primary => &["hostname", "filename", "keyword", "n", "on_error"],
+            Audience::Secondary => &["filename", "keyword", "n", "since", "until", "tz", "scan"],
+            Audience::Primary => {
+                &["hostname", "filename", "keyword", "n", "since", "until", "tz", "scan", "on_error"]
+            }
         }
     }
 }
@@ -99,16 +102,31 @@ const KEPT: &AsciiSet = &NON_ALPHANUMERIC
 impl LogQuery {
     /// Parses the query string of a request (without `?`).
     pub fn parse(query: &str, audience: Audience) -> Result<LogQuery, Problem> {
+        LogQuery::parse_at(query, audience, Timestamp::now)
+    }
+
+    /// The same, at a time of which `now` says when it is. It is asked only where the query needs it.
+    pub fn parse_at(
+        query: &str,
+        audience: Audience,
+        now: impl Fn() -> Timestamp,
+    ) -> Result<LogQuery, Problem> {
         let mut hostnames = Vec::new();
         let mut on_error = None;
         let mut filename = None;
         let mut keywords = Vec::new();
         let mut n = None;
+        let mut times = Asked::default();
+        let mut scan = None;
         for Pair { name, value } in pairs(query)? {
             match (name.as_slice(), audience) {
                 (b"filename", _) => once(&mut filename, "filename", FileName::parse(value)?)?,
                 (b"keyword", _) => keywords.push(value),
                 (b"n", _) => once(&mut n, "n", count(&value)?)?,
+                (b"since", _) => once(&mut times.since, "since", value)?,
+                (b"until", _) => once(&mut times.until, "until", value)?,
+                (b"tz", _) => once(&mut times.tz, "tz", value)?,
+                (b"scan", _) => once(&mut scan, "scan", ScanMode::parse(&value)?)?,
                 (b"hostname", Audience::Primary) => hostnames.push(host(value)?),
                 (b"on_error", Audience::Primary) => once(&mut on_error, "on_error", policy(&value)?)?,
                 _ => return Err(unknown_parameter(&name, audience.parameters())),
@@ -123,8 +141,8 @@ impl LogQuery {
             filename,
             filter: Filter::new(keywords).map_err(|error| bad(error.to_string()))?,
             n,
-            range: TimeRange::default(),
-            scan: ScanMode::default(),
+            range: times.range(now)?,
+            scan: scan.unwrap_or_default(),
             timeout: None,
             cursor: None,
         })
@@ -140,6 +158,10 @@ impl LogQuery {
         if let Some(n) = self.n {
             out.push_str("&n=");
             out.push_str(itoa::Buffer::new().format(n));
+        }
+        self.range.push_parameters(&mut out);
+        if self.scan == ScanMode::All {
+            out.push_str("&scan=all");
         }
         out
     }
