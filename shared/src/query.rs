@@ -19,8 +19,9 @@ use crate::nearest::nearest;
 use crate::text::quoted;
 use crate::wire::cursor::Cursor;
 use crate::wire::problem::{Code, Problem};
+use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
-use range::{ScanMode, TimeRange};
+use range::{Asked, ScanMode, TimeRange};
 use std::time::Duration;
 
 /// Who is asked. This decides which parameters a query may have.
@@ -36,8 +37,13 @@ impl Audience {
     /// The parameters that `/logs` takes.
     pub fn parameters(self) -> &'static [&'static str] {
         match self {
-            Audience::Secondary => &["filename", "keyword", "n", "timeout", "cursor"],
-            Audience::Primary => &["hostname", "filename", "keyword", "n", "timeout", "cursor", "on_error"],
+            Audience::Secondary => {
+                &["filename", "keyword", "n", "since", "until", "tz", "scan", "timeout", "cursor"]
+            }
+            Audience::Primary => &[
+                "hostname", "filename", "keyword", "n", "since", "until", "tz", "scan", "timeout", "cursor",
+                "on_error",
+            ],
         }
     }
 }
@@ -101,6 +107,15 @@ const KEPT: &AsciiSet = &NON_ALPHANUMERIC
 impl LogQuery {
     /// Parses the query string of a request (without `?`).
     pub fn parse(query: &str, audience: Audience) -> Result<LogQuery, Problem> {
+        LogQuery::parse_at(query, audience, Timestamp::now)
+    }
+
+    /// The same, at a time of which `now` says when it is. It is asked only where the query needs it.
+    pub fn parse_at(
+        query: &str,
+        audience: Audience,
+        now: impl Fn() -> Timestamp,
+    ) -> Result<LogQuery, Problem> {
         let mut hostnames = Vec::new();
         let mut on_error = None;
         let mut filename = None;
@@ -108,6 +123,8 @@ impl LogQuery {
         let mut n = None;
         let mut timeout = None;
         let mut cursor = None;
+        let mut times = Asked::default();
+        let mut scan = None;
         for Pair { name, value } in pairs(query)? {
             match (name.as_slice(), audience) {
                 (b"filename", _) => once(&mut filename, "filename", FileName::parse(value)?)?,
@@ -115,6 +132,10 @@ impl LogQuery {
                 (b"n", _) => once(&mut n, "n", count(&value)?)?,
                 (b"timeout", _) => once(&mut timeout, "timeout", timeout::parse(&value)?)?,
                 (b"cursor", _) => once(&mut cursor, "cursor", resumed(&value)?)?,
+                (b"since", _) => once(&mut times.since, "since", value)?,
+                (b"until", _) => once(&mut times.until, "until", value)?,
+                (b"tz", _) => once(&mut times.tz, "tz", value)?,
+                (b"scan", _) => once(&mut scan, "scan", ScanMode::parse(&value)?)?,
                 (b"hostname", Audience::Primary) => hostnames.push(host(value)?),
                 (b"on_error", Audience::Primary) => once(&mut on_error, "on_error", policy(&value)?)?,
                 _ => return Err(unknown_parameter(&name, audience.parameters())),
@@ -129,8 +150,8 @@ impl LogQuery {
             filename,
             filter: Filter::new(keywords).map_err(|error| bad(error.to_string()))?,
             n,
-            range: TimeRange::default(),
-            scan: ScanMode::default(),
+            range: times.range(now)?,
+            scan: scan.unwrap_or_default(),
             timeout,
             cursor,
         };
@@ -148,6 +169,10 @@ impl LogQuery {
         if let Some(n) = self.n {
             out.push_str("&n=");
             out.push_str(itoa::Buffer::new().format(n));
+        }
+        self.range.push_parameters(&mut out);
+        if self.scan == ScanMode::All {
+            out.push_str("&scan=all");
         }
         if let Some(timeout) = self.timeout {
             out.push_str("&timeout=");
