@@ -1,24 +1,27 @@
 //! A request for `/logs`: parsed from a query string, and written as one for a secondary. File
 //! names and keywords stay bytes; only host names are decoded as text.
 
+mod digest;
 mod filename;
 mod form;
 pub mod glob;
+pub mod parameters;
 pub mod pattern;
 pub mod pods;
 pub mod range;
+mod timeout;
 
 pub use filename::FileName;
 pub use form::{Pair, pairs};
 
 use crate::filter::Filter;
 use crate::limits;
-use crate::nearest::nearest;
 use crate::text::quoted;
 use crate::wire::cursor::Cursor;
 use crate::wire::problem::{Code, Problem};
+use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
-use range::{ScanMode, TimeRange};
+use range::{Asked, ScanMode, TimeRange};
 use std::time::Duration;
 
 /// Who is asked. This decides which parameters a query may have.
@@ -34,8 +37,13 @@ impl Audience {
     /// The parameters that `/logs` takes.
     pub fn parameters(self) -> &'static [&'static str] {
         match self {
-            Audience::Secondary => &["filename", "keyword", "n"],
-            Audience::Primary => &["hostname", "filename", "keyword", "n", "on_error"],
+            Audience::Secondary => {
+                &["filename", "keyword", "n", "since", "until", "tz", "scan", "timeout", "cursor"]
+            }
+            Audience::Primary => &[
+                "hostname", "filename", "keyword", "n", "since", "until", "tz", "scan", "timeout", "cursor",
+                "on_error",
+            ],
         }
     }
 }
@@ -99,16 +107,35 @@ const KEPT: &AsciiSet = &NON_ALPHANUMERIC
 impl LogQuery {
     /// Parses the query string of a request (without `?`).
     pub fn parse(query: &str, audience: Audience) -> Result<LogQuery, Problem> {
+        LogQuery::parse_at(query, audience, Timestamp::now)
+    }
+
+    /// The same, at a time of which `now` says when it is. It is asked only where the query needs it.
+    pub fn parse_at(
+        query: &str,
+        audience: Audience,
+        now: impl Fn() -> Timestamp,
+    ) -> Result<LogQuery, Problem> {
         let mut hostnames = Vec::new();
         let mut on_error = None;
         let mut filename = None;
         let mut keywords = Vec::new();
         let mut n = None;
+        let mut timeout = None;
+        let mut cursor = None;
+        let mut times = Asked::default();
+        let mut scan = None;
         for Pair { name, value } in pairs(query)? {
             match (name.as_slice(), audience) {
                 (b"filename", _) => once(&mut filename, "filename", FileName::parse(value)?)?,
                 (b"keyword", _) => keywords.push(value),
                 (b"n", _) => once(&mut n, "n", count(&value)?)?,
+                (b"timeout", _) => once(&mut timeout, "timeout", timeout::parse(&value)?)?,
+                (b"cursor", _) => once(&mut cursor, "cursor", resumed(&value)?)?,
+                (b"since", _) => once(&mut times.since, "since", value)?,
+                (b"until", _) => once(&mut times.until, "until", value)?,
+                (b"tz", _) => once(&mut times.tz, "tz", value)?,
+                (b"scan", _) => once(&mut scan, "scan", ScanMode::parse(&value)?)?,
                 (b"hostname", Audience::Primary) => hostnames.push(host(value)?),
                 (b"on_error", Audience::Primary) => once(&mut on_error, "on_error", policy(&value)?)?,
                 _ => return Err(unknown_parameter(&name, audience.parameters())),
@@ -117,17 +144,19 @@ impl LogQuery {
         let filename = filename.ok_or_else(|| {
             bad("filename is missing: name a file below the log directory, as in filename=app.log; GET /files lists them".to_owned())
         })?;
-        Ok(LogQuery {
+        let query = LogQuery {
             hostnames,
             on_error: on_error.unwrap_or_default(),
             filename,
             filter: Filter::new(keywords).map_err(|error| bad(error.to_string()))?,
             n,
-            range: TimeRange::default(),
-            scan: ScanMode::default(),
-            timeout: None,
-            cursor: None,
-        })
+            range: times.range(now)?,
+            scan: scan.unwrap_or_default(),
+            timeout,
+            cursor,
+        };
+        query.check_cursor()?;
+        Ok(query)
     }
 
     /// The query string that asks one secondary for the same records.
@@ -141,6 +170,18 @@ impl LogQuery {
             out.push_str("&n=");
             out.push_str(itoa::Buffer::new().format(n));
         }
+        self.range.push_parameters(&mut out);
+        if self.scan == ScanMode::All {
+            out.push_str("&scan=all");
+        }
+        if let Some(timeout) = self.timeout {
+            out.push_str("&timeout=");
+            timeout::push(timeout, &mut out);
+        }
+        if let Some(cursor) = &self.cursor {
+            out.push_str("&cursor=");
+            out.push_str(&cursor.encode());
+        }
         out
     }
 }
@@ -152,7 +193,7 @@ pub fn as_parameter(bytes: &[u8]) -> impl std::fmt::Display {
 
 /// The problem for a parameter that this endpoint does not have. `known`: the ones that it has.
 pub fn unknown_parameter(name: &[u8], known: &[&str]) -> Problem {
-    let meant = std::str::from_utf8(name).ok().and_then(|name| nearest(name, known.iter().copied()));
+    let meant = std::str::from_utf8(name).ok().and_then(|name| parameters::meant(name, known));
     let meant = meant.map_or_else(String::new, |meant| format!("did you mean {meant}? "));
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
     Problem::new(
@@ -178,6 +219,15 @@ fn once<T>(slot: &mut Option<T>, name: &str, value: T) -> Result<(), Problem> {
         None => Ok(()),
         Some(_) => Err(bad(format!("{name} is given twice: give it once"))),
     }
+}
+
+fn resumed(value: &[u8]) -> Result<Cursor, Problem> {
+    Cursor::decode(value).map_err(|_| {
+        bad(format!(
+            "cursor is {}, which is not one: send one from older or newer of a verdict as it came",
+            quoted(value)
+        ))
+    })
 }
 
 fn count(value: &[u8]) -> Result<u64, Problem> {

@@ -7,6 +7,7 @@ pub(super) mod memory;
 mod mixed;
 mod page_cache;
 mod primary;
+mod range;
 mod requests;
 mod scan;
 mod slow_readers;
@@ -35,6 +36,8 @@ pub enum RowName {
     Requests,
     /// How long the newest 20 lines take, by size of the file
     Latency,
+    /// One minute in the middle of 10 GiB, and one at the end
+    Range,
     /// Small requests while deep scans run, in the page cache
     MixedWarm,
     /// Small requests while deep scans wait for a slow disk
@@ -70,6 +73,7 @@ impl RowName {
             RowName::Dump => dump::dump(bench, results),
             RowName::Requests => requests::requests(bench, results),
             RowName::Latency => latency::latency(bench, results),
+            RowName::Range => range::range(bench, results),
             RowName::MixedWarm => mixed::mixed(bench, results),
             RowName::MixedCold => throttled::throttled(bench, results),
             RowName::Memory => memory::memory(bench, results),

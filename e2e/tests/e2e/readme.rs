@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Commands that are run.
-const RUN: &[&str] = &["curl ", "wget "];
+const RUN: &[&str] = &["curl ", "wget ", "cursor=; while page=$(curl "];
 
 /// Commands that are not run: how they begin, and why.
 const NOT_RUN: &[(&str, &str)] = &[

@@ -1,12 +1,13 @@
 //! The one verdict on an answer of several hosts.
 
+use super::search;
 use crate::fleet::missing::Missing;
 use crate::fleet::{self, same};
 use crate::host::Host;
 use backscroll_shared::query::OnError;
 use backscroll_shared::wire::notice;
 use backscroll_shared::wire::problem::{Code, Problem};
-use backscroll_shared::wire::verdict::{Failure, Status, Verdict, hosts_failed};
+use backscroll_shared::wire::verdict::{Failure, Status, Stopped, Verdict, hosts_failed};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -66,21 +67,27 @@ pub fn overall(hosts: BTreeMap<String, Verdict>, asked: Asked, on_error: OnError
     let error = failure(&hosts, asked);
     let status = match &error {
         None => Status::Complete,
+        Some(error) if error.code == Code::Timeout && on_error != OnError::Fail => Status::Partial,
+        Some(_) if on_error == OnError::Fail && !hosts.values().any(has_failed) => Status::Partial,
         Some(_) if on_error == OnError::Fail || !(any_complete || lines > 0) => Status::Failed,
         Some(_) => Status::Partial,
     };
     let disorder_ms = hosts.values().map(|host| host.disorder_ms).max().unwrap_or(0);
+    let notices = notice::of_hosts(&hosts.iter().map(|(host, verdict)| (host.as_str(), &*verdict.notices)));
     Verdict {
-        status,
         lines,
         bytes_scanned,
         truncated_lines,
         skipped_bytes,
         disorder_ms,
-        hosts_visible: None,
+        untimed: sum(|host| host.untimed),
+        stopped: search::stopped(&hosts),
+        more: search::more(&hosts),
+        range: search::range(&hosts),
         error,
-        notices: notice::of_hosts(&hosts.iter().map(|(host, verdict)| (host.as_str(), &*verdict.notices))),
+        notices,
         hosts,
+        ..Verdict::new(status)
     }
 }
 
@@ -101,6 +108,11 @@ pub fn problem(
         return Some(Problem::new(Code::NotFound, detail));
     }
     let failure = failure(hosts, asked)?;
+    let has_failed = on_error == OnError::Fail && hosts.values().any(has_failed);
+    // The client is to get its cursors.
+    if failure.code == Code::Timeout && !has_failed {
+        return None;
+    }
     if on_error != OnError::Fail && hosts.values().any(|host| host.status == Status::Complete) {
         return None;
     }
@@ -128,6 +140,21 @@ pub fn spoils(verdict: &Verdict) -> bool {
     verdict.error.as_ref().is_some_and(|error| error.code == Code::FileShrunk)
 }
 
+/// Whether this is a failure of the host, and not the end of the time that the client gave.
+pub fn has_failed(verdict: &Verdict) -> bool {
+    verdict.is_failure() && !is_out_of_time(verdict)
+}
+
+/// Whether the time that the client gave was over before the host had ended.
+pub fn is_out_of_time(verdict: &Verdict) -> bool {
+    verdict.error.as_ref().is_some_and(|error| error.code == Code::Timeout)
+}
+
+/// The verdict on a host that has nothing for this request, as an earlier answer has found.
+pub fn nothing_left() -> Verdict {
+    Verdict { stopped: Some(Stopped::Exhausted), more: Some(false), ..Verdict::new(Status::Complete) }
+}
+
 /// The verdicts on what is missing from the fleet.
 pub fn missing(missing: &Missing) -> impl Iterator<Item = (String, Verdict)> {
     let verdict =
@@ -138,14 +165,11 @@ pub fn missing(missing: &Missing) -> impl Iterator<Item = (String, Verdict)> {
 /// A text about all that failed, and the code of the first failure.
 fn failure(hosts: &BTreeMap<String, Verdict>, asked: Asked) -> Option<Failure> {
     let failed: Vec<_> = hosts.iter().filter(|(_, host)| host.is_failure()).collect();
+    if failed.iter().any(|(_, host)| is_out_of_time(host)) {
+        return Some(out_of_time(&failed, asked));
+    }
     let (name, first) = failed.first()?;
     let code = |host: &Verdict| host.error.as_ref().map_or(Code::UNKNOWN, |error| error.code);
-    let named: Vec<String> =
-        failed.iter().take(NAMED).map(|(name, host)| format!("{name} ({})", code(host))).collect();
-    let more = match failed.len() {
-        len if len > NAMED => format!(" and {} more", len - NAMED),
-        _ => String::new(),
-    };
     let Asked { hosts: were_asked, absent } = asked;
     let of = were_asked.saturating_add(absent.hosts);
     let failed_hosts = failed.len().saturating_sub(absent.verdicts).saturating_add(absent.hosts);
@@ -155,8 +179,8 @@ fn failure(hosts: &BTreeMap<String, Verdict>, asked: Asked) -> Option<Failure> {
         many => format!(" and the hosts of {many} sources of the fleet are not known"),
     };
     let mut detail = format!(
-        "{failed_hosts} of {of} hosts failed{sources}: {}{more}: their records are missing; ask again, or see GET /hosts",
-        named.join(", ")
+        "{failed_hosts} of {of} hosts failed{sources}: {}: their records are missing; ask again, or see GET /hosts",
+        named(&failed.iter().collect::<Vec<_>>())
     );
     // If all that failed have the same code, the advice of the first one holds for all.
     if let (true, Some(error)) = (hosts.len() >= were_asked.saturating_add(absent.verdicts), &first.error)
@@ -165,6 +189,32 @@ fn failure(hosts: &BTreeMap<String, Verdict>, asked: Asked) -> Option<Failure> {
         detail = format!("{detail}; {name}: {}", error.detail);
     }
     Some(Failure { code: code(first), detail })
+}
+
+/// The failure of an answer whose time was over, as the client gave it.
+fn out_of_time(failed: &[(&String, &Verdict)], asked: Asked) -> Failure {
+    let (late, others): (Vec<_>, Vec<_>) = failed.iter().partition(|(_, host)| is_out_of_time(host));
+    let mut detail = format!(
+        "the time that the request gave was over before {} of {} hosts had ended ({}): their older records are missing; continue with the cursor `older`, or ask with a longer timeout",
+        late.len(),
+        asked.hosts,
+        named(&late)
+    );
+    if !others.is_empty() {
+        detail = format!("{detail}; {} hosts failed: {}; see GET /hosts", others.len(), named(&others));
+    }
+    Failure { code: Code::Timeout, detail }
+}
+
+/// The names of hosts with the code of each, as far as there is room.
+fn named(hosts: &[&(&String, &Verdict)]) -> String {
+    let code = |host: &Verdict| host.error.as_ref().map_or(Code::UNKNOWN, |error| error.code);
+    let names: Vec<String> =
+        hosts.iter().take(NAMED).map(|(name, host)| format!("{name} ({})", code(host))).collect();
+    match hosts.len() {
+        len if len > NAMED => format!("{} and {} more", names.join(", "), len - NAMED),
+        _ => names.join(", "),
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! edges of blocks cut, and applies the line limit.
 
 mod region;
+mod settled;
 
 use super::block_matcher::{BlockMatcher, BlockMatches};
 use super::cut_line::CutLine;
@@ -33,6 +34,8 @@ pub(super) struct LineSearch<B> {
     open_offset: u64,
     /// Bytes of the NUL run at its beginning, which is not part of the line.
     open_run: u64,
+    /// Offset after the line feed of that line.
+    open_end: u64,
     /// Where the bytes of the last record lie in the file.
     delivered: Span,
     /// As [`Search::excerpt`](super::Search::excerpt) says.
@@ -81,6 +84,7 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
             cut: CutLine::new(limits),
             open_offset: 0,
             open_run: 0,
+            open_end: window.end,
             delivered: Span { offset: 0, len: 0 },
             excerpt: None,
             matches: Vec::new(),
@@ -240,6 +244,7 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
                     }
                 }
                 Phase::Rest { end } => {
+                    self.open_end = self.span.offset + end as u64 + 1;
                     self.cut.restart();
                     self.grow_cut_line(0, end);
                     self.block = None;

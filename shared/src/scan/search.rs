@@ -153,6 +153,34 @@ impl<B: AsRef<[u8]>> Search<B> {
         }
     }
 
+    /// The offset from which on the window is done: every record that begins there or later has been
+    /// yielded. A line begins there, or the window ends.
+    pub fn settled(&self) -> u64 {
+        match &self.mode {
+            _ if self.window.is_empty() => self.window.start,
+            Mode::Lines(lines) => lines.settled(),
+            Mode::Joined(joined) => joined.settled(),
+        }
+    }
+
+    /// How many bytes the window of a search for this filter has to reach beyond an offset, so that
+    /// [`Search::resumed`] finds each record that begins before it. It is less than a run of NUL bytes.
+    pub fn reach(filter: &Filter, limits: Limits) -> u64 {
+        match filter {
+            Filter::AcrossLines(keyword) => keyword.len().min(limits.nul_run) as u64 - 1,
+            Filter::All | Filter::Literals(_) => 0,
+        }
+    }
+
+    /// The same search, which yields only what [`Search::settled`] had left of an earlier one.
+    #[must_use]
+    pub fn resumed(mut self, settled: u64) -> Search<B> {
+        if let Mode::Joined(joined) = &mut self.mode {
+            joined.resume(settled);
+        }
+        self
+    }
+
     /// How many records are still wanted; `None` if all are.
     pub fn remaining(&self) -> Option<u64> {
         self.remaining

@@ -8,6 +8,8 @@ use crate::filter::Filter;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
+mod pages;
+
 fn releases() -> impl Strategy<Value = Releases> {
     let steps = prop_oneof![
         Just(BTreeSet::new()),

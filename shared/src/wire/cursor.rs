@@ -71,8 +71,12 @@ pub struct Place {
     pub offset: u64,
     /// [`Direction::Older`]: what stands before this offset belongs to an earlier answer.
     pub floor: u64,
-    /// The hash of what stands at `offset`, as [`Digest::anchor`] makes it. Of what stands before it
-    /// in a cursor for newer records. None where it was not at hand.
+    /// Where newer records begin: the file's end when the first of these answers began.
+    /// [`Direction::Newer`]: the same as `offset`.
+    pub end: u64,
+    /// The hash of what stands at `offset`, as [`Digest::anchor`] makes it of the bytes before `end`.
+    /// In a cursor for newer records that of the bytes before `offset`, [`ANCHOR_BYTES`] at most. None
+    /// where it was not at hand.
     pub anchor: Option<Digest>,
 }
 
@@ -81,6 +85,9 @@ pub struct Place {
 pub struct HostPlace {
     /// The name of the host in the fleet. Empty in the cursor of a secondary.
     pub host: String,
+    /// The time by which its last record was merged, in nanoseconds since 1970. No record that follows
+    /// is merged as a newer one. None where nothing of it was merged, or by no time.
+    pub key: Option<i64>,
     /// The place there.
     pub place: Place,
 }
@@ -96,8 +103,9 @@ pub struct Cursor {
     pub since: Option<i64>,
     /// Its end.
     pub until: Option<i64>,
-    /// Of hosts without a place, older records are those up to this time, in nanoseconds since 1970.
-    /// None where there are no such hosts, or nothing was delivered.
+    /// The time of the last record that was delivered, in nanoseconds since 1970. Of hosts without a
+    /// place, the records up to it are older ones, and those after it newer ones. None where nothing
+    /// was delivered.
     pub boundary: Option<i64>,
     /// Where each host continues.
     pub places: Vec<HostPlace>,
@@ -107,6 +115,21 @@ pub struct Cursor {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a cursor")]
 pub struct Malformed;
+
+impl FileId {
+    /// Whether the file may be one that begins with these bytes. There must be [`HEAD_BYTES`] of them,
+    /// or all that the file has.
+    pub fn has_head(&self, bytes: &[u8]) -> bool {
+        bytes.get(..self.head_len.into()).is_some_and(|head| Digest::of(head) == self.head)
+    }
+}
+
+impl Place {
+    /// The place in a file from which on nothing has been read.
+    pub fn newer(file: FileId, offset: u64, anchor: Option<Digest>) -> Place {
+        Place { file, offset, floor: 0, end: offset, anchor }
+    }
+}
 
 impl Cursor {
     /// As a word of letters, digits, `-` and `_`.
@@ -120,16 +143,21 @@ impl Cursor {
             }
         }
         push(self.places.len() as u64, &mut out);
-        for HostPlace { host, place } in &self.places {
-            let Place { file, offset, floor, anchor } = place;
+        for HostPlace { host, key, place } in &self.places {
+            let Place { file, offset, floor, end, anchor } = place;
             push(host.len() as u64, &mut out);
             out.extend_from_slice(host.as_bytes());
+            out.push(u8::from(key.is_some()));
+            if let Some(key) = key {
+                push(*key, &mut out);
+            }
             push(file.device, &mut out);
             push(file.inode, &mut out);
             push(file.head_len, &mut out);
             out.extend_from_slice(&file.head.0.to_be_bytes());
             push(*offset, &mut out);
             push(*floor, &mut out);
+            push(end.saturating_sub(*offset), &mut out);
             out.push(u8::from(anchor.is_some()));
             if let Some(anchor) = anchor {
                 out.extend_from_slice(&anchor.0.to_be_bytes());
@@ -210,6 +238,7 @@ impl<'a> Rest<'a> {
     fn host_place(&mut self) -> Result<HostPlace, Malformed> {
         let len = usize::try_from(self.number::<u64>()?).map_err(|_| Malformed)?;
         let host = std::str::from_utf8(self.take(len)?).map_err(|_| Malformed)?.to_owned();
+        let key = if self.flag()? { Some(self.number()?) } else { None };
         let (device, inode) = (self.number()?, self.number()?);
         let head_len = self.number::<u16>()?;
         if usize::from(head_len) > HEAD_BYTES {
@@ -217,11 +246,12 @@ impl<'a> Rest<'a> {
         }
         let file = FileId { device, inode, head_len, head: self.digest()? };
         let (offset, floor) = (self.number::<u64>()?, self.number::<u64>()?);
+        let end = offset.checked_add(self.number()?).ok_or(Malformed)?;
         let anchor = if self.flag()? { Some(self.digest()?) } else { None };
         if floor > offset {
             return Err(Malformed);
         }
-        Ok(HostPlace { host, place: Place { file, offset, floor, anchor } })
+        Ok(HostPlace { host, key, place: Place { file, offset, floor, end, anchor } })
     }
 }
 
@@ -232,16 +262,19 @@ mod tests {
 
     fn places() -> impl Strategy<Value = Vec<HostPlace>> {
         let place =
-            (any::<[u64; 4]>(), 0..=1024_u16, any::<[u32; 2]>(), any::<Option<u64>>(), "[a-z0-9.@-]{0,12}");
-        let place = place.prop_map(|([device, inode, head, _], head_len, [a, b], anchor, host)| HostPlace {
-            host,
-            place: Place {
-                file: FileId { device, inode, head_len, head: Digest(head) },
-                offset: u64::from(a.max(b)),
-                floor: u64::from(a.min(b)),
-                anchor: anchor.map(Digest),
-            },
-        });
+            (any::<[u64; 3]>(), 0..=1024_u16, any::<[u32; 3]>(), any::<[Option<i64>; 2]>(), "[a-z0-9.@-]{0,12}");
+        let place =
+            place.prop_map(|([device, inode, head], head_len, [a, b, more], [anchor, key], host)| HostPlace {
+                host,
+                key,
+                place: Place {
+                    file: FileId { device, inode, head_len, head: Digest(head) },
+                    offset: u64::from(a.max(b)),
+                    floor: u64::from(a.min(b)),
+                    end: u64::from(a.max(b)) + u64::from(more),
+                    anchor: anchor.map(|hash| Digest(hash.cast_unsigned())),
+                },
+            });
         proptest::collection::vec(place, 0..5)
     }
 

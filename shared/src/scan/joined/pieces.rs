@@ -84,6 +84,16 @@ impl<B: AsRef<[u8]>> JoinedSearch<B> {
         self.joined.held()
     }
 
+    /// As [`Search::settled`](crate::scan::Search::settled) says.
+    pub(in crate::scan) fn settled(&self) -> u64 {
+        self.joined.runs.line(self.joined.newest()).0
+    }
+
+    /// Yields only what begins before this offset. Nothing has been fed yet.
+    pub(in crate::scan) fn resume(&mut self, settled: u64) {
+        self.joined.past = settled;
+    }
+
     /// As [`Search::excerpt`](crate::scan::Search::excerpt) says.
     pub(in crate::scan) fn excerpt(&self) -> Option<Span> {
         self.joined.delivered.excerpt

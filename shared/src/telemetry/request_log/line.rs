@@ -84,6 +84,17 @@ fn fields(ended: &Ended, fields: &mut Fields<'_>) {
         if noted.filters.keywords > 0 {
             fields.number("keywords", noted.filters.keywords as u64);
         }
+        for (name, is_so) in [("time_range", noted.has_range), ("cursor", noted.has_cursor)] {
+            if is_so {
+                fields.flag(name, true);
+            }
+        }
+        if let Some(stopped) = noted.stopped {
+            fields.text("stopped", stopped.as_str());
+        }
+        if let Some(range) = noted.range {
+            fields.text("range", range.as_str());
+        }
         fields.number("lines", noted.lines);
         fields.number("bytes_scanned", noted.bytes_scanned);
     }
