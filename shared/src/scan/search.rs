@@ -168,7 +168,7 @@ impl<B: AsRef<[u8]>> Search<B> {
     pub fn reach(filter: &Filter, limits: Limits) -> u64 {
         match filter {
             Filter::AcrossLines(keyword) => keyword.len().min(limits.nul_run) as u64 - 1,
-            Filter::All | Filter::Literals(_) => 0,
+            Filter::All | Filter::Literals(_) | Filter::Patterns(_) => 0,
         }
     }
 
