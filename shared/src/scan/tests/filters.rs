@@ -79,13 +79,13 @@ fn expected(file: &[u8], conditions: &Conditions, limits: Limits) -> Vec<(u64, V
     records
 }
 
-fn compiled(conditions: &Conditions) -> Filter {
+pub(super) fn compiled(conditions: &Conditions) -> Filter {
     let filter = Filter::of(conditions.clone()).unwrap();
     filter.compile_here().unwrap();
     filter
 }
 
-fn found(
+pub(super) fn found(
     file: &[u8],
     filter: &Filter,
     n: Option<u64>,
