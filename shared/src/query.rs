@@ -6,6 +6,7 @@ mod filename;
 mod form;
 pub mod glob;
 pub mod parameters;
+mod patterns;
 pub mod pattern;
 pub mod pods;
 pub mod range;
@@ -21,6 +22,7 @@ use crate::wire::cursor::Cursor;
 use crate::wire::problem::{Code, Problem};
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use patterns::Wanted;
 use range::{Asked, ScanMode, TimeRange};
 use std::time::Duration;
 
@@ -38,11 +40,25 @@ impl Audience {
     pub fn parameters(self) -> &'static [&'static str] {
         match self {
             Audience::Secondary => {
-                &["filename", "keyword", "n", "since", "until", "tz", "scan", "timeout", "cursor"]
+                &[
+                    "filename",
+                    "keyword",
+                    "regex",
+                    "exclude",
+                    "exclude_regex",
+                    "ignore_case",
+                    "n",
+                    "since",
+                    "until",
+                    "tz",
+                    "scan",
+                    "timeout",
+                    "cursor",
+                ]
             }
             Audience::Primary => &[
-                "hostname", "filename", "keyword", "n", "since", "until", "tz", "scan", "timeout", "cursor",
-                "on_error",
+                "hostname", "filename", "keyword", "regex", "exclude", "exclude_regex", "ignore_case", "n", "since",
+                "until", "tz", "scan", "timeout", "cursor", "on_error",
             ],
         }
     }
@@ -119,16 +135,16 @@ impl LogQuery {
         let mut hostnames = Vec::new();
         let mut on_error = None;
         let mut filename = None;
-        let mut keywords = Vec::new();
+        let mut wanted = Wanted::default();
         let mut n = None;
         let mut timeout = None;
         let mut cursor = None;
         let mut times = Asked::default();
         let mut scan = None;
         for Pair { name, value } in pairs(query)? {
+            let Some(value) = wanted.take(&name, value)? else { continue };
             match (name.as_slice(), audience) {
                 (b"filename", _) => once(&mut filename, "filename", FileName::parse(value)?)?,
-                (b"keyword", _) => keywords.push(value),
                 (b"n", _) => once(&mut n, "n", count(&value)?)?,
                 (b"timeout", _) => once(&mut timeout, "timeout", timeout::parse(&value)?)?,
                 (b"cursor", _) => once(&mut cursor, "cursor", resumed(&value)?)?,
@@ -148,7 +164,7 @@ impl LogQuery {
             hostnames,
             on_error: on_error.unwrap_or_default(),
             filename,
-            filter: Filter::new(keywords).map_err(|error| bad(error.to_string()))?,
+            filter: wanted.filter()?,
             n,
             range: times.range(now)?,
             scan: scan.unwrap_or_default(),
@@ -162,10 +178,7 @@ impl LogQuery {
     /// The query string that asks one secondary for the same records.
     pub fn for_secondary(&self) -> String {
         let mut out = format!("filename={}", percent_encode(self.filename.as_bytes(), KEPT));
-        for keyword in self.filter.keywords() {
-            out.push_str("&keyword=");
-            out.extend(percent_encode(keyword, KEPT));
-        }
+        patterns::push_parameters(&self.filter, &mut out);
         if let Some(n) = self.n {
             out.push_str("&n=");
             out.push_str(itoa::Buffer::new().format(n));

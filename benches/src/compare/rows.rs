@@ -1,6 +1,7 @@
 //! The rows, by theme. Each one measures its variants in turn and adds itself to the results.
 
 mod dump;
+mod filters;
 mod fleet;
 mod latency;
 pub(super) mod memory;
@@ -28,6 +29,10 @@ pub enum RowName {
     ScanWarm,
     /// The same, read from the disk
     ScanCold,
+    /// Patterns, case and exclusion in 1 GiB in the page cache
+    Filters,
+    /// Small requests beside searches with the slowest pattern
+    SlowPatterns,
     /// What this search leaves in the page cache
     PageCache,
     /// All of 1 GiB, the newest line first
@@ -69,6 +74,8 @@ impl RowName {
         match self {
             RowName::ScanWarm => scan::warm(bench, results),
             RowName::ScanCold => scan::cold(bench, results),
+            RowName::Filters => filters::filters(bench, results),
+            RowName::SlowPatterns => filters::beside(bench, results),
             RowName::PageCache => page_cache::page_cache(bench, results),
             RowName::Dump => dump::dump(bench, results),
             RowName::Requests => requests::requests(bench, results),

@@ -54,6 +54,7 @@ pub(super) async fn logs<E: Engine>(
     if let Some(exchange) = &exchange {
         exchange.note_query(&query);
     }
+    query.compile().await?;
     let opened = open(thread, viewer, &query.filename, relay.is_some(), exchange.as_ref()).await?;
     let Opened { log, real, at: opened_at } = opened;
     let since_head = || exchange.as_ref().map(|exchange| exchange.began.elapsed());

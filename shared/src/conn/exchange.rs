@@ -120,6 +120,14 @@ pub struct PassedOn(pub Code);
 pub struct Filters {
     /// Keywords.
     pub keywords: usize,
+    /// Regular expressions.
+    pub regexes: usize,
+    /// Literals that exclude.
+    pub excludes: usize,
+    /// Regular expressions that exclude.
+    pub exclude_regexes: usize,
+    /// Whether the case of letters is ignored.
+    pub ignore_case: bool,
 }
 
 impl Exchange {
@@ -156,7 +164,13 @@ impl Exchange {
         let mut noted = self.noted();
         noted.filename = Some(query.filename.as_bytes().to_vec());
         noted.n = query.n;
-        noted.filters = Filters { keywords: query.filter.keywords().len() };
+        noted.filters = Filters { keywords: query.filter.keywords().len(), ..Filters::default() };
+        if let Some(conditions) = query.filter.conditions() {
+            noted.filters.regexes = conditions.regexes.len();
+            noted.filters.excludes = conditions.excludes.len();
+            noted.filters.exclude_regexes = conditions.exclude_regexes.len();
+            noted.filters.ignore_case = conditions.ignore_case;
+        }
         noted.has_range = !query.range.is_open();
         noted.scans_all = query.scan == ScanMode::All;
         noted.has_cursor = query.cursor.is_some();

@@ -2,6 +2,7 @@
 
 use super::range::{Edge, ScanMode, TimeRange};
 use super::{FileName, LogQuery};
+use crate::filter::Conditions;
 use crate::wire::cursor::{Cursor, Digest};
 use crate::wire::problem::{Code, Problem};
 
@@ -18,6 +19,16 @@ impl LogQuery {
         parts.add(b'f', FileName::as_bytes(filename));
         let mut keywords: Vec<&[u8]> = filter.keywords().iter().map(Vec::as_slice).collect();
         parts.set(b'k', &mut keywords);
+        if let Some(conditions) = filter.conditions() {
+            // Each field is named, so that none is forgotten.
+            let Conditions { keywords: _, regexes, excludes, exclude_regexes, ignore_case } = conditions;
+            for (name, all) in [(b'r', regexes), (b'x', excludes), (b'X', exclude_regexes)] {
+                parts.set(name, &mut all.iter().map(Vec::as_slice).collect());
+            }
+            if *ignore_case {
+                parts.add(b'i', b"");
+            }
+        }
         let TimeRange { since, until } = range;
         for (name, edge) in [(b's', since), (b'u', until)] {
             match edge {

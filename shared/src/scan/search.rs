@@ -34,11 +34,18 @@ enum Mode<B> {
 
 impl<B: AsRef<[u8]>> Search<B> {
     /// Searches a window of a file. Yields the newest `n` records at most; all if `n` is `None`.
+    ///
+    /// # Panics
+    /// If the filter has patterns that were not compiled.
     pub fn new(filter: &Filter, n: Option<u64>, window: Window, limits: Limits) -> Search<B> {
         let lines = |literals| Mode::Lines(LineSearch::new(LineFilter::literals(literals), window, limits));
         let mode = match filter {
             Filter::All => lines(&[]),
             Filter::Literals(literals) => lines(literals),
+            Filter::Patterns(patterns) => {
+                let filter = LineFilter::Compiled(patterns.compiled());
+                Mode::Lines(LineSearch::new(filter, window, limits))
+            }
             Filter::AcrossLines(keyword) => {
                 Mode::Joined(Box::new(JoinedSearch::new(keyword, window, limits)))
             }
@@ -161,7 +168,7 @@ impl<B: AsRef<[u8]>> Search<B> {
     pub fn reach(filter: &Filter, limits: Limits) -> u64 {
         match filter {
             Filter::AcrossLines(keyword) => keyword.len().min(limits.nul_run) as u64 - 1,
-            Filter::All | Filter::Literals(_) => 0,
+            Filter::All | Filter::Literals(_) | Filter::Patterns(_) => 0,
         }
     }
 
