@@ -93,6 +93,9 @@ async fn answer(app: &App, request: &Parts, query: &str) -> Result<Response, Pro
     if trailers && response.status().is_success() {
         response.headers_mut().insert(header::TRAILER, headers::TRAILER_NAMES);
     }
+    if response.status().is_success() {
+        asked.query.range.instants().write(response.headers_mut());
+    }
     HostsVisible::write(visible, response.headers_mut());
     Ok(response)
 }
