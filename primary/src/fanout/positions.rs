@@ -153,12 +153,7 @@ impl Positions {
             let (place, key) = self.older_place(&names[asked], asked)?;
             Some(HostPlace { host: names[host].clone(), key, place })
         });
-        let places: Vec<_> = places.collect();
-        // It would be one that begins anew.
-        if places.is_empty() && boundary.is_none() {
-            return None;
-        }
-        self.paging.word(Direction::Older, boundary, places)
+        self.paging.word(Direction::Older, boundary, places.collect())
     }
 
     /// The cursor for what has come since.
