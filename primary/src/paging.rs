@@ -18,10 +18,9 @@ pub use questions::Questions;
 
 use backscroll_shared::limits::BODY_BYTES;
 use backscroll_shared::query::LogQuery;
-use backscroll_shared::query::range::Edge;
+use backscroll_shared::query::range::Instants;
 use backscroll_shared::wire::cursor::{Cursor, Digest, Direction, HostPlace, Place};
 use backscroll_shared::wire::verdict::Verdict;
-use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -34,9 +33,8 @@ const FORM_BYTES: usize = 256;
 pub struct Paging {
     /// The query, for its cursors.
     query: Digest,
-    /// Its time range, where it has one that is the same on all hosts.
-    since: Option<i64>,
-    until: Option<i64>,
+    /// Its time range, as far as it is the same on all hosts.
+    range: Instants,
     /// The cursor that the request came with.
     came: Option<Came>,
     /// Bytes of a cursor that fits into a form together with the query.
@@ -56,16 +54,11 @@ impl Paging {
     pub fn of(query: &mut LogQuery, text: &str) -> Paging {
         let digest = query.digest();
         let came = query.cursor.take().map(Came::new);
-        let instant = |edge| match edge {
-            Some(Edge::At(nanos)) => Some(nanos),
-            Some(Edge::OnHost(_)) | None => None,
-        };
         let cursor_bytes = came.as_ref().map_or(0, |came| came.cursor.encode().len());
         let query_bytes = text.len().saturating_sub(cursor_bytes) + FORM_BYTES;
         Paging {
             query: digest,
-            since: instant(query.range.since),
-            until: instant(query.range.until),
+            range: query.range.instants(),
             came,
             room: BODY_BYTES.saturating_sub(query_bytes),
         }
@@ -95,11 +88,7 @@ impl Paging {
 
     /// Adds the range of times that was asked for, where it is the same on all hosts.
     pub fn add_range(&self, verdict: &mut Verdict) {
-        let shown = |nanos: Option<i64>| {
-            let time = Timestamp::from_nanosecond(nanos?.into()).ok()?;
-            Some(format!("{time:.9}"))
-        };
-        (verdict.since, verdict.until) = (shown(self.since), shown(self.until));
+        self.range.fill(verdict);
     }
 
     /// A host's cursor as one of the fleet. None where it is not one that a secondary gives: a newer
@@ -118,7 +107,7 @@ impl Paging {
         boundary: Option<i64>,
         places: Vec<HostPlace>,
     ) -> Option<String> {
-        let Paging { query, since, until, .. } = *self;
+        let Paging { query, range: Instants { since, until }, .. } = *self;
         let mut cursor = Cursor { direction, query, since, until, boundary, places };
         let mut word = cursor.encode();
         if word.len() > self.room {

@@ -20,7 +20,7 @@ mod scanned;
 #[cfg(feature = "fuzzing")]
 pub use passed_on::PassedOn;
 
-use crate::answer::{Incomplete, Options, TimeLimit};
+use crate::answer::{Incomplete, Options};
 use crate::capacity::Capacity;
 use crate::host::body::{Broken, HostBody};
 use crate::host::verdict;
@@ -39,6 +39,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use tokio::time::Sleep;
 
 /// Bytes that are taken from a host before the answer begins, if they have come already. A shorter
 /// answer is sent at once.
@@ -70,8 +71,8 @@ pub struct Relay {
     has_begun: bool,
     /// How the answer can be continued, if its verdict can say so.
     paging: WantedPaging,
-    /// The time that the client gives.
-    limit: Option<TimeLimit>,
+    /// Ends when the host is given up, because the time that the client gives is over.
+    time: Option<Pin<Box<Sleep>>>,
 }
 
 #[derive(Debug)]
@@ -110,7 +111,7 @@ impl Relay {
             notices: Vec::new(),
             has_begun: false,
             paging: None,
-            limit: None,
+            time: None,
         }
     }
 
@@ -187,7 +188,8 @@ impl Relay {
     /// Takes what the host sends next.
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(body) = &mut self.body else { return Poll::Ready(()) };
-        match ready!(Pin::new(body).poll_frame(cx)) {
+        let Poll::Ready(frame) = Pin::new(body).poll_frame(cx) else { return self.poll_time(cx) };
+        match frame {
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(chunk) => {
                     if let Err(what) = self.lines.take(chunk) {
@@ -296,7 +298,6 @@ impl Relay {
                 Code::UpstreamUnreachable,
                 format!("the connection to host {name} broke: records are missing; ask again"),
             ),
-            Broken::Late if self.is_out_of_time() => (Code::Timeout, paged::out_of_time(name)),
             Broken::Late => (
                 Code::UpstreamTimeout,
                 format!(

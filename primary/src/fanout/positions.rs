@@ -145,20 +145,11 @@ impl Positions {
         names: &[String],
         hosts: impl Iterator<Item = (usize, usize)>,
     ) -> Option<String> {
-        let boundary = self.boundary.or_else(|| match self.paging.direction() {
-            Some(Direction::Older) => self.paging.boundary(),
-            _ => None,
-        });
         let places = hosts.filter_map(|(host, asked)| {
             let (place, key) = self.older_place(&names[asked], asked)?;
             Some(HostPlace { host: names[host].clone(), key, place })
         });
-        let places: Vec<_> = places.collect();
-        // It would be one that begins anew.
-        if places.is_empty() && boundary.is_none() {
-            return None;
-        }
-        self.paging.word(Direction::Older, boundary, places)
+        self.paging.word(Direction::Older, self.last_boundary(), places.collect())
     }
 
     /// The cursor for what has come since.
@@ -167,11 +158,10 @@ impl Positions {
         names: &[String],
         hosts: impl Iterator<Item = (usize, usize)>,
     ) -> Option<String> {
-        let of_before = self.paging.boundary();
         let boundary = match self.paging.direction() {
             // The newer records of a host without a place have still not come.
-            Some(Direction::Newer) => of_before,
-            _ => self.boundary.or(of_before).or(Some(self.began)),
+            Some(Direction::Newer) => self.paging.boundary(),
+            _ => self.last_boundary().or(Some(self.began)),
         };
         let mut places = Vec::new();
         for (host, asked) in hosts {
@@ -188,6 +178,15 @@ impl Positions {
         self.paging.word(Direction::Newer, boundary, places)
     }
 
+    /// The time of the last record that was delivered on this page and those before it. This page may
+    /// have nothing but what a host had failed to send for an earlier one.
+    fn last_boundary(&self) -> Option<i64> {
+        let is_older = self.paging.direction() == Some(Direction::Older);
+        let before = self.paging.boundary().filter(|_| is_older);
+        before.into_iter().chain(self.boundary).min()
+    }
+
+    /// Where the host goes on further back, and the key of its last record there.
     fn older_place(&self, name: &str, host: usize) -> Option<(Place, Option<i64>)> {
         let Position { opened, last, own } = &self.hosts[host];
         let (direction, came) = (self.paging.direction(), self.paging.place(name));
@@ -225,6 +224,7 @@ impl Positions {
         Some((Place { offset: *offset, floor, end, anchor, ..whole }, key))
     }
 
+    /// Where the host goes on with what comes since.
     fn newer_place(&self, name: &str, host: usize) -> Option<Place> {
         let Position { opened, last, own } = &self.hosts[host];
         let opened = opened.as_ref().and_then(|word| Some(place_in(word.as_bytes())?.1));

@@ -191,6 +191,7 @@ impl Upstream {
         let body = body.await.map_err(|_| timed_out(host, &format!("end its answer within {wait:?}")))?;
         let body = body.ok_or_else(|| no_secondary("its problem is too long or was cut off"))?;
         Refusal::new(&asking.method, head.status, &head.headers, &body)
+            .map(|refusal| refusal.explained(&host.name))
             .map_err(|what| no_secondary(&what.to_string()))
     }
 }

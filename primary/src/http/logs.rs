@@ -20,7 +20,7 @@ use backscroll_shared::query::pods::Alias;
 use backscroll_shared::query::{Audience, FileName, LogQuery};
 use backscroll_shared::wire::form_body::{self, HeldForm};
 use backscroll_shared::wire::notice;
-use backscroll_shared::wire::problem::{Code, Problem};
+use backscroll_shared::wire::problem::Problem;
 use backscroll_shared::wire::server_timing::Timing;
 use backscroll_shared::wire::verdict::HostsVisible;
 use backscroll_shared::wire::{Format, accept, headers};
@@ -30,7 +30,7 @@ use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// How long the answer's head waits for the first bytes after the head of a host. A secondary sends
 /// its head with its first record, or a second after it was asked.
@@ -94,6 +94,9 @@ async fn answer(app: &App, request: &Parts, query: &str) -> Result<Response, Pro
     if trailers && response.status().is_success() {
         response.headers_mut().insert(header::TRAILER, headers::TRAILER_NAMES);
     }
+    if response.status().is_success() {
+        asked.query.range.instants().write(response.headers_mut());
+    }
     HostsVisible::write(visible, response.headers_mut());
     Ok(response)
 }
@@ -139,11 +142,6 @@ impl LogRequest {
         self.paging.clone().filter(|_| can_say_so)
     }
 
-    /// When the answer ends, also if its client does not read.
-    fn ends_by(&self) -> Instant {
-        self.limit.map_or(self.deadline, |limit| limit.ends_at().min(self.deadline))
-    }
-
     /// What the hosts are asked.
     fn asking(&self, method: &Method) -> Asking {
         Asking {
@@ -157,25 +155,24 @@ impl LogRequest {
 }
 
 async fn one(app: &App, request: &Parts, host: &Arc<Host>, asked: &LogRequest) -> Result<Response, Problem> {
-    let LogRequest { query, options, viewer, exchange, .. } = asked;
+    let LogRequest { query, options, deadline, viewer, exchange, .. } = asked;
     if !asked.is_file_visible() {
         return Ok(missing_file(&request.method, &query.filename));
     }
     let (capacity, times) = (app.upstream.capacity(), app.upstream.times());
     let permits = Permits::admit(capacity, 1, times.head, viewer.share()).await?;
     let content_type = options.format.content_type();
-    let asking = Asking { deadline: asked.ends_by(), ..asked.asking(&request.method) };
-    let body = match app.upstream.ask(host, &asking, content_type, &permits).await {
-        Ok((_, HostAnswer::Refused(refusal))) => return Ok(refusal.into_response()),
-        Ok((_, HostAnswer::Streaming(body))) => Some(body),
+    let asking = asked.asking(&request.method);
+    let answered = app.upstream.ask(host, &asking, content_type, &permits);
+    let answered = match asked.limit {
+        Some(limit) => timeout_at(limit.ends_at(), answered).await.ok().transpose()?,
+        None => Some(answered.await?),
+    };
+    let body = match answered {
+        Some((_, HostAnswer::Refused(refusal))) => return Ok(refusal.into_response()),
+        Some((_, HostAnswer::Streaming(body))) => Some(body),
         // The client is to get its cursors.
-        Err(problem)
-            if problem.code() == Code::UpstreamTimeout
-                && asked.limit.is_some_and(|limit| limit.ends_at() <= Instant::now()) =>
-        {
-            None
-        }
-        Err(problem) => return Err(problem),
+        None => None,
     };
     let open = body.as_ref().and_then(|body| body.timing().open);
     let mut timing = Timing { open, first_record: None };
@@ -202,7 +199,7 @@ async fn one(app: &App, request: &Parts, host: &Arc<Host>, asked: &LogRequest) -
         notices.extend_from_slice(relay.notices());
         relay.take_whole().map(Body::from).ok_or_else(|| Body::new(relay))
     };
-    let mut response = streaming(options.format, body, asked.ends_by());
+    let mut response = streaming(options.format, body, *deadline);
     timing.write(response.headers_mut());
     if !options.trailers {
         notice::write(&notices, response.headers_mut());
@@ -216,7 +213,7 @@ async fn several(
     selection: Selection,
     asked: &LogRequest,
 ) -> Result<Response, Problem> {
-    let LogRequest { query, options, viewer, visible, exchange, .. } = asked;
+    let LogRequest { query, options, deadline, viewer, visible, exchange, .. } = asked;
     let Selection { hosts, missing, .. } = selection;
     if !asked.is_file_visible()
         && let Some(problem) = verdict::no_file(&hosts, &missing, query.on_error, &query.filename.to_string())
@@ -240,7 +237,7 @@ async fn several(
     } else {
         fanout.take_whole().map(Body::from).ok_or_else(|| fanout.into_body())
     };
-    let mut response = streaming(options.format, body, asked.ends_by());
+    let mut response = streaming(options.format, body, *deadline);
     timing.write(response.headers_mut());
     if !options.trailers {
         notice::write(&notices, response.headers_mut());

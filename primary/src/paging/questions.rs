@@ -3,7 +3,7 @@
 
 use super::Paging;
 use crate::host::target::{ForHost, Target};
-use backscroll_shared::query::range::Edge;
+use backscroll_shared::query::range::{Edge, TimeRange};
 use backscroll_shared::query::{Audience, LogQuery};
 use backscroll_shared::wire::cursor::{Cursor, Digest, Direction, HostPlace};
 use std::sync::Arc;
@@ -47,8 +47,8 @@ impl Questions {
         let cursor = Cursor {
             direction: self.paging.direction()?,
             query: self.query,
-            since: self.paging.since,
-            until: self.paging.until,
+            since: self.paging.range.since,
+            until: self.paging.range.until,
             boundary: None,
             places: vec![HostPlace { host: String::new(), key: None, place: *place }],
         };
@@ -83,14 +83,27 @@ impl ForHost for Questions {
 fn bounded(query: &LogQuery, paging: &Paging) -> Option<LogQuery> {
     let after = paging.boundary()?.saturating_add(1);
     let mut bounded = query.clone();
-    let (edge, nearer): (_, fn(i64, i64) -> i64) = match paging.direction()? {
-        Direction::Older => (&mut bounded.range.until, i64::min),
-        Direction::Newer => (&mut bounded.range.since, i64::max),
-    };
-    match *edge {
-        Some(Edge::OnHost(_)) => return None,
-        Some(Edge::At(nanos)) => *edge = Some(Edge::At(nearer(nanos, after))),
-        None => *edge = Some(Edge::At(after)),
+    let TimeRange { since, until } = &mut bounded.range;
+    // A range that holds no time would be refused. That of one nanosecond loses nothing either.
+    match (paging.direction()?, *since, *until) {
+        (Direction::Older, _, Some(Edge::OnHost(_))) | (Direction::Newer, Some(Edge::OnHost(_)), _) => {
+            return None;
+        }
+        (Direction::Older, first, last) => {
+            let least = at(first).map_or(i64::MIN, |first| first.saturating_add(1));
+            *until = Some(Edge::At(at(last).unwrap_or(i64::MAX).min(after).max(least)));
+        }
+        (Direction::Newer, first, last) => {
+            let most = at(last).map_or(i64::MAX, |last| last.saturating_sub(1));
+            *since = Some(Edge::At(at(first).unwrap_or(i64::MIN).max(after).min(most)));
+        }
     }
     Some(bounded)
+}
+
+fn at(edge: Option<Edge>) -> Option<i64> {
+    match edge {
+        Some(Edge::At(nanos)) => Some(nanos),
+        Some(Edge::OnHost(_)) | None => None,
+    }
 }

@@ -6,24 +6,30 @@ use crate::paging::WantedPaging;
 use backscroll_shared::wire::code::Code;
 use backscroll_shared::wire::cursor::Direction;
 use backscroll_shared::wire::verdict::{Failure, Stopped, Verdict};
-use tokio::time::Instant;
+use std::task::{Context, Poll, ready};
+use tokio::time::sleep_until;
 
 impl Relay {
     /// Sets how the answer can be continued, if its verdict can say so, and the time that the client
     /// gives.
     pub fn paged(&mut self, paging: WantedPaging, limit: Option<TimeLimit>) {
-        (self.paging, self.limit) = (paging, limit);
+        self.paging = paging;
+        self.time = limit.map(|limit| Box::pin(sleep_until(limit.ends_at())));
     }
 
-    /// Ends an answer whose host had not begun it when the client's time was over.
+    /// Ends the answer, because its host has not ended in the client's time.
     pub fn give_up(&mut self) {
         let detail = out_of_time(&self.host);
         self.end(Some(Failure { code: Code::Timeout, detail }));
     }
 
-    /// Whether the time that the client gave is over.
-    pub(super) fn is_out_of_time(&self) -> bool {
-        self.limit.is_some_and(|limit| Instant::now() >= limit.ends_at())
+    /// Gives up the host if the client's time is over. What has come already is passed on before, also
+    /// to a client that is slow.
+    pub(super) fn poll_time(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(time) = &mut self.time else { return Poll::Pending };
+        ready!(time.as_mut().poll(cx));
+        self.give_up();
+        Poll::Ready(())
     }
 
     /// The verdict with the cursors of the host as those of this host in the fleet.

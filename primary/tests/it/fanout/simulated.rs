@@ -138,6 +138,11 @@ impl Simulated {
         *self.host.fault.lock().unwrap()
     }
 
+    /// From now on it does this.
+    pub(crate) fn set(&self, fault: Fault) {
+        *self.host.fault.lock().unwrap() = fault;
+    }
+
     pub(crate) fn seen(&self) -> &Seen {
         &self.host.seen
     }
@@ -283,8 +288,13 @@ async fn records(
         }
         chunk(stream, host, &std::mem::replace(&mut out, rest)).await?;
     }
+    if let Fault::LateAfter(_) = fault {
+        sleep(found.query.timeout.unwrap()).await;
+        Encoder::end(&found.late(sent), &mut out);
+        chunk(stream, host, &out).await?;
+    }
     match fault {
-        Fault::None | Fault::Slow(_) | Fault::FailsAfter(_) => stream.write_all(b"0\r\n\r\n").await,
+        Fault::None | Fault::Slow(_) | Fault::FailsAfter(_) | Fault::LateAfter(_) => stream.write_all(b"0\r\n\r\n").await,
         Fault::HungAfter(_) => left(stream).await,
         Fault::Endless => endless(stream, host, encoder).await,
         _ => {
