@@ -19,6 +19,13 @@ pub(super) enum Halt {
     /// The time limit that the primary set for this request has passed.
     #[error("the time for this request is over")]
     Overdue,
+    /// A time range was asked for, and no line has a time.
+    #[error("no line has a time that is understood, so a time range cannot be found")]
+    NoTimes,
+    /// The times of the lines contradict each other, and records of the range stand after lines that
+    /// are newer than it.
+    #[error("its lines are not in the order of their times, and records of the range stand at places that come before those which were sent")]
+    OutOfOrder,
 }
 
 impl Halt {
@@ -28,6 +35,17 @@ impl Halt {
             Halt::Failed(failure) => failure.code(),
             Halt::Draining => Code::Draining,
             Halt::Overdue => Code::UpstreamTimeout,
+            Halt::NoTimes => Code::NoTimes,
+            Halt::OutOfOrder => Code::OutOfOrder,
+        }
+    }
+
+    /// What a client can do.
+    pub(super) fn remedy(&self) -> &'static str {
+        match self {
+            Halt::Failed(_) | Halt::Draining | Halt::Overdue => "ask again",
+            Halt::NoTimes => "ask without since and until",
+            Halt::OutOfOrder => "ask with scan=all",
         }
     }
 }

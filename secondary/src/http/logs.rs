@@ -6,7 +6,7 @@ use super::opening::{Opened, open};
 use super::state::{Connection, InFlight, RingThread};
 use crate::answer::frame_writer::FrameWriter;
 use crate::answer::log_source::LogSource;
-use crate::answer::{Answer, Encoding, Ending};
+use crate::answer::{Answer, Encoding, Ending, Ranged};
 use crate::read::crew::Help;
 use crate::read::head::{self, Compression};
 use crate::read::{BlockSource as _, Engine, ReadAt as _, ReadFailure, Readahead};
@@ -42,6 +42,7 @@ pub(super) async fn logs<E: Engine>(
     let Query { text, held } = form_body::query(&request, body).await?;
     let query = LogQuery::parse(&text, Audience::Secondary)?;
     drop(text);
+    let instants = query.range.on_host()?;
     accept::check_range(&request.headers)?;
     // A primary has its own names for its hosts, and sends the one to use.
     let relay = request.headers.get(headers::RELAY).map(|name| String::from_utf8_lossy(name.as_bytes()));
@@ -68,6 +69,7 @@ pub(super) async fn logs<E: Engine>(
     let trailers = headers::wants_trailers(request.version, &request.headers);
     let mut response = Response::new(AnswerBody::from(Bytes::new()));
     headers::streaming(response.headers_mut(), format.content_type());
+    instants.write(response.headers_mut());
     if trailers {
         response.headers_mut().insert(header::TRAILER, headers::TRAILER_NAMES);
     }
@@ -90,6 +92,11 @@ pub(super) async fn logs<E: Engine>(
     }
 
     let search = Search::new(&query.filter, query.n, readahead.window(), Limits::default());
+    let range = (!query.range.is_open()).then(|| {
+        let filter = (query.filter.clone(), search.has_older_lines());
+        let modified_seconds = log.opened.modified_seconds;
+        Ranged::new(instants, query.scan, filter, readahead.window(), modified_seconds)
+    });
     let help = search
         .block_matcher()
         .zip(readahead.file().shared())
@@ -113,6 +120,9 @@ pub(super) async fn logs<E: Engine>(
     );
     let alias = real.map(|real| alias_notice(&query.filename, &real));
     let mut answer = Answer::new(context, query.filename, log.opened, search, source, encoding, ending);
+    if let Some(range) = range {
+        answer.set_range(range);
+    }
     answer.with_notices(alias, Some(rotated));
     answer.seen_by(exchange.clone(), thread.pool.meter().clone());
     let primed = match cold_head {

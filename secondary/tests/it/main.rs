@@ -32,6 +32,7 @@ mod page_cache;
 mod parameters;
 mod pods;
 mod process;
+mod ranges;
 mod readiness;
 mod refused_ring;
 mod replaced_dirs;

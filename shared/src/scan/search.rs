@@ -208,6 +208,14 @@ impl<B: AsRef<[u8]>> Search<B> {
         step
     }
 
+    /// The last record does not count: the caller does not want it, for a reason that the filter does
+    /// not know. `lines` and `truncated_lines` are those of the record.
+    pub fn take_back(&mut self, lines: u64, truncated_lines: u64) {
+        self.remaining = self.remaining.map(|n| n + 1);
+        self.summary.lines -= lines;
+        self.summary.truncated_lines -= truncated_lines;
+    }
+
     /// Appends as many records as possible to `out` as text: each is a line that ends with a line
     /// feed. Stops when `out` has `full` bytes. This is faster than a [`Search::step`] for each
     /// line. False if only `step` can go on, for example with a line that is longer than `longest`

@@ -1,0 +1,48 @@
+//! Records that cannot be written at once: those that wait for a time, and long ones.
+
+use super::Producer;
+use crate::answer::log_source::LogSource;
+use crate::answer::long::{Long, Sizes};
+use crate::answer::look_back::look_back;
+use crate::answer::part::Part;
+use crate::read::{BlockSource as _, Engine, ReadFailure};
+
+impl<E: Engine, S: LogSource> Producer<E, S> {
+    /// Writes the record that waited for the time of the lines before it, if there is one.
+    pub(super) async fn settle(&mut self, out: &mut Vec<u8>, sizes: Sizes) -> Result<(), ReadFailure> {
+        let Some(&Part { offset, .. }) = self.encoding.pending() else { return Ok(()) };
+        self.take_turn().await;
+        self.make_room_for_another_block();
+        let Some(frames) = self.encoding.frames() else { return Ok(()) };
+        self.look.has_read_more();
+        // The look back may need a pass of its own. If every answer held one pass while waiting for
+        // a second, all of them would wait for ever.
+        self.source.give_up_pass();
+        look_back(self.turns.engine(), &self.source, frames.stamps(), offset).await?;
+        self.long = frames.settle(out).map(Long::framed);
+        self.chunks.make_room(out, sizes.chunk);
+        Ok(())
+    }
+
+    /// Writes the next piece of the long record.
+    pub(super) async fn write_piece(&mut self, out: &mut Vec<u8>, sizes: Sizes) -> Result<(), ReadFailure> {
+        self.take_turn().await;
+        let Some(long) = &self.long else { return Ok(()) };
+        let span = long.wanted(sizes, out);
+        let mut block = None;
+        if self.search.at_hand(span).is_none() {
+            self.make_room_for_another_block();
+            self.look.has_read_more();
+            block = Some(self.source.beside(None).again(span).await?.block);
+        }
+        let bytes = block.as_ref().map(AsRef::as_ref).or_else(|| self.search.at_hand(span));
+        let (Some(long), Some(bytes)) = (&mut self.long, bytes) else { return Ok(()) };
+        if !long.take(bytes, sizes, self.encoding.json(), out) {
+            return Err(ReadFailure::Overwritten { offset: span.offset });
+        }
+        if long.is_over() {
+            self.long = None;
+        }
+        Ok(())
+    }
+}
