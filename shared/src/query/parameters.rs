@@ -67,7 +67,17 @@ const TOLD: [Told; 16] = [
         "since",
         "15m",
         "the first time: so long ago, 2026-11-25T12:00:00Z, or seconds since 1970",
-        &["from", "start", "begin", "start_time", "starttime", "start_date", "newer_than", "last", "min_time"],
+        &[
+            "from",
+            "start",
+            "begin",
+            "start_time",
+            "starttime",
+            "start_date",
+            "newer_than",
+            "last",
+            "min_time",
+        ],
     ),
     told(
         "until",
@@ -81,10 +91,31 @@ const TOLD: [Told; 16] = [
         "the zone of times that are given without one; host: that of each host",
         &["zone", "timezone", "time_zone", "utc_offset"],
     ),
-    told("scan", "all", "reads every byte, where the times of a file are out of order", &["full", "full_scan"]),
-    told("n", "20", "at most so many records", &[
-        "limit", "tail", "lines", "head", "max", "num", "number", "size", "max_count", "take", "top", "per_page",
-    ]),
+    told(
+        "scan",
+        "all",
+        "reads every byte, where the times of a file are out of order",
+        &["full", "full_scan"],
+    ),
+    told(
+        "n",
+        "20",
+        "at most so many records",
+        &[
+            "limit",
+            "tail",
+            "lines",
+            "head",
+            "max",
+            "num",
+            "number",
+            "size",
+            "max_count",
+            "take",
+            "top",
+            "per_page",
+        ],
+    ),
     told("timeout", "10s", "ends the answer then, with a cursor", &["deadline", "max_duration", "wait"]),
     told(
         "cursor",
@@ -104,9 +135,8 @@ const TOLD: [Told; 16] = [
 /// The parameter that somebody most likely meant by another word.
 pub(super) fn meant<'k>(given: &str, known: &[&'k str]) -> Option<&'k str> {
     let word = given.to_lowercase().replace('-', "_");
-    let is_called_so = |name: &&&str| {
-        TOLD.iter().any(|told| told.name == **name && told.elsewhere.contains(&word.as_str()))
-    };
+    let is_called_so =
+        |name: &&&str| TOLD.iter().any(|told| told.name == **name && told.elsewhere.contains(&word.as_str()));
     known.iter().find(is_called_so).copied().or_else(|| nearest(given, known.iter().copied()))
 }
 

@@ -67,8 +67,14 @@ pub(super) fn blocks(document: &Path) -> Vec<Block> {
 const SAME: &[&str] = &["secondary-", "exit status ", "curl: (", "\"status\":", "HTTP/#.# ", " n="];
 
 /// What stands before a cursor, which is another one each time.
-const CURSORS: &[&str] =
-    &["\"older\":\"", "\"newer\":\"", "\"older\": \"", "\"newer\": \"", "log-cursor-older: ", "log-cursor-newer: "];
+const CURSORS: &[&str] = &[
+    "\"older\":\"",
+    "\"newer\":\"",
+    "\"older\": \"",
+    "\"newer\": \"",
+    "log-cursor-older: ",
+    "log-cursor-newer: ",
+];
 
 /// A line without its cursors.
 fn without_cursors(line: &str) -> String {
