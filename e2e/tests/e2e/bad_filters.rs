@@ -201,7 +201,6 @@ const PATTERNS: &[(&str, &[&str])] = &[
     ("\\y", &[]),
     ("(?x", &["(?x"]),
     ("(?P<n>a)(?P<n>b)", &[]),
-    ("[[:nothing:]]", &["nothing"]),
     ("status=(?!200)", &["status=(?!200)", "exclude"]),
     ("(?=a)", &["exclude"]),
     ("(?<!a)b", &["exclude"]),
