@@ -91,7 +91,15 @@ impl Filter {
         }
     }
 
-    /// The same on the caller's thread. This may take many milliseconds.
+    /// The same, but nothing is kept: for a server that only passes the filter on.
+    pub async fn check(&self) -> Result<(), CompileError> {
+        match self {
+            Filter::Patterns(patterns) => patterns.check().await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Compiles them on the caller's thread. This may take many milliseconds.
     pub fn compile_here(&self) -> Result<(), PatternError> {
         match self {
             Filter::Patterns(patterns) => patterns.compile_here(),

@@ -17,6 +17,7 @@ mod engines;
 mod exclude;
 mod extra_log_dirs;
 mod files_that_change;
+mod filters;
 mod half_closed;
 mod healthcheck;
 mod hung_disk;

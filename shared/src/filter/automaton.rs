@@ -5,19 +5,47 @@
 //! state looks at every part of the pattern. A line may have a million bytes.
 
 use super::fuel::Fuel;
+use crate::limits;
 use regex_automata::Input;
 use regex_automata::hybrid::LazyStateID;
 use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson::{Compiler, Config, WhichCaptures};
 use regex_syntax::hir::Hir;
 
-/// Bytes of states that are kept for one pattern. With fewer than a pattern needs, they are made
+/// Bytes of states that are kept for all automata of a filter together, on each thread; each of them
+/// has its share, and more if it could not work with that. With fewer than it needs, states are made
 /// again and again, which is slow and nothing else.
-const CACHE_BYTES: usize = 256 << 10;
+const CACHE_BYTES: usize = 1 << 20;
 
-/// What a new state costs: this, and for each state of the pattern a part of it. In nanoseconds,
-/// measured.
+/// What the automata of one filter may take.
+#[derive(Debug)]
+pub(super) struct Room {
+    /// Bytes of compiled patterns that are left.
+    compiled: usize,
+    /// Bytes of the states of one.
+    cache: usize,
+}
+
+impl Room {
+    /// For so many automata at most.
+    pub(super) fn of(automata: usize) -> Room {
+        Room { compiled: limits::COMPILED_BYTES, cache: CACHE_BYTES / automata.max(1) }
+    }
+
+    /// Bytes of the patterns that were compiled.
+    pub(super) fn used(&self) -> usize {
+        limits::COMPILED_BYTES - self.compiled
+    }
+}
+
+/// What a new state costs in nanoseconds, measured: this, and what follows for each state of the
+/// pattern, all of which it may hold.
 const NEW_STATE: usize = 400;
+const EACH_STATE: usize = 16;
+
+/// Bytes for which each state of a pattern counts at least, so that no new state of the automaton
+/// takes much longer than a turn: 8,192 of them take about 100 µs.
+const STATE_BYTES: usize = 128;
 
 /// What it costs to begin.
 const BEGIN: usize = 10;
@@ -63,21 +91,21 @@ pub(super) enum Outcome {
 pub(super) struct TooLarge;
 
 impl Automaton {
-    /// The automaton, and its size in bytes, which is `most` at most.
-    pub(super) fn new(hir: &Hir, most: usize) -> Result<(Automaton, usize), TooLarge> {
-        let config =
-            Config::new().utf8(false).nfa_size_limit(Some(most)).which_captures(WhichCaptures::None);
+    /// The automaton, if there is room.
+    pub(super) fn new(hir: &Hir, room: &mut Room) -> Result<Automaton, TooLarge> {
+        let config = Config::new()
+            .utf8(false)
+            .nfa_size_limit(Some(room.compiled))
+            .which_captures(WhichCaptures::None);
         // The only other error is a pattern with too many groups, which are not compiled.
         let nfa = Compiler::new().configure(config).build_from_hir(hir).map_err(|_| TooLarge)?;
-        let size = nfa.memory_usage();
-        if size > most {
-            return Err(TooLarge);
-        }
         let states = nfa.states().len();
-        let config = DFA::config().cache_capacity(CACHE_BYTES).skip_cache_capacity_check(true);
+        let size = nfa.memory_usage().max(states * STATE_BYTES);
+        room.compiled = room.compiled.checked_sub(size).ok_or(TooLarge)?;
+        let config = DFA::config().cache_capacity(room.cache).skip_cache_capacity_check(true);
         // It fails with a word boundary of Unicode alone, and the parser has refused those.
         let dfa = DFA::builder().configure(config).build_from_nfa(nfa).map_err(|_| TooLarge)?;
-        Ok((Automaton { dfa, new_state: NEW_STATE + 4 * states }, size))
+        Ok(Automaton { dfa, new_state: NEW_STATE + EACH_STATE * states })
     }
 
     /// An empty cache for it.

@@ -1,5 +1,6 @@
 //! Conditions, compiled: what a search for lines asks of each of them.
 
+use super::automaton::Room;
 use super::conditions::Conditions;
 use super::error::PatternError;
 use super::fuel::Fuel;
@@ -10,6 +11,7 @@ use crate::limits;
 use regex_automata::hybrid::dfa::Cache;
 use regex_syntax::hir::Hir;
 use std::sync::{Mutex, PoisonError};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// The states that the automata of one search have made, part by part.
 pub(super) type Caches = Vec<Option<Cache>>;
@@ -25,6 +27,10 @@ pub(crate) struct Compiled {
     is_streamed: bool,
     /// Bytes of a line that a pattern may have to look back from its end.
     reach: usize,
+    /// Bytes of the compiled patterns.
+    size: usize,
+    /// The share of the memory for the compiled patterns of all requests.
+    pub(super) share: Option<OwnedSemaphorePermit>,
     /// Caches of threads that help, for their next block.
     spare: Mutex<Vec<Caches>>,
 }
@@ -50,7 +56,8 @@ impl Compiled {
     /// Compiles the conditions. This may take many milliseconds.
     pub(super) fn new(conditions: &Conditions) -> Result<Compiled, PatternError> {
         let Conditions { keywords, regexes, excludes, exclude_regexes, ignore_case } = conditions;
-        let mut room = limits::COMPILED_BYTES;
+        let folded = if *ignore_case { keywords.len() } else { 0 };
+        let mut room = Room::of(folded + regexes.len() + 2);
         let mut keywords = keywords.clone();
         keywords.sort();
         keywords.dedup();
@@ -85,8 +92,15 @@ impl Compiled {
             required: required_len,
             is_streamed,
             reach: longest.map_or(0, |longest| longest - 1),
+            size: room.used(),
+            share: None,
             spare: Mutex::default(),
         })
+    }
+
+    /// Bytes of the compiled patterns.
+    pub(super) fn size(&self) -> usize {
+        self.size
     }
 
     /// As [`LineFilter::reach`](super::LineFilter::reach) says.
@@ -205,7 +219,7 @@ fn any_literal(
     parameter: &'static str,
     literals: &[Vec<u8>],
     ignore_case: bool,
-    room: &mut usize,
+    room: &mut Room,
 ) -> Result<Part, PatternError> {
     let large = || too_large(parameter, &literals[0]);
     if !ignore_case {

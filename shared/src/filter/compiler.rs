@@ -13,28 +13,16 @@ use tokio::sync::oneshot;
 /// Patterns that wait to be compiled, at most.
 const QUEUE: usize = 64;
 
-/// Bytes of patterns that are compiled in about 50 µs, if they have nothing that makes them large.
-const QUICK_BYTES: usize = 64;
-
 struct Job {
     conditions: Arc<Conditions>,
     reply: oneshot::Sender<Result<Compiled, CompileError>>,
 }
 
-/// Whether these conditions are compiled so quickly that the caller's thread may do it.
+/// Whether these conditions are compiled so quickly that the caller's thread may do it: one literal
+/// that excludes, beside keywords. Even a short pattern may take 100 µs.
 pub(super) fn is_quick(conditions: &Conditions) -> bool {
-    let (mut bytes, mut is_small) = (0, true);
-    for (parameter, text) in conditions.named() {
-        if parameter.ends_with("regex") {
-            bytes += text.len();
-            // A counted repetition multiplies what it counts. A class of Unicode has hundreds of
-            // ranges, and so has each letter whose case is ignored there.
-            is_small &= !text.contains(&b'{') && !text.windows(2).any(|two| two == b"(?");
-        } else if conditions.ignore_case {
-            bytes += text.len();
-        }
-    }
-    is_small && bytes <= QUICK_BYTES
+    let Conditions { keywords: _, regexes, excludes, exclude_regexes, ignore_case } = conditions;
+    !ignore_case && regexes.is_empty() && exclude_regexes.is_empty() && excludes.len() <= 1
 }
 
 /// Compiles the conditions on the thread for that.

@@ -1,6 +1,6 @@
 //! One condition: any of some literals, or a pattern.
 
-use super::automaton::{Automaton, Outcome, TooLarge, Walk};
+use super::automaton::{Automaton, Outcome, Room, TooLarge, Walk};
 use super::fuel::Fuel;
 use super::needles::{self, Needles};
 use regex_automata::Span;
@@ -45,9 +45,9 @@ impl Part {
         Some(Part { needles: Some(needles), automaton: None, longest })
     }
 
-    /// The literals that this pattern stands for, in any case of their letters. Takes the bytes of
-    /// the compiled pattern off `room`.
-    pub(super) fn folded(hir: &Hir, room: &mut usize) -> Result<Part, TooLarge> {
+    /// The literals that this pattern stands for, in any case of their letters. Takes what it
+    /// needs off `room`.
+    pub(super) fn folded(hir: &Hir, room: &mut Room) -> Result<Part, TooLarge> {
         if let HirKind::Literal(literal) = hir.kind()
             && let Some(part) = Part::literals(&[literal.0.to_vec()])
         {
@@ -58,9 +58,8 @@ impl Part {
     }
 
     /// A pattern.
-    pub(super) fn pattern(hir: &Hir, room: &mut usize) -> Result<Part, TooLarge> {
-        let (automaton, size) = Automaton::new(hir, *room)?;
-        *room -= size;
+    pub(super) fn pattern(hir: &Hir, room: &mut Room) -> Result<Part, TooLarge> {
+        let automaton = Automaton::new(hir, room)?;
         Ok(Part { needles: needles::of(hir), automaton: Some(automaton), longest: None })
     }
 

@@ -5,6 +5,7 @@ use super::compiler;
 use super::conditions::Conditions;
 use super::error::PatternError;
 use std::sync::{Arc, OnceLock};
+use tokio::sync::Semaphore;
 
 /// Conditions of every kind. They are compiled once, before the first search. Two of them are equal
 /// if they ask for the same.
@@ -12,6 +13,16 @@ use std::sync::{Arc, OnceLock};
 pub struct Patterns {
     conditions: Arc<Conditions>,
     compiled: OnceLock<Arc<Compiled>>,
+}
+
+/// KiB of the compiled patterns of all requests of a server together. A request holds them until its
+/// client has read the answer.
+const ALL_KIB: usize = 32 << 10;
+
+/// The memory for the compiled patterns of all requests.
+fn memory() -> &'static Arc<Semaphore> {
+    static MEMORY: OnceLock<Arc<Semaphore>> = OnceLock::new();
+    MEMORY.get_or_init(|| Arc::new(Semaphore::new(ALL_KIB)))
 }
 
 impl PartialEq for Patterns {
@@ -28,8 +39,8 @@ pub enum CompileError {
     /// One of the patterns is none.
     #[error(transparent)]
     Pattern(#[from] PatternError),
-    /// Too many others wait for the same.
-    #[error("too many patterns are being compiled: ask again")]
+    /// Too many others wait for the same, or hold compiled patterns.
+    #[error("too many patterns are in use: ask again")]
     Busy,
 }
 
@@ -49,13 +60,24 @@ impl Patterns {
         if self.compiled.get().is_some() {
             return Ok(());
         }
-        let compiled = if compiler::is_quick(&self.conditions) {
-            Compiled::new(&self.conditions)?
-        } else {
-            compiler::compile(&self.conditions).await?
-        };
+        let mut compiled = self.compile_aside().await?;
+        let kib = u32::try_from(compiled.size().div_ceil(1 << 10)).map_err(|_| CompileError::Busy)?;
+        compiled.share = Some(Arc::clone(memory()).try_acquire_many_owned(kib).map_err(|_| CompileError::Busy)?);
         self.compiled.get_or_init(|| Arc::new(compiled));
         Ok(())
+    }
+
+    /// Compiles them to see whether that can be done.
+    pub(super) async fn check(&self) -> Result<(), CompileError> {
+        self.compile_aside().await.map(drop)
+    }
+
+    async fn compile_aside(&self) -> Result<Compiled, CompileError> {
+        if compiler::is_quick(&self.conditions) {
+            Ok(Compiled::new(&self.conditions)?)
+        } else {
+            compiler::compile(&self.conditions).await
+        }
     }
 
     /// Compiles them on this thread.

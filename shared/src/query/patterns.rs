@@ -75,13 +75,22 @@ pub(super) fn push_parameters(filter: &Filter, out: &mut String) {
 }
 
 impl LogQuery {
-    /// Compiles the patterns of the filter. Must come before a search; a server that only passes the
-    /// query on calls it so that a bad pattern is refused here, and not by each host.
+    /// Compiles the patterns of the filter. Must come before a search.
     pub async fn compile(&self) -> Result<(), Problem> {
-        self.filter.compile().await.map_err(|error| match error {
-            CompileError::Pattern(error) => pattern_problem(error),
-            CompileError::Busy => Problem::new(Code::Overloaded, error.to_string()),
-        })
+        self.filter.compile().await.map_err(compile_problem)
+    }
+
+    /// Refuses bad patterns, where the query is only passed on: so they are refused once, and not by
+    /// each host.
+    pub async fn check_patterns(&self) -> Result<(), Problem> {
+        self.filter.check().await.map_err(compile_problem)
+    }
+}
+
+fn compile_problem(error: CompileError) -> Problem {
+    match error {
+        CompileError::Pattern(error) => pattern_problem(error),
+        CompileError::Busy => Problem::new(Code::Overloaded, error.to_string()),
     }
 }
 

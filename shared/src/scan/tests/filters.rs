@@ -175,3 +175,91 @@ proptest! {
         }
     }
 }
+
+/// How often a search through these lines lets others run: a measure of its work, since each turn does
+/// the same.
+fn turns(line: &[u8], lines: usize, pattern: &str) -> usize {
+    let file = [line, b"\n"].concat().repeat(lines);
+    let filter =
+        compiled(&Conditions { regexes: vec![pattern.as_bytes().to_vec()], ..Conditions::default() });
+    let mut plan = ReadPlan::new(Window::whole(file.len() as u64));
+    let mut search: Search<&[u8]> = Search::new(&filter, None, plan.window(), Limits::default());
+    let mut turns = 0;
+    loop {
+        match search.step() {
+            Step::Working => turns += 1,
+            Step::NeedBlock => {
+                let span = plan.next_span().unwrap();
+                search.feed(span, &file[usize::try_from(span.offset).unwrap()..][..span.len]);
+            }
+            Step::Done => return turns,
+            other => assert!(matches!(other, Step::Record(_)), "{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn the_work_grows_as_the_text_does_and_not_faster() {
+    // The worst for engines that go back, or that begin again after each match.
+    let cases = [
+        (r".*[^A-Z]|[A-Z]", b'A'),
+        (r"(?:a?){30}a{30}b", b'a'),
+        (r"(?:a*)*b", b'a'),
+        (r"[ac]*a[ac]{12}b", b'a'),
+        (r"x*$", b'a'),
+    ];
+    for (pattern, byte) in cases {
+        let (short, long) = (vec![byte; 16 << 10], vec![byte; 256 << 10]);
+        let (one, long, many) = (turns(&short, 1, pattern), turns(&long, 1, pattern), turns(&short, 16, pattern));
+        // A pattern sees less than all of a line past the limit, never more. The states are made once.
+        assert!(long <= 17 * one + 50 && many <= 17 * one + 50, "{pattern}: {one}, {long} and {many} turns");
+    }
+}
+
+#[test]
+fn a_pattern_sees_the_beginning_of_a_line_past_the_limit_and_a_keyword_all_of_it() {
+    let mut line = vec![b'.'; 3 << 20];
+    line[(1 << 20) - 4..1 << 20].copy_from_slice(b"head");
+    line[2 << 20..][..4].copy_from_slice(b"Tail");
+    let file = [&line[..], b"\nTail\n"].concat();
+    let records = |conditions: &Conditions| {
+        let plan = ReadPlan::new(Window::whole(file.len() as u64));
+        let releases = Releases { every: 2, steps: (0..400).step_by(7).collect() };
+        found(&file, &compiled(conditions), None, Limits::default(), plan, &releases, false).len()
+    };
+    let regex = |text: &str| Conditions { regexes: vec![text.into()], ..Conditions::default() };
+    assert_eq!(records(&regex("head")), 1);
+    assert_eq!(records(&regex("head$")), 0, "the line does not end there");
+    assert_eq!(records(&regex(r"head\b")), 1, "what follows is looked at");
+    assert_eq!(records(&regex("Tail")), 1, "the other line");
+    let keyword = Conditions { keywords: vec![b"tAIL".to_vec()], ignore_case: true, ..Conditions::default() };
+    assert_eq!(records(&keyword), 2);
+    let exclude = Conditions { excludes: vec![b"Tail".to_vec()], ..Conditions::default() };
+    assert_eq!(records(&exclude), 0);
+    let exclude = Conditions { exclude_regexes: vec![b"Tail".to_vec()], ..Conditions::default() };
+    assert_eq!(records(&exclude), 1, "it lies past what a pattern sees");
+}
+
+#[test]
+fn ends_of_lines_are_ends_whatever_ends_them() {
+    let lines = |pattern: &str, file: &[u8]| -> Vec<Vec<u8>> {
+        let conditions = Conditions { regexes: vec![pattern.into()], ..Conditions::default() };
+        let plan = ReadPlan::new(Window::whole(file.len() as u64));
+        let records =
+            found(file, &compiled(&conditions), None, Limits::default(), plan, &Releases::default(), false);
+        records.into_iter().map(|(_, line, _)| line).collect()
+    };
+    let file = b"one\r\ntwo\rone\nthree\n\r\n\none";
+    assert_eq!(lines("one$", file), [&b"one"[..], b"two\rone", b"one\r"]);
+    assert_eq!(lines(r"one\z", file), [&b"one"[..], b"two\rone", b"one\r"]);
+    assert_eq!(lines("^one", file), [&b"one"[..], b"one\r"], "a lone carriage return ends no line");
+    assert_eq!(lines(r"\Athree", file), [b"three"]);
+    assert_eq!(lines("^$", file), [&b""[..], b"\r"]);
+    assert_eq!(lines("two.one", file), [b"two\rone"]);
+    assert_eq!(lines("x*", file).len(), 6, "no line follows the last one");
+    assert_eq!(lines("^$", b"a\n"), [b""; 0]);
+    assert_eq!(lines("a[^b]*c", b"a\nc\na\xff\xfec\n"), [b"a\xff\xfec"], "no match crosses a line");
+    assert_eq!(lines(r"(?s)a.c|\s\s", b"a\nc\n \n \n"), [b""; 0]);
+    assert_eq!(lines(r"(?u)^\w$", "é\nß\n\u{ff}\n?\n".as_bytes()).len(), 3);
+    assert_eq!(lines(r"^\w$", "é\na\n".as_bytes()), [b"a"]);
+}
