@@ -63,7 +63,8 @@ fn unknown_repeated_and_missing_parameters_are_named() {
     let (code, detail) = refused("filename=a&keywrod=b");
     assert_eq!(code, Code::UnknownParameter);
     assert!(
-        detail.contains("keywrod") && detail.contains("hostname, filename, keyword, n, since, until, tz, scan, on_error"),
+        detail.contains("keywrod")
+            && detail.contains("hostname, filename, keyword, n, since, until, tz, scan, on_error"),
         "{detail}"
     );
     assert!(detail.contains("did you mean keyword?"), "{detail}");

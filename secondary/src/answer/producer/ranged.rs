@@ -111,7 +111,9 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
 
     /// Looks for the time of the first lines of the block, if they have none.
     pub(super) async fn look_back_for_range(&mut self) -> Result<(), ReadFailure> {
-        let Some(mut look_back) = self.range.as_ref().and_then(|range| range.look_back()) else { return Ok(()) };
+        let Some(mut look_back) = self.range.as_ref().and_then(|range| range.look_back()) else {
+            return Ok(());
+        };
         self.take_turn().await;
         self.make_room_for_another_block();
         self.look.has_read_more();
