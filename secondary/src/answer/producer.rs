@@ -21,11 +21,6 @@ use backscroll_shared::wire::verdict::{Status, Verdict};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::timeout;
-
-/// How long an answer waits for a permit to hold a long line. Nobody holds such a permit while
-/// waiting for a client, so the wait is only as long as others need to read.
-const LARGE_WAIT: Duration = Duration::from_mins(1);
 
 /// How far a producer has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,7 +131,11 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
                     let (lines, truncated_lines) = (record.lines, record.truncated_lines);
                     self.pass_over(lines, truncated_lines).await;
                 }
-                Step::Record(_) if self.range.as_ref().is_some_and(|range| range.is_in_rest()) => return Err(Halt::OutOfOrder),
+                Step::Record(record) if self.range.as_ref().is_some_and(|range| range.is_in_rest()) => {
+                    let (lines, truncated_lines) = (record.lines, record.truncated_lines);
+                    self.search.take_back(lines, truncated_lines);
+                    return Err(Halt::OutOfOrder);
+                }
                 Step::Record(record) if record.bytes.len() <= sizes.piece => {
                     self.encoding.write(&record, is_worth_reading, out);
                 }
@@ -328,23 +327,6 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
             Some(matches) => self.search.feed_matched(span, block, matches.into()),
             None => self.search.feed(span, block),
         }
-    }
-
-    /// Gets one of the few permits that a line or record over [`LARGE_BYTES`] needs. If none is
-    /// free, gives back all blocks, waits for one, and returns false.
-    async fn find_large_permit(&mut self) -> Result<bool, ReadFailure> {
-        if self.search.held() <= LARGE_BYTES || self.large.is_some() {
-            return Ok(true);
-        }
-        self.large = self.admission.try_large_permit();
-        if self.large.is_some() {
-            return Ok(true);
-        }
-        self.park();
-        self.turns.has_waited();
-        let permit = timeout(LARGE_WAIT, self.admission.large_permit());
-        self.large = Some(permit.await.map_err(|_| ReadFailure::Starved)?);
-        Ok(false)
     }
 
     async fn take_turn(&mut self) {

@@ -14,23 +14,24 @@
 //! may stand after the edge. Then the search goes on to the start of the file, and at last through what
 //! lies after the edge. If a record of the range is there, the answer is incomplete, and says so.
 
+mod before;
 mod finder;
 mod judge;
 mod lines;
 mod steps;
 mod watch;
 
-use super::look_back::OlderLines;
 use backscroll_shared::filter::Filter;
 use backscroll_shared::query::range::{Instants, ScanMode};
 use backscroll_shared::scan::{Record, Span, Summary, Window};
 use backscroll_shared::time::LineTimes;
 use backscroll_shared::wire::verdict::{RangeFound, Verdict};
+use before::LookBack;
 use finder::{Finder, Outcome};
 use judge::Judge;
 use lines::Piece;
 use steps::SLACK;
-use watch::{Before, LookBackPlan, Watch};
+use watch::Watch;
 
 const NANOS: i64 = 1_000_000_000;
 
@@ -298,17 +299,13 @@ impl Ranged {
 
     /// Looks for the time that the first lines of the last block have, if they have none themselves.
     pub(super) fn look_back(&self) -> Option<LookBack> {
-        let LookBackPlan { from, most } = self.watch.look_back()?;
-        Some(LookBack { times: self.watch.times(), from, most, found: None })
+        Some(LookBack::new(self.watch.look_back()?, self.watch.times()))
     }
 
     /// Sets what was found before the last block, and how much was read for it.
     pub(super) fn looked_back(&mut self, look_back: &LookBack, read: u64) {
         self.beside += read;
-        self.watch.set_before(match look_back.found {
-            Some((at, nanos)) => Before::Line { at, nanos },
-            None => Before::Nothing { from: look_back.from },
-        });
+        self.watch.set_before(look_back.found());
     }
 
     /// Begins to watch and to judge. `newest`: the time of the line at the edge.
@@ -321,31 +318,5 @@ impl Ranged {
         let since = self.instants.since.filter(|_| !self.is_scan && self.mode == ScanMode::Auto);
         self.watch = Watch::new(times.clone(), since, self.has_index);
         self.judge = Judge::new(self.instants, times);
-    }
-}
-
-/// Looks for the nearest line with a time before a block.
-#[derive(Debug)]
-pub(super) struct LookBack {
-    times: LineTimes,
-    /// Where the lines begin that have been looked at.
-    from: u64,
-    most: u64,
-    found: Option<(u64, i64)>,
-}
-
-impl OlderLines for LookBack {
-    fn from(&self) -> u64 {
-        self.from
-    }
-
-    fn most_bytes(&self) -> u64 {
-        self.most
-    }
-
-    fn take(&mut self, at: u64, line: &[u8]) -> bool {
-        self.from = at;
-        self.found = self.times.of(line).map(|time| (at, time.nanos));
-        self.found.is_some()
     }
 }

@@ -24,7 +24,9 @@ pub(super) enum Halt {
     NoTimes,
     /// The times of the lines contradict each other, and records of the range stand after lines that
     /// are newer than it.
-    #[error("its lines are not in the order of their times, and records of the range stand at places that come before those which were sent")]
+    #[error(
+        "its lines are not in the order of their times, and records of the range stand at places that come before those which were sent"
+    )]
     OutOfOrder,
 }
 

@@ -29,7 +29,8 @@ fn oracle(file: &[u8], keyword: &str, since: i64, until: i64, n: usize) -> Vec<u
     let mut last = None;
     let mut found = Vec::new();
     for line in file.split_inclusive(|byte| *byte == b'\n') {
-        let own = std::str::from_utf8(line).ok().and_then(|line| line.split(' ').next()?.parse::<Timestamp>().ok());
+        let own =
+            std::str::from_utf8(line).ok().and_then(|line| line.split(' ').next()?.parse::<Timestamp>().ok());
         last = own.map(Timestamp::as_second).or(last);
         let is_in = last.is_none_or(|at| since <= at && at < until);
         if is_in && (keyword.is_empty() || find(line, keyword.as_bytes()).is_some()) {
@@ -81,7 +82,7 @@ struct Case {
 }
 
 fn cases() -> impl Strategy<Value = Case> {
-    let keywords = prop_oneof![Just(""), Just("xx"), Just("Main"), Just("7 GET"), Just("GET%20/%0A")];
+    let keywords = prop_oneof![Just(""), Just("xx"), Just("Main"), Just("7Z%20GET"), Just("GET%20/%0A")];
     (
         (1i64..6_000, 0i64..40),
         prop::collection::vec(0i64..=300, 1..50),
@@ -270,7 +271,8 @@ fn a_file_without_times_is_refused_and_an_empty_one_is_empty() {
                 assert_eq!((answer.status, answer.code().as_str()), (422, "no_times"), "{name} {more}");
                 assert!(answer.text().contains("since and until"), "{answer:?}");
             }
-            let relay = "te: trailers\r\nbackscroll-relay: x\r\naccept: application/vnd.backscroll.frames.v2\r\n";
+            let relay =
+                "te: trailers\r\nbackscroll-relay: x\r\naccept: application/vnd.backscroll.frames.v2\r\n";
             let answer = server.request("GET", &format!("/logs?filename={name}&since=15m"), relay);
             assert_eq!((answer.status, answer.code().as_str()), (422, "no_times"));
         }
@@ -349,7 +351,10 @@ fn edges_lie_between_equal_times() {
         server.write("app.log", file.as_bytes());
         for (from, to) in [(0, 1), (1, 2), (1, 3), (3, 4), (0, 4), (4, 5)] {
             let expected = oracle(file.as_bytes(), "", DAY + from, DAY + to, usize::MAX);
-            assert_eq!(expected.len() as i64, (to.min(4) - from.min(4)) * 10_000 * line(DAY, 60).len() as i64);
+            assert_eq!(
+                expected.len() as i64,
+                (to.min(4) - from.min(4)) * 10_000 * line(DAY, 60).len() as i64
+            );
             check(&ask(&server, &range(DAY + from, DAY + to)), &expected, "order");
         }
     }
@@ -373,8 +378,13 @@ fn years_that_are_left_out_are_worked_out_across_new_year() {
         open.set_modified(modified).unwrap();
         for from in [0, 42_000, 43_000, 43_500, 80_000] {
             let (since, until) = (start + from, start + from + 600);
-            let expected: String =
-                times().filter(|at| (since..until).contains(at)).map(written).collect::<Vec<_>>().into_iter().rev().collect();
+            let expected: String = times()
+                .filter(|at| (since..until).contains(at))
+                .map(written)
+                .collect::<Vec<_>>()
+                .into_iter()
+                .rev()
+                .collect();
             check(&ask(&server, &range(since, until)), expected.as_bytes(), "order");
         }
         check(&ask(&server, &range(start + 365 * 86_400, start + 366 * 86_400)), b"", "order");
@@ -394,7 +404,8 @@ fn other_formats_have_the_same_records() {
         let mut objects: Vec<serde_json::Value> =
             json.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let end = objects.pop().unwrap()["end"].take();
-        let lines: String = objects.iter().map(|record| format!("{}\n", record["line"].as_str().unwrap())).collect();
+        let lines: String =
+            objects.iter().map(|record| format!("{}\n", record["line"].as_str().unwrap())).collect();
         assert_eq!(lines.as_bytes(), expected);
         assert_eq!(end["since"], "2026-11-05T05:33:20.000000000Z");
         assert_eq!(end["until"], "2026-11-05T05:35:00.000000000Z");

@@ -53,7 +53,8 @@ impl LineTimes {
     pub fn may_change_clocks(&self, oldest: i64, newest: i64) -> bool {
         let second = |nanos: i64, margin: i64| Timestamp::from_second(nanos.div_euclid(NANOS) + margin).ok();
         let (Some(from), Some(to)) = (second(oldest, -NEAR), second(newest, NEAR)) else { return false };
-        let changes = |zone: &TimeZone| zone.following(from).next().is_some_and(|next| next.timestamp() <= to);
+        let changes =
+            |zone: &TimeZone| zone.following(from).next().is_some_and(|next| next.timestamp() <= to);
         changes(self.zone.zone()) || self.regions.each().any(|zone| changes(zone.zone()))
     }
 

@@ -72,6 +72,7 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
 
     /// Whether all lines that are left are older than the range.
     pub(super) async fn is_past_range(&mut self) -> Result<bool, Halt> {
+        self.note_disorder();
         if self.range.as_ref().is_some_and(|range| range.phase() == Phase::Stopping) {
             self.look_for_edge().await?;
         }
@@ -86,7 +87,10 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
         if !range.is_disorder_new() {
             return true;
         }
-        if !range.has_edge() || self.search.summary().lines > 0 {
+        // A merge may have been told already that nothing newer follows.
+        let is_too_late =
+            self.search.summary().lines > 0 || (self.blocks > 0 && self.encoding.frames().is_some());
+        if !range.has_edge() || is_too_late {
             range.note_disorder();
             return true;
         }
@@ -98,9 +102,18 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
         true
     }
 
+    /// Notes a disorder that the records of the last block have shown.
+    fn note_disorder(&mut self) {
+        if let Some(range) = self.range.as_mut().filter(|range| range.is_disorder_new()) {
+            range.note_disorder();
+        }
+    }
+
     /// Looks for the time of the first lines of the block, if they have none.
     pub(super) async fn look_back_for_range(&mut self) -> Result<(), ReadFailure> {
-        let Some(mut look_back) = self.range.as_ref().and_then(|range| range.look_back()) else { return Ok(()) };
+        let Some(mut look_back) = self.range.as_ref().and_then(|range| range.look_back()) else {
+            return Ok(());
+        };
         self.take_turn().await;
         self.make_room_for_another_block();
         self.look.has_read_more();
@@ -124,6 +137,7 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
 
     /// Goes on with what lies after the edge of the range, if that has to be done.
     pub(super) fn search_rest(&mut self) -> bool {
+        self.note_disorder();
         let Some(window) = self.range.as_mut().and_then(|range| range.take_rest()) else { return false };
         self.search_again(window, true);
         true

@@ -5,11 +5,14 @@
 //! the range for certain. A place without times, or with times in the hour that comes twice, moves
 //! the older bound: the edge may then be found too new, and more is read, but nothing is lost.
 
+mod probe;
+
 use super::lines::{HEAD, Piece};
 use super::steps::SLACK;
 use backscroll_shared::nuls::is_all_nul;
 use backscroll_shared::scan::{Span, Window};
-use backscroll_shared::time::{LineTimes, Probed};
+use backscroll_shared::time::LineTimes;
+use probe::{Found, Timed, contradict, look, middle};
 
 /// Bytes of the first read of a probe. Two searches in a file of 100 GiB are 60 probes.
 const FIRST_BYTES: u64 = 4 << 10;
@@ -28,10 +31,6 @@ const NEAR_BYTES: u64 = 64 << 10;
 
 const PAGE: u64 = 4096;
 
-/// Lines with a time that a probe takes. The middle one of their times counts, so that a line with an
-/// odd time does not.
-const LINES: usize = 3;
-
 /// What has been found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
@@ -42,14 +41,6 @@ pub(super) enum Outcome {
     Disorder,
     /// There is text, and no line of it has a time.
     NoTimes,
-}
-
-/// The time of a line: where it begins, and the first and last time that it can have.
-#[derive(Debug, Clone, Copy)]
-struct Timed {
-    at: u64,
-    earliest: i64,
-    latest: i64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,13 +57,6 @@ enum Stage {
     /// Looks at this many bytes before the place where the search stops, for the same reason.
     Before(u64),
     Done(Outcome),
-}
-
-/// What a probe has found.
-enum Found {
-    Times(Vec<Timed>),
-    NoYear,
-    Nothing,
 }
 
 /// Looks for the edge.
@@ -152,7 +136,7 @@ impl Finder {
         self.spent += span.len as u64;
         self.has_text |= !is_all_nul(bytes);
         let piece = Piece::new(span, bytes, self.window.start);
-        match self.look(piece) {
+        match look(piece, &mut self.times) {
             Found::Nothing => {
                 // The line that the piece cuts is looked at again with its beginning.
                 let cut = piece.line_at(0).unwrap_or(bytes.len()).min(HEAD);
@@ -178,6 +162,8 @@ impl Finder {
             return;
         }
         self.end = start.max(self.window.start);
+        // A little at the hole's edge may be enough again.
+        self.spent = 0;
         if self.end == self.window.start {
             self.conclude(&Found::Nothing);
         }
@@ -195,21 +181,6 @@ impl Finder {
     #[cfg(test)]
     pub(super) fn bytes_read(&self) -> u64 {
         self.read
-    }
-
-    fn look(&mut self, piece: Piece<'_>) -> Found {
-        let mut found = Vec::new();
-        for (at, line) in piece.forwards(0) {
-            match self.times.probe(line) {
-                Some(Probed::Between { earliest, latest }) => found.push(Timed { at, earliest, latest }),
-                Some(Probed::NoYear) => return Found::NoYear,
-                None => {}
-            }
-            if found.len() == LINES {
-                break;
-            }
-        }
-        if found.is_empty() { Found::Nothing } else { Found::Times(found) }
     }
 
     fn conclude(&mut self, found: &Found) {
@@ -308,7 +279,7 @@ impl Finder {
     }
 
     fn probe_after(&mut self, distance: u64) {
-        if self.contradicts() {
+        if contradict(&mut self.probes) {
             self.stage = Stage::Done(Outcome::Disorder);
         } else if distance >= self.window.end - self.newer {
             self.end_at_newer();
@@ -342,17 +313,6 @@ impl Finder {
         }
     }
 
-    /// Whether lines are newer than lines after them by more than the slack.
-    fn contradicts(&mut self) -> bool {
-        self.probes.sort_unstable_by_key(|line| line.at);
-        let mut newest = i64::MIN;
-        self.probes.iter().any(|line| {
-            let is_older = newest > line.latest.saturating_add(SLACK);
-            newest = newest.max(line.earliest);
-            is_older
-        })
-    }
-
     fn end_without_times(&mut self) {
         if self.has_text {
             self.stage = Stage::Done(Outcome::NoTimes);
@@ -368,13 +328,6 @@ impl Finder {
     fn end_at_newer(&mut self) {
         self.stage = Stage::Done(Outcome::Edge { at: self.newer, newest: self.newest });
     }
-}
-
-/// The line whose time is in the middle; the older one of two.
-fn middle(lines: &[Timed]) -> Timed {
-    let mut sorted = lines.to_vec();
-    sorted.sort_unstable_by_key(|line| line.earliest);
-    sorted[(sorted.len() - 1) / 2]
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Judges whether a record is in the range: by its own time, else by that of the nearest older line
 //! with one.
 
+use super::before::Before;
 use super::steps::Steps;
-use super::watch::{Before, Watch};
+use super::watch::Watch;
 use backscroll_shared::query::range::Instants;
 use backscroll_shared::scan::Record;
 use backscroll_shared::time::LineTimes;

@@ -1,6 +1,7 @@
 //! Watches the blocks that a search reads: how far back in time it is, and whether the times are in
 //! order. It looks at a few lines of each block, because there are millions of lines.
 
+use super::before::{Before, LOOK_BACK_BYTES, LookBackPlan};
 use super::lines::{HEAD, Piece};
 use super::steps::{SLACK, Steps};
 use backscroll_shared::time::LineTimes;
@@ -17,29 +18,8 @@ const LINES: usize = 3;
 /// Bytes for each place. A smaller block has fewer places.
 const PLACE_BYTES: usize = 8 << 10;
 
-/// Bytes in which a line with a time is looked for before a block.
-const LOOK_BACK_BYTES: u64 = 4 << 20;
-
 /// The times of a search for a keyword with a line feed that are kept.
 const INDEX_LINES: usize = 64 << 10;
-
-/// The time of the nearest line with one before a block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Before {
-    /// Not known, and not needed yet.
-    Unknown,
-    /// The line at this offset has this time, and none between it and the block has one.
-    Line { at: u64, nanos: i64 },
-    /// No line has a time from this offset on.
-    Nothing { from: u64 },
-}
-
-/// The lines to look at for a time: those before `from`, newest first, up to `most` bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct LookBackPlan {
-    pub(super) from: u64,
-    pub(super) most: u64,
-}
 
 /// What the blocks have shown.
 #[derive(Debug)]
@@ -245,21 +225,21 @@ impl Watch {
             Some(index) => index.back(),
             None => self.samples.last(),
         };
-        match oldest.filter(|(at, _)| *at < piece.offset + piece.bytes.len() as u64) {
-            // A block without times changes nothing.
-            None => return,
-            Some((_, nanos)) if *nanos >= past => {
-                (self.past_lines, self.past_bytes) = (0, 0);
-                return;
-            }
-            Some(_) => {}
+        // A block without times changes nothing.
+        let here = |(at, _): &&(u64, i64)| *at < piece.offset + piece.bytes.len() as u64;
+        let Some((at, nanos)) = oldest.filter(here).copied() else { return };
+        if nanos >= past {
+            (self.past_lines, self.past_bytes) = (0, 0);
+            return;
         }
         let most = usize::try_from(PAST_BYTES).expect("small") + PLACE_BYTES;
-        if piece.bytes.len() > most {
-            // The lines between are not looked at.
+        // Before that line there are none with a time.
+        let untimed = usize::try_from(at.saturating_sub(piece.offset)).unwrap_or(0);
+        let end = piece.bytes.len().min(untimed + most);
+        if end < piece.bytes.len() {
+            // The lines after it are not looked at.
             (self.past_lines, self.past_bytes) = (0, 0);
         }
-        let end = piece.bytes.len().min(most);
         for (_, line) in piece.backwards(end) {
             match times.of(line) {
                 Some(time) if time.nanos >= past => (self.past_lines, self.past_bytes) = (0, 0),
