@@ -65,7 +65,7 @@ struct Kinds {
 impl Kinds {
     fn of(noted: &Noted) -> Kinds {
         let Filters { keywords, regexes, excludes, exclude_regexes, ignore_case } = noted.filters;
-        let (time_range, cursor) = (noted.has_range, noted.has_cursor);
+        let (time_range, cursor) = (noted.range_asked.is_some(), noted.has_cursor);
         Kinds { keywords, regexes, excludes, exclude_regexes, ignore_case, time_range, cursor }
     }
 }

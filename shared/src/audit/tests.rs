@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::conn::exchange::{Ending, Recorder, Recorders};
+use crate::query::range::ScanMode;
 use crate::wire::code::Code;
 use crate::wire::verdict::{Status, Verdict};
 use http::{Method, Request, Response, StatusCode};
@@ -43,7 +44,7 @@ fn a_line_says_who_asked_what_of_whom_with_which_outcome() {
         noted.filename = Some(b"app.log".to_vec());
         noted.real_filename = Some(b"real.log".to_vec());
         (noted.filters.regexes, noted.filters.ignore_case) = (2, true);
-        (noted.has_range, noted.has_cursor) = (true, true);
+        (noted.range_asked, noted.has_cursor) = (Some(ScanMode::Auto), true);
     });
     ending.exchange().note_hosts(["web1", "web2"].into_iter());
     ending.answered(&mut Response::new(()));

@@ -88,10 +88,8 @@ pub struct Noted {
     pub n: Option<u64>,
     /// Which kinds of filters the request has.
     pub filters: Filters,
-    /// Whether it asks for a range of times.
-    pub has_range: bool,
-    /// Whether it asks that every byte is read, whatever the order of times is.
-    pub scans_all: bool,
+    /// How a range of times is to be found; None if the request asks for none.
+    pub range_asked: Option<ScanMode>,
     /// Whether it continues an earlier answer.
     pub has_cursor: bool,
     /// Why the search stopped; None where that is not known.
@@ -171,8 +169,7 @@ impl Exchange {
             noted.filters.exclude_regexes = conditions.exclude_regexes.len();
             noted.filters.ignore_case = conditions.ignore_case;
         }
-        noted.has_range = !query.range.is_open();
-        noted.scans_all = query.scan == ScanMode::All;
+        noted.range_asked = (!query.range.is_open()).then_some(query.scan);
         noted.has_cursor = query.cursor.is_some();
     }
 
@@ -230,7 +227,7 @@ impl Ended {
     /// Whether a file was read whole because of a range of times, though the request leaves it to the
     /// server how that is found.
     pub fn fell_back_to_scan(&self) -> bool {
-        self.noted.range == Some(RangeFound::Scan) && !self.noted.scans_all
+        self.noted.range == Some(RangeFound::Scan) && self.noted.range_asked != Some(ScanMode::All)
     }
 
     /// About how many bytes of memory it takes.

@@ -1,6 +1,7 @@
 //! What is counted of a request.
 
 use super::*;
+use crate::query::range::ScanMode;
 use crate::wire::verdict::{Failure, RangeFound, Status, Stopped, Verdict};
 
 #[tokio::test]
@@ -71,11 +72,13 @@ async fn a_request_is_counted_at_its_end() {
 #[tokio::test]
 async fn a_range_for_which_a_whole_file_was_asked_is_no_fallback() {
     let metrics = started();
-    for (range, scans_all) in
-        [(None, false), (Some(RangeFound::Order), false), (Some(RangeFound::Scan), true)]
-    {
+    for (range, mode) in [
+        (None, ScanMode::Auto),
+        (Some(RangeFound::Order), ScanMode::Auto),
+        (Some(RangeFound::Scan), ScanMode::All),
+    ] {
         request(metrics.counts(), "/logs", |ending| {
-            ending.exchange().note(|noted| noted.scans_all = scans_all);
+            ending.exchange().note(|noted| noted.range_asked = Some(mode));
             ending.exchange().note_verdict(&Verdict { range, ..Verdict::new(Status::Complete) });
         });
     }

@@ -94,7 +94,7 @@ fn fields(ended: &Ended, fields: &mut Fields<'_>) {
         }
         for (name, is_so) in [
             ("ignore_case", filters.ignore_case),
-            ("time_range", noted.has_range),
+            ("time_range", noted.range_asked.is_some()),
             ("cursor", noted.has_cursor),
         ] {
             if is_so {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::conn::exchange::{Ending, Noted, Recorders};
+use crate::query::range::ScanMode;
 use crate::telemetry::request_id::REQUEST_ID;
 use crate::telemetry::sampling::Fraction;
 use crate::telemetry::trace_context::TRACEPARENT;
@@ -93,7 +94,7 @@ fn a_message_looks_like_all_others_of_the_log() {
         noted.filename = Some(b"a \"b\".log".to_vec());
         noted.real_filename = Some(b"real.log".to_vec());
         (noted.n, noted.filters.keywords) = (Some(20), 2);
-        (noted.has_range, noted.has_cursor) = (true, true);
+        (noted.range_asked, noted.has_cursor) = (Some(ScanMode::Auto), true);
         (noted.stopped, noted.range) = (Some(Stopped::Since), Some(RangeFound::Order));
         (noted.lines, noted.bytes_scanned) = (20, 65536);
         noted.first_record = Some(Duration::from_micros(1_002));
