@@ -6,6 +6,7 @@ use backscroll_shared::wire::Format;
 use backscroll_shared::wire::problem::Problem;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// The type of plain text.
@@ -35,6 +36,29 @@ pub struct Incomplete;
 /// ends it also where the client does not read, and nothing asks for more of the body.
 #[derive(Debug, Clone, Copy)]
 pub struct EndsBy(pub Instant);
+
+/// The time that the client gives to an answer.
+#[derive(Debug, Clone, Copy)]
+pub struct TimeLimit {
+    /// When it is over. No record leaves after it.
+    pub over_at: Instant,
+}
+
+impl TimeLimit {
+    /// How long hosts may take then to say how far they have got. They are told a little less time, so
+    /// only those that hang do not end by themselves.
+    const GRACE: Duration = Duration::from_millis(100);
+
+    /// So much time, from now on.
+    pub fn new(timeout: Duration) -> TimeLimit {
+        TimeLimit { over_at: Instant::now() + timeout }
+    }
+
+    /// When the answer ends, whatever its hosts do.
+    pub fn ends_at(self) -> Instant {
+        self.over_at + TimeLimit::GRACE
+    }
+}
 
 /// An answer whose body is there at once.
 pub fn whole(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response {

@@ -37,6 +37,7 @@ pub mod host;
 pub mod http;
 pub mod kubernetes;
 mod metrics;
+pub mod paging;
 pub mod relay;
 pub mod run;
 pub mod text;

@@ -12,6 +12,7 @@
 //! are no other hosts whose records would be worth an incomplete answer.
 
 mod lines;
+mod paged;
 #[cfg(feature = "fuzzing")]
 mod passed_on;
 mod scanned;
@@ -23,6 +24,7 @@ use crate::answer::{Incomplete, Options};
 use crate::capacity::Capacity;
 use crate::host::body::{Broken, HostBody};
 use crate::host::verdict;
+use crate::paging::WantedPaging;
 use backscroll_shared::conn::exchange::Exchange;
 use backscroll_shared::wire::notice::Notice;
 use backscroll_shared::wire::problem::{Code, Problem};
@@ -37,6 +39,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use tokio::time::Sleep;
 
 /// Bytes that are taken from a host before the answer begins, if they have come already. A shorter
 /// answer is sent at once.
@@ -66,6 +69,10 @@ pub struct Relay {
     notices: Vec<Notice>,
     /// Whether something has left.
     has_begun: bool,
+    /// How the answer can be continued, if its verdict can say so.
+    paging: WantedPaging,
+    /// Ends when the host is given up, because the time that the client gives is over.
+    time: Option<Pin<Box<Sleep>>>,
 }
 
 #[derive(Debug)]
@@ -79,8 +86,15 @@ enum Last {
 }
 
 impl Relay {
-    /// Passes on the `body`, with which the host of this name answers for the `file`.
-    pub fn new(options: Options, host: String, file: &[u8], body: HostBody, capacity: &Capacity) -> Relay {
+    /// Passes on the `body`, with which the host of this name answers for the `file`. None where the
+    /// host has not answered in the time that the client gave: see [`Relay::give_up`].
+    pub fn new(
+        options: Options,
+        host: String,
+        file: &[u8],
+        body: Option<HostBody>,
+        capacity: &Capacity,
+    ) -> Relay {
         let beginning = match options.format {
             Format::Ndjson => ndjson::beginning(&host, file),
             Format::Text | Format::Frames => Vec::new(),
@@ -88,7 +102,7 @@ impl Relay {
         Relay {
             options,
             host,
-            body: Some(body),
+            body,
             lines: Lines::new(beginning, capacity.lines.clone()),
             trailers: None,
             last: Last::End,
@@ -96,6 +110,8 @@ impl Relay {
             failure: None,
             notices: Vec::new(),
             has_begun: false,
+            paging: None,
+            time: None,
         }
     }
 
@@ -141,6 +157,10 @@ impl Relay {
     /// record.
     pub fn problem(&self) -> Option<Problem> {
         let Failure { code, detail } = self.failure.as_ref().filter(|_| self.lines.count == 0)?;
+        // The client is to get its cursors.
+        if *code == Code::Timeout {
+            return None;
+        }
         // Another code is about a request, and a stream that ends with it makes no sense.
         let code = code.for_problem().filter(|code| code.status().is_server_error());
         let code = code.unwrap_or(Code::UpstreamUnreachable);
@@ -168,7 +188,8 @@ impl Relay {
     /// Takes what the host sends next.
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(body) = &mut self.body else { return Poll::Ready(()) };
-        match ready!(Pin::new(body).poll_frame(cx)) {
+        let Poll::Ready(frame) = Pin::new(body).poll_frame(cx) else { return self.poll_time(cx) };
+        match frame {
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(chunk) => {
                     if let Err(what) = self.lines.take(chunk) {
@@ -189,7 +210,7 @@ impl Relay {
     /// Ends the answer: the host has ended, or is given up because it is `broken`.
     fn end(&mut self, broken: Option<Failure>) {
         let body = self.body.take();
-        let verdict = self.overall(broken);
+        let verdict = self.continued(self.overall(broken));
         if let Some(mut body) = body {
             body.part().ended(&verdict);
             body.part().passed_on(verdict.lines);
@@ -237,6 +258,7 @@ impl Relay {
         let of_host = given.unwrap_or_else(|failure| Verdict {
             lines: self.lines.count,
             bytes_scanned: self.lines.bytes_scanned(),
+            stopped: paged::stopped(failure.code),
             ..verdict::failed(failure)
         });
         if let Some(error) = &of_host.error {
@@ -249,8 +271,13 @@ impl Relay {
                 "host failed"
             );
         }
-        let hosts = BTreeMap::from([(name.clone(), of_host.clone())]);
-        let status = if of_host.is_failure() { Status::Failed } else { of_host.status };
+        let without_cursors = Verdict { older: None, newer: None, ..of_host.clone() };
+        let hosts = BTreeMap::from([(name.clone(), without_cursors)]);
+        let status = match &of_host.error {
+            Some(error) if error.code == Code::Timeout => Status::Partial,
+            _ if of_host.is_failure() => Status::Failed,
+            _ => of_host.status,
+        };
         Verdict { hosts, status, ..of_host }
     }
 

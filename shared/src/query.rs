@@ -5,7 +5,9 @@ mod digest;
 mod filename;
 mod form;
 pub mod glob;
+pub mod parameters;
 pub mod pattern;
+mod patterns;
 pub mod pods;
 pub mod range;
 mod timeout;
@@ -15,12 +17,13 @@ pub use form::{Pair, pairs};
 
 use crate::filter::Filter;
 use crate::limits;
-use crate::nearest::nearest;
 use crate::text::quoted;
 use crate::wire::cursor::Cursor;
 use crate::wire::problem::{Code, Problem};
+use jiff::Timestamp;
+use patterns::Wanted;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
-use range::{ScanMode, TimeRange};
+use range::{Asked, Relative, ScanMode, TimeRange};
 use std::time::Duration;
 
 /// Who is asked. This decides which parameters a query may have.
@@ -36,8 +39,38 @@ impl Audience {
     /// The parameters that `/logs` takes.
     pub fn parameters(self) -> &'static [&'static str] {
         match self {
-            Audience::Secondary => &["filename", "keyword", "n", "timeout", "cursor"],
-            Audience::Primary => &["hostname", "filename", "keyword", "n", "timeout", "cursor", "on_error"],
+            Audience::Secondary => &[
+                "filename",
+                "keyword",
+                "regex",
+                "exclude",
+                "exclude_regex",
+                "ignore_case",
+                "n",
+                "since",
+                "until",
+                "tz",
+                "scan",
+                "timeout",
+                "cursor",
+            ],
+            Audience::Primary => &[
+                "hostname",
+                "filename",
+                "keyword",
+                "regex",
+                "exclude",
+                "exclude_regex",
+                "ignore_case",
+                "n",
+                "since",
+                "until",
+                "tz",
+                "scan",
+                "timeout",
+                "cursor",
+                "on_error",
+            ],
         }
     }
 }
@@ -69,6 +102,8 @@ pub struct LogQuery {
     pub n: Option<u64>,
     /// Which times a record may have.
     pub range: TimeRange,
+    /// Which edges of it were given relative to now.
+    pub relative: Relative,
     /// How the edges of that range are found.
     pub scan: ScanMode,
     /// The time after which the answer ends as a partial one.
@@ -101,20 +136,35 @@ const KEPT: &AsciiSet = &NON_ALPHANUMERIC
 impl LogQuery {
     /// Parses the query string of a request (without `?`).
     pub fn parse(query: &str, audience: Audience) -> Result<LogQuery, Problem> {
+        LogQuery::parse_at(query, audience, Timestamp::now)
+    }
+
+    /// The same, at a time of which `now` says when it is. It is asked only where the query needs it.
+    pub fn parse_at(
+        query: &str,
+        audience: Audience,
+        now: impl Fn() -> Timestamp,
+    ) -> Result<LogQuery, Problem> {
         let mut hostnames = Vec::new();
         let mut on_error = None;
         let mut filename = None;
-        let mut keywords = Vec::new();
+        let mut wanted = Wanted::default();
         let mut n = None;
         let mut timeout = None;
         let mut cursor = None;
+        let mut times = Asked::default();
+        let mut scan = None;
         for Pair { name, value } in pairs(query)? {
+            let Some(value) = wanted.take(&name, value)? else { continue };
             match (name.as_slice(), audience) {
                 (b"filename", _) => once(&mut filename, "filename", FileName::parse(value)?)?,
-                (b"keyword", _) => keywords.push(value),
                 (b"n", _) => once(&mut n, "n", count(&value)?)?,
                 (b"timeout", _) => once(&mut timeout, "timeout", timeout::parse(&value)?)?,
                 (b"cursor", _) => once(&mut cursor, "cursor", resumed(&value)?)?,
+                (b"since", _) => once(&mut times.since, "since", value)?,
+                (b"until", _) => once(&mut times.until, "until", value)?,
+                (b"tz", _) => once(&mut times.tz, "tz", value)?,
+                (b"scan", _) => once(&mut scan, "scan", ScanMode::parse(&value)?)?,
                 (b"hostname", Audience::Primary) => hostnames.push(host(value)?),
                 (b"on_error", Audience::Primary) => once(&mut on_error, "on_error", policy(&value)?)?,
                 _ => return Err(unknown_parameter(&name, audience.parameters())),
@@ -123,14 +173,18 @@ impl LogQuery {
         let filename = filename.ok_or_else(|| {
             bad("filename is missing: name a file below the log directory, as in filename=app.log; GET /files lists them".to_owned())
         })?;
+        let relative = times.relative();
+        // The next page is one of the same range.
+        let then = cursor.as_ref().and_then(|cursor| relative.now_of(cursor));
         let query = LogQuery {
             hostnames,
             on_error: on_error.unwrap_or_default(),
             filename,
-            filter: Filter::new(keywords).map_err(|error| bad(error.to_string()))?,
+            filter: wanted.filter()?,
             n,
-            range: TimeRange::default(),
-            scan: ScanMode::default(),
+            range: times.range(|| then.unwrap_or_else(&now))?,
+            relative,
+            scan: scan.unwrap_or_default(),
             timeout,
             cursor,
         };
@@ -141,13 +195,14 @@ impl LogQuery {
     /// The query string that asks one secondary for the same records.
     pub fn for_secondary(&self) -> String {
         let mut out = format!("filename={}", percent_encode(self.filename.as_bytes(), KEPT));
-        for keyword in self.filter.keywords() {
-            out.push_str("&keyword=");
-            out.extend(percent_encode(keyword, KEPT));
-        }
+        patterns::push_parameters(&self.filter, &mut out);
         if let Some(n) = self.n {
             out.push_str("&n=");
             out.push_str(itoa::Buffer::new().format(n));
+        }
+        self.range.push_parameters(&mut out);
+        if self.scan == ScanMode::All {
+            out.push_str("&scan=all");
         }
         if let Some(timeout) = self.timeout {
             out.push_str("&timeout=");
@@ -168,7 +223,7 @@ pub fn as_parameter(bytes: &[u8]) -> impl std::fmt::Display {
 
 /// The problem for a parameter that this endpoint does not have. `known`: the ones that it has.
 pub fn unknown_parameter(name: &[u8], known: &[&str]) -> Problem {
-    let meant = std::str::from_utf8(name).ok().and_then(|name| nearest(name, known.iter().copied()));
+    let meant = std::str::from_utf8(name).ok().and_then(|name| parameters::meant(name, known));
     let meant = meant.map_or_else(String::new, |meant| format!("did you mean {meant}? "));
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
     Problem::new(

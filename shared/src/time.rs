@@ -38,6 +38,7 @@ mod order;
 mod pairs;
 mod pattern;
 mod prefix;
+mod probe;
 mod raw;
 mod regions;
 mod rfc3339;
@@ -49,8 +50,10 @@ mod words;
 mod years;
 mod zone;
 
+pub use probe::Probed;
+pub use regions::{region, regions};
 pub use stamps::{Known, Stamp, Stamps};
-pub use system::zone_warning;
+pub use system::{zone as system_zone, zone_warning};
 
 use jiff::tz::TimeZone;
 use offset::Zone;

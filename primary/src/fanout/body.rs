@@ -19,6 +19,7 @@ use crate::answer::Incomplete;
 use axum::body::Body;
 use backscroll_shared::query::OnError;
 use backscroll_shared::wire::Format;
+use backscroll_shared::wire::code::Code;
 use backscroll_shared::wire::notice::Notice;
 use backscroll_shared::wire::verdict::{Status, Verdict, hosts_failed};
 use bytes::Bytes;
@@ -93,6 +94,10 @@ impl Fanout {
     fn is_cut(&self, verdict: &Verdict) -> bool {
         if verdict.status == Status::Complete || self.options.browser {
             return false;
+        }
+        // The hosts have not failed: the client has to continue.
+        if verdict.error.as_ref().is_some_and(|error| error.code == Code::Timeout) {
+            return true;
         }
         // A client sees in no other way that the end of a record is missing.
         if self.is_in_record || verdict.status == Status::Failed || self.on_error != OnError::Ignore {

@@ -4,7 +4,7 @@ use super::merge::Merge;
 use super::source::Event;
 use super::state::{Fanout, Phase};
 use super::verdict;
-use backscroll_shared::wire::verdict::{Status, Verdict};
+use backscroll_shared::wire::verdict::{Status, Stopped, Verdict};
 use backscroll_shared::wire::{Format, ndjson};
 use futures_util::stream::FuturesUnordered;
 
@@ -17,6 +17,7 @@ impl Fanout {
     /// Ends the answer, because all records that the client wants are written. Hosts that have not
     /// ended have delivered their part.
     pub(super) fn stop(&mut self) {
+        let held = self.held();
         // A host whose verdict has come already says how much it has read.
         for (mut source, _) in std::mem::replace(&mut self.merge, Merge::new(0)).into_items() {
             if self.is_left(source.index) {
@@ -26,18 +27,30 @@ impl Fanout {
                 if let Event::Ended(verdict) = event {
                     // Any other failure after the last record that is wanted costs nothing.
                     if !verdict.is_failure() || self.is_tainted(source.index, &verdict) {
+                        // Its cursors lie behind what is not delivered.
+                        let verdict = Verdict { older: None, newer: None, ..verdict };
                         self.verdicts.insert(source.name().to_owned(), verdict);
                     }
                     break;
                 }
             }
         }
-        self.judge_the_others(&Verdict::new(Status::Complete));
-        self.end();
+        self.judge_the_others(&Verdict { stopped: Some(Stopped::N), ..Verdict::new(Status::Complete) });
+        self.end_with(&held, Some(Stopped::N));
     }
 
     /// Ends the answer: drops every host that has not ended, and makes the verdict.
     pub(super) fn end(&mut self) {
+        self.end_with(&self.held(), None);
+    }
+
+    /// The hosts of which a record has come that is not delivered.
+    fn held(&self) -> Vec<usize> {
+        self.merge.held().filter(|index| !self.is_left(*index)).collect()
+    }
+
+    /// `held`: the hosts of which a record has come that is not delivered.
+    fn end_with(&mut self, held: &[usize], stopped: Option<Stopped>) {
         self.merge = Merge::new(0);
         self.pulls = FuturesUnordered::new();
         self.assembly = None;
@@ -53,11 +66,22 @@ impl Fanout {
                 unsaid = unsaid.saturating_add(delivered.bytes_scanned());
                 continue;
             };
+            (verdict.since, verdict.until) = (None, None);
             verdict.lines = delivered.lines;
             verdict.truncated_lines = delivered.truncated_lines;
             verdict.bytes_scanned = verdict.bytes_scanned.max(delivered.bytes_scanned());
         }
+        for index in held {
+            if let Some(verdict) = self.verdicts.get_mut(&self.names[*index]) {
+                verdict.more = Some(true);
+                if !verdict.is_failure() {
+                    verdict.stopped = stopped;
+                }
+            }
+        }
         let mut verdict = verdict::overall(self.all_verdicts(), self.asked(), self.on_error);
+        verdict.stopped = stopped.or(verdict.stopped);
+        self.add_cursors(&mut verdict);
         // Also of hosts without a verdict: another host has failed the request.
         verdict.lines = self.delivered.iter().map(|of| of.lines).fold(0, u64::saturating_add);
         verdict.truncated_lines =
@@ -75,6 +99,17 @@ impl Fanout {
             self.out.extend(if is_complete { verdict.notes() } else { verdict.last_line() });
         }
         self.phase = Phase::Ended(verdict);
+    }
+
+    /// Adds how the answer can be continued.
+    fn add_cursors(&self, verdict: &mut Verdict) {
+        let Some(positions) = &self.positions else { return };
+        let hosts = || (0..self.names.len()).map(|index| (index, self.twins.asked_for(index)));
+        if verdict.more != Some(false) {
+            verdict.older = positions.older(&self.names, hosts());
+        }
+        verdict.newer = positions.newer(&self.names, hosts());
+        positions.add_range(verdict);
     }
 
     /// Gives this verdict to each host that has none yet.

@@ -6,7 +6,6 @@ use super::verdict;
 use backscroll_shared::limits::FIRST_RECORD_WAIT;
 use backscroll_shared::query::OnError;
 use backscroll_shared::wire::problem::Problem;
-use backscroll_shared::wire::verdict::Verdict;
 use futures_util::{FutureExt as _, StreamExt as _};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -35,7 +34,7 @@ impl Fanout {
         }
         let is_over = !self.is_merging();
         let verdicts = self.all_verdicts();
-        let is_doomed = self.on_error == OnError::Fail && verdicts.values().any(Verdict::is_failure);
+        let is_doomed = self.on_error == OnError::Fail && verdicts.values().any(verdict::has_failed);
         if !(is_over || is_doomed) {
             return Ok(());
         }
@@ -97,7 +96,7 @@ impl Fanout {
         }
         // It may go on over several looks, and be dropped and called again.
         let since = *self.waits_since.get_or_insert_with(Instant::now);
-        let pulled = timeout_at(self.lateness.next_look(), self.pulls.next()).await;
+        let pulled = timeout_at(self.next_look(), self.pulls.next()).await;
         if pulled.is_ok() {
             self.waits_since = None;
             self.meter.merge_waited(since.elapsed());
@@ -118,6 +117,9 @@ impl Fanout {
             if self.n == Some(self.records) && !self.wants_none() {
                 return self.stop();
             }
+            if self.notes_the_time() {
+                return self.wind_up();
+            }
             let Some((index, (source, framed))) = self.merge.pop() else { break };
             if self.is_left(index) {
                 self.merge.over(index);
@@ -126,7 +128,7 @@ impl Fanout {
             let Some((source, framed)) = self.take_long(index, source, framed) else { continue };
             self.make_room();
             self.writer.write(index, &framed, &mut self.out);
-            self.is_written(index, source, &framed);
+            self.is_written(index, source, &framed, true);
         }
         if self.merge.is_over() && self.is_merging() {
             self.end();

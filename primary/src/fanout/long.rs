@@ -74,8 +74,8 @@ impl Fanout {
         if !is_written {
             return;
         }
-        if let Some(Written { index, source, framed, .. }) = self.written.take() {
-            self.is_written(index, source, &framed);
+        if let Some(Written { index, source, framed, record, .. }) = self.written.take() {
+            self.is_written(index, source, &framed, record.is_none());
         }
     }
 
@@ -94,7 +94,7 @@ impl Fanout {
 
     /// Waits for the bytes of the long record whose turn it is.
     pub(super) async fn assemble(&mut self) {
-        let until = self.lateness.next_look();
+        let until = self.next_look();
         let Some(assembly) = &mut self.assembly else { return };
         let assembled = timeout_at(until, &mut assembly.future).await;
         let Some(Assembly { index, framed, .. }) = self.assembly.take() else { return };

@@ -65,6 +65,23 @@ impl<T> Merge<T> {
         merge
     }
 
+    /// Lets a stream go on after an item of this key, which another merge has delivered.
+    pub fn goes_on(&mut self, stream: usize, key: i64) {
+        self.awaited.remove(&self.bound(stream));
+        self.last[stream] = Some(key);
+        self.awaited.insert(self.bound(stream));
+    }
+
+    /// The key of the last item that a stream has offered; None before the first one with a key.
+    pub fn key(&self, stream: usize) -> Option<i64> {
+        self.last[stream]
+    }
+
+    /// The streams of the items that have come, and are not delivered.
+    pub fn held(&self) -> impl Iterator<Item = usize> {
+        self.heads.iter().map(|head| head.rank.1.0)
+    }
+
     /// Takes the next item of a stream. An item without a key gets the key of the one before it, and
     /// if there is none before it, it comes after all items with a key. A stream's own order is kept,
     /// so the key of an item is never newer than that of the one before it. The newest key that there

@@ -14,7 +14,7 @@ use backscroll_shared::wire::frames::{self, Decoder, Framed, Item};
 use backscroll_shared::wire::instance::Instance;
 use backscroll_shared::wire::problem::{Code, Problem};
 use backscroll_shared::wire::verdict::{Status, Verdict};
-use http::Method;
+use http::{HeaderValue, Method};
 use http_body_util::BodyExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -52,6 +52,8 @@ pub struct Source {
     records: RecordMemory,
     /// Which secondary has begun to answer, until the merge takes it.
     pub instance: Option<Instance>,
+    /// The file that it has opened, as it tells it, until the merge takes it.
+    pub file: Option<HeaderValue>,
 }
 
 #[derive(Debug)]
@@ -86,6 +88,7 @@ impl Source {
             decoder: Decoder::in_parts(FREE_BYTES),
             records,
             instance: None,
+            file: None,
         }
     }
 
@@ -238,7 +241,8 @@ impl Source {
             Ok(HostAnswer::Streaming(_)) if asking.method == Method::HEAD => {
                 Err(self.ended(Verdict::new(Status::Complete)))
             }
-            Ok(HostAnswer::Streaming(body)) => {
+            Ok(HostAnswer::Streaming(mut body)) => {
+                self.file = body.take_file();
                 self.stage = Stage::Streaming(body);
                 Ok(())
             }

@@ -2,11 +2,12 @@
 
 use super::lateness::Lateness;
 use super::merge::Merge;
+use super::positions::Positions;
 use super::source::{ASKED_AT_ONCE, Event, Question, Source};
 use super::twins::Twins;
 use super::verdict::{self, Asked};
 use super::write::{Cursor, Writer};
-use crate::answer::Options;
+use crate::answer::{Options, TimeLimit};
 use crate::capacity::records::HeldRecord;
 use crate::fleet::missing::Missing;
 use crate::host::Host;
@@ -14,6 +15,7 @@ use crate::host::ask::Asking;
 use crate::host::counts::Meter;
 use crate::host::permits::Permits;
 use crate::host::upstream::Upstream;
+use crate::paging::WantedPaging;
 use backscroll_shared::conn::exchange::Exchange;
 use backscroll_shared::query::{LogQuery, OnError};
 use backscroll_shared::wire::frames::Framed;
@@ -94,6 +96,12 @@ pub struct Fanout {
     pub(super) failed_in_head: usize,
     /// Whether the answer ends within a record.
     pub(super) is_in_record: bool,
+    /// How far each host has got, if the verdict can carry cursors.
+    pub(super) positions: Option<Positions>,
+    /// The time that the client gives.
+    pub(super) limit: Option<TimeLimit>,
+    /// Whether a host has ended because that time was over.
+    pub(super) is_out_of_time: bool,
 }
 
 /// How far the answer is.
@@ -205,12 +213,26 @@ impl Fanout {
             hosts_visible: None,
             failed_in_head: 0,
             is_in_record: false,
+            positions: None,
+            limit: None,
+            is_out_of_time: false,
         }
     }
 
     /// Sets whether the client sees only a part of the fleet, and who keeps a record of the request.
     pub fn seen_by(&mut self, hosts_visible: Option<HostsVisible>, exchange: Option<Arc<Exchange>>) {
         (self.hosts_visible, self.exchange) = (hosts_visible, exchange);
+    }
+
+    /// Sets how the answer can be continued, if its verdict can say so, and the time that the client
+    /// gives.
+    pub fn paged(&mut self, paging: WantedPaging, limit: Option<TimeLimit>) {
+        self.limit = limit;
+        self.positions = paging.map(|paging| {
+            let positions = Positions::new(paging, self.names.len());
+            positions.begin(&self.names, &mut self.merge);
+            positions
+        });
     }
 
     /// Adds what is missing from the fleet. Its records are missing from the answer.

@@ -2,6 +2,7 @@
 
 use super::source::{Event, Source};
 use super::state::Fanout;
+use super::verdict::{self, nothing_left};
 use backscroll_shared::conn::exchange::Exchange;
 use backscroll_shared::query::OnError;
 use backscroll_shared::wire::frames::Framed;
@@ -27,6 +28,9 @@ impl Fanout {
                     return;
                 }
             }
+            if let (Some(file), Some(positions)) = (source.file.take(), &mut self.positions) {
+                positions.opened(index, file);
+            }
         }
         match event {
             Event::Record(_) if self.wants_none() => {
@@ -42,9 +46,17 @@ impl Fanout {
                 self.merge.mark(index, nanos);
                 self.pulls.push(Box::pin(source.pull()));
             }
-            Event::Ended(verdict) => {
+            Event::Ended(mut verdict) => {
                 self.merge.over(index);
-                let is_last = verdict.is_failure() && self.on_error == OnError::Fail;
+                if let Some(positions) = &mut self.positions {
+                    positions.ended(index, &verdict);
+                    if verdict.is_failure() && positions.has_nothing_left(source.name()) {
+                        verdict = nothing_left();
+                    }
+                }
+                (verdict.older, verdict.newer) = (None, None);
+                self.is_out_of_time |= verdict::is_out_of_time(&verdict) && self.limit.is_some();
+                let is_last = verdict::has_failed(&verdict) && self.on_error == OnError::Fail;
                 self.verdicts.insert(source.name().to_owned(), verdict);
                 if is_last {
                     self.end();
@@ -54,8 +66,18 @@ impl Fanout {
     }
 
     /// Counts a record of a host that is written, and goes on with the host.
-    pub(super) fn is_written(&mut self, index: usize, mut source: Box<Source>, framed: &Framed) {
+    /// `is_whole`: whether its bytes are at hand.
+    pub(super) fn is_written(
+        &mut self,
+        index: usize,
+        mut source: Box<Source>,
+        framed: &Framed,
+        is_whole: bool,
+    ) {
         self.records += 1;
+        if let Some(positions) = &mut self.positions {
+            positions.delivered(index, framed, self.merge.key(index), is_whole);
+        }
         let delivered = &mut self.delivered[index];
         // A host may say any number.
         delivered.lines = delivered.lines.saturating_add(framed.lines);

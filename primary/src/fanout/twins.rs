@@ -15,14 +15,15 @@ pub(super) struct Twins {
     is_given: Vec<bool>,
     /// The host that stands for each secondary, and whether it refused or failed at once.
     claims: HashMap<Instance, (usize, bool)>,
-    is_left: Vec<bool>,
+    /// For each host that is left, the one that is asked in its place.
+    kept: Vec<Option<usize>>,
 }
 
 impl Twins {
     /// For hosts in the order of their names.
     pub(super) fn new(is_given: impl Iterator<Item = bool>) -> Twins {
         let is_given: Vec<bool> = is_given.collect();
-        Twins { claims: HashMap::new(), is_left: vec![false; is_given.len()], is_given }
+        Twins { claims: HashMap::new(), kept: vec![None; is_given.len()], is_given }
     }
 
     /// Notes which secondary answers for a host. If it answers for another host too, returns the one
@@ -35,19 +36,28 @@ impl Twins {
         if is_other_kept {
             self.claims.insert(instance, (other, other_refused));
         }
-        let left = if is_other_kept { index } else { other };
-        self.is_left[left] = true;
+        let (kept, left) = if is_other_kept { (other, index) } else { (index, other) };
+        self.kept[left] = Some(kept);
         Some(left)
     }
 
     /// Whether this host is left.
     pub(super) fn is_left(&self, index: usize) -> bool {
-        self.is_left[index]
+        self.kept[index].is_some()
+    }
+
+    /// The host that is asked for the secondary of this one: mostly itself.
+    pub(super) fn asked_for(&self, mut index: usize) -> usize {
+        // One that was kept may have been left for a third one, but never for one that was left.
+        while let Some(kept) = self.kept[index] {
+            index = kept;
+        }
+        index
     }
 
     /// How many hosts there are, without those that are left.
     pub(super) fn len(&self) -> usize {
-        self.is_left.iter().filter(|is_left| !**is_left).count()
+        self.kept.iter().filter(|kept| kept.is_none()).count()
     }
 }
 

@@ -1,12 +1,13 @@
 //! The one verdict on an answer of several hosts.
 
+use super::search;
 use crate::fleet::missing::Missing;
 use crate::fleet::{self, same};
 use crate::host::Host;
 use backscroll_shared::query::OnError;
 use backscroll_shared::wire::notice;
 use backscroll_shared::wire::problem::{Code, Problem};
-use backscroll_shared::wire::verdict::{Failure, Status, Verdict, hosts_failed};
+use backscroll_shared::wire::verdict::{Failure, Status, Stopped, Verdict, hosts_failed};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -66,21 +67,27 @@ pub fn overall(hosts: BTreeMap<String, Verdict>, asked: Asked, on_error: OnError
     let error = failure(&hosts, asked);
     let status = match &error {
         None => Status::Complete,
+        Some(error) if error.code == Code::Timeout && on_error != OnError::Fail => Status::Partial,
+        Some(_) if on_error == OnError::Fail && !hosts.values().any(has_failed) => Status::Partial,
         Some(_) if on_error == OnError::Fail || !(any_complete || lines > 0) => Status::Failed,
         Some(_) => Status::Partial,
     };
     let disorder_ms = hosts.values().map(|host| host.disorder_ms).max().unwrap_or(0);
+    let notices = notice::of_hosts(&hosts.iter().map(|(host, verdict)| (host.as_str(), &*verdict.notices)));
     Verdict {
-        status,
         lines,
         bytes_scanned,
         truncated_lines,
         skipped_bytes,
         disorder_ms,
-        hosts_visible: None,
+        untimed: sum(|host| host.untimed),
+        stopped: search::stopped(&hosts),
+        more: search::more(&hosts),
+        range: search::range(&hosts),
         error,
-        notices: notice::of_hosts(&hosts.iter().map(|(host, verdict)| (host.as_str(), &*verdict.notices))),
+        notices,
         hosts,
+        ..Verdict::new(status)
     }
 }
 
@@ -101,6 +108,11 @@ pub fn problem(
         return Some(Problem::new(Code::NotFound, detail));
     }
     let failure = failure(hosts, asked)?;
+    let has_failed = on_error == OnError::Fail && hosts.values().any(has_failed);
+    // The client is to get its cursors.
+    if failure.code == Code::Timeout && !has_failed {
+        return None;
+    }
     if on_error != OnError::Fail && hosts.values().any(|host| host.status == Status::Complete) {
         return None;
     }
@@ -128,6 +140,21 @@ pub fn spoils(verdict: &Verdict) -> bool {
     verdict.error.as_ref().is_some_and(|error| error.code == Code::FileShrunk)
 }
 
+/// Whether this is a failure of the host, and not the end of the time that the client gave.
+pub fn has_failed(verdict: &Verdict) -> bool {
+    verdict.is_failure() && !is_out_of_time(verdict)
+}
+
+/// Whether the time that the client gave was over before the host had ended.
+pub fn is_out_of_time(verdict: &Verdict) -> bool {
+    verdict.error.as_ref().is_some_and(|error| error.code == Code::Timeout)
+}
+
+/// The verdict on a host that has nothing for this request, as an earlier answer has found.
+pub fn nothing_left() -> Verdict {
+    Verdict { stopped: Some(Stopped::Exhausted), more: Some(false), ..Verdict::new(Status::Complete) }
+}
+
 /// The verdicts on what is missing from the fleet.
 pub fn missing(missing: &Missing) -> impl Iterator<Item = (String, Verdict)> {
     let verdict =
@@ -138,14 +165,11 @@ pub fn missing(missing: &Missing) -> impl Iterator<Item = (String, Verdict)> {
 /// A text about all that failed, and the code of the first failure.
 fn failure(hosts: &BTreeMap<String, Verdict>, asked: Asked) -> Option<Failure> {
     let failed: Vec<_> = hosts.iter().filter(|(_, host)| host.is_failure()).collect();
+    if failed.iter().any(|(_, host)| is_out_of_time(host)) {
+        return Some(out_of_time(&failed, asked));
+    }
     let (name, first) = failed.first()?;
     let code = |host: &Verdict| host.error.as_ref().map_or(Code::UNKNOWN, |error| error.code);
-    let named: Vec<String> =
-        failed.iter().take(NAMED).map(|(name, host)| format!("{name} ({})", code(host))).collect();
-    let more = match failed.len() {
-        len if len > NAMED => format!(" and {} more", len - NAMED),
-        _ => String::new(),
-    };
     let Asked { hosts: were_asked, absent } = asked;
     let of = were_asked.saturating_add(absent.hosts);
     let failed_hosts = failed.len().saturating_sub(absent.verdicts).saturating_add(absent.hosts);
@@ -155,8 +179,8 @@ fn failure(hosts: &BTreeMap<String, Verdict>, asked: Asked) -> Option<Failure> {
         many => format!(" and the hosts of {many} sources of the fleet are not known"),
     };
     let mut detail = format!(
-        "{failed_hosts} of {of} hosts failed{sources}: {}{more}: their records are missing; ask again, or see GET /hosts",
-        named.join(", ")
+        "{failed_hosts} of {of} hosts failed{sources}: {}: their records are missing; ask again, or see GET /hosts",
+        named(&failed.iter().collect::<Vec<_>>())
     );
     // If all that failed have the same code, the advice of the first one holds for all.
     if let (true, Some(error)) = (hosts.len() >= were_asked.saturating_add(absent.verdicts), &first.error)
@@ -167,138 +191,31 @@ fn failure(hosts: &BTreeMap<String, Verdict>, asked: Asked) -> Option<Failure> {
     Some(Failure { code: code(first), detail })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn hosts(all: &[(&str, Status)]) -> BTreeMap<String, Verdict> {
-        all.iter()
-            .map(|(name, status)| {
-                let verdict = match status {
-                    Status::Timeout => Verdict {
-                        status: *status,
-                        ..Verdict::failed(Code::UpstreamTimeout, "late".to_owned())
-                    },
-                    Status::Failed => Verdict::failed(Code::IoError, "disk".to_owned()),
-                    other => Verdict::new(*other),
-                };
-                ((*name).to_owned(), verdict)
-            })
-            .collect()
+/// The failure of an answer whose time was over, as the client gave it.
+fn out_of_time(failed: &[(&String, &Verdict)], asked: Asked) -> Failure {
+    let (late, others): (Vec<_>, Vec<_>) = failed.iter().partition(|(_, host)| is_out_of_time(host));
+    let mut detail = format!(
+        "the time that the request gave was over before {} of {} hosts had ended ({}): their older records are missing; continue with the cursor `older`, or ask with a longer timeout",
+        late.len(),
+        asked.hosts,
+        named(&late)
+    );
+    if !others.is_empty() {
+        detail = format!("{detail}; {} hosts failed: {}; see GET /hosts", others.len(), named(&others));
     }
+    Failure { code: Code::Timeout, detail }
+}
 
-    fn of(hosts: usize) -> Asked {
-        Asked { hosts, absent: Absent::default() }
-    }
-
-    #[test]
-    fn a_source_that_is_missing_is_not_counted_as_a_host() {
-        let mut all = hosts(&[("a", Status::Complete)]);
-        let mut absent = Missing::default();
-        absent.add_source("b.internal:1", "has no address".to_owned());
-        let asked = Asked { hosts: 1, absent: Absent::of(&absent) };
-        all.extend(missing(&absent));
-        let told = overall(all.clone(), asked, OnError::Report).error.unwrap().detail;
-        assert!(told.starts_with("0 of 1 hosts failed and the hosts of a source"), "{told}");
-        assert!(
-            told.contains("b.internal:1 (upstream_unreachable)") && told.ends_with("has no address"),
-            "{told}"
-        );
-        all.insert("a".to_owned(), Verdict::failed(Code::IoError, "disk".to_owned()));
-        let told = overall(all, asked, OnError::Report).error.unwrap().detail;
-        assert!(told.starts_with("1 of 1 hosts failed and the hosts of a source"), "{told}");
-    }
-
-    #[test]
-    fn hosts_that_are_missing_are_counted_as_hosts_that_failed() {
-        let mut absent = Missing::default();
-        absent.add_host("c", "it is expected".to_owned());
-        absent.add_hosts(3, "6 hosts are expected".to_owned());
-        let asked = Asked { hosts: 2, absent: Absent::of(&absent) };
-        let mut all = hosts(&[("a", Status::Complete), ("b", Status::Complete)]);
-        all.extend(missing(&absent));
-        let verdict = overall(all.clone(), asked, OnError::Report);
-        let told = verdict.error.unwrap().detail;
-        assert!(told.starts_with("4 of 6 hosts failed: +3 (upstream_unreachable), c ("), "{told}");
-        assert!(told.ends_with("+3: 6 hosts are expected"), "{told}");
-        assert_eq!((verdict.status, hosts_failed(&all).as_str()), (Status::Partial, "+3,c"));
-        all.insert("b".to_owned(), Verdict::failed(Code::IoError, "disk".to_owned()));
-        let told = overall(all, asked, OnError::Report).error.unwrap().detail;
-        assert!(told.starts_with("5 of 6 hosts failed: "), "{told}");
-    }
-
-    #[test]
-    fn hosts_without_the_file_do_not_make_an_answer_partial() {
-        let all = hosts(&[("a", Status::Complete), ("b", Status::NotFound)]);
-        assert!(problem(&all, of(2), OnError::Fail, "f").is_none());
-        assert_eq!(overall(all, of(2), OnError::Fail).status, Status::Complete);
-        let none = hosts(&[("a", Status::NotFound), ("b", Status::NotFound)]);
-        let told = problem(&none, of(2), OnError::Ignore, "f").unwrap();
-        assert_eq!(told.code(), Code::NotFound);
-        assert!(told.detail().starts_with("none of 2 hosts has a log file f: "), "{}", told.detail());
-        let one = hosts(&[("a", Status::NotFound)]);
-        let told = problem(&one, of(1), OnError::Ignore, "f").unwrap();
-        assert!(told.detail().starts_with("host a has no log file f: "), "{}", told.detail());
-    }
-
-    #[test]
-    fn a_failure_is_one_whatever_becomes_of_it() {
-        let some = hosts(&[("a", Status::Complete), ("b", Status::Failed), ("c", Status::Timeout)]);
-        for (on_error, status) in [
-            (OnError::Report, Status::Partial),
-            (OnError::Ignore, Status::Partial),
-            (OnError::Fail, Status::Failed),
-        ] {
-            assert_eq!(overall(some.clone(), of(3), on_error).status, status);
-        }
-        assert!(problem(&some, of(3), OnError::Report, "f").is_none());
-        assert_eq!(problem(&some, of(3), OnError::Fail, "f").unwrap().code(), Code::UpstreamUnreachable);
-        assert_eq!(hosts_failed(&some), "b,c");
-        let late = hosts(&[("a", Status::NotFound), ("b", Status::Timeout)]);
-        assert_eq!(problem(&late, of(2), OnError::Ignore, "f").unwrap().code(), Code::UpstreamTimeout);
-    }
-
-    #[test]
-    fn what_all_that_failed_say_has_its_own_status() {
-        let failed = |code: &str| Verdict::failed(code.into(), format!("what to do about {code}"));
-        for (code, status) in [
-            ("bad_parameter", 400),
-            ("unknown_parameter", 400),
-            ("forbidden", 403),
-            ("uri_too_long", 414),
-            ("unsupported_compression", 415),
-            ("io_error", 500),
-            ("overloaded", 503),
-            ("draining", 503),
-            ("upstream_unreachable", 502),
-            ("upstream_timeout", 504),
-            ("not_found", 502),
-            ("unknown_host", 502),
-            ("of_a_newer_one", 502),
-        ] {
-            let mut all = BTreeMap::from(["a", "b"].map(|name| (name.to_owned(), failed(code))));
-            let told = problem(&all, of(2), OnError::Report, "f").unwrap();
-            assert_eq!(told.code().status(), status, "{code}");
-            let advice = format!("; a: what to do about {code}");
-            assert!(told.detail().contains(&advice), "{}", told.detail());
-            assert!(overall(all.clone(), of(2), OnError::Report).error.unwrap().detail.contains(&advice));
-            // One that has not ended may say something else, and so may one that failed.
-            assert!(!problem(&all, of(3), OnError::Report, "f").unwrap().detail().contains("what to do"));
-            // One that does not have the file says nothing else.
-            all.insert("c".to_owned(), Verdict::new(Status::NotFound));
-            let told = problem(&all, of(3), OnError::Report, "f").unwrap();
-            assert_eq!(told.code().status(), status, "{code}");
-            assert!(told.detail().contains(&advice), "{}", told.detail());
-            // Nor does what others have delivered.
-            all.insert("c".to_owned(), Verdict::new(Status::Complete));
-            let error = overall(all.clone(), of(3), OnError::Report).error.unwrap();
-            assert!(error.detail.contains(&advice), "{error:?}");
-            all.insert("d".to_owned(), failed("another"));
-            assert!(
-                !overall(all.clone(), of(4), OnError::Report).error.unwrap().detail.contains("what to do")
-            );
-            all.insert("c".to_owned(), Verdict::new(Status::NotFound));
-            assert_eq!(problem(&all, of(4), OnError::Report, "f").unwrap().code().status(), 502, "{code}");
-        }
+/// The names of hosts with the code of each, as far as there is room.
+fn named(hosts: &[&(&String, &Verdict)]) -> String {
+    let code = |host: &Verdict| host.error.as_ref().map_or(Code::UNKNOWN, |error| error.code);
+    let names: Vec<String> =
+        hosts.iter().take(NAMED).map(|(name, host)| format!("{name} ({})", code(host))).collect();
+    match hosts.len() {
+        len if len > NAMED => format!("{} and {} more", names.join(", "), len - NAMED),
+        _ => names.join(", "),
     }
 }
+
+#[cfg(test)]
+mod tests;

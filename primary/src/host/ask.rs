@@ -9,7 +9,7 @@ use super::permits::Permits;
 use super::problems::{self, no_secondary, timed_out};
 use super::pulse::Pulse;
 use super::refusal::{Refusal, essence};
-use super::target::Target;
+use super::target::Targets;
 use super::under_way::UnderWay;
 use super::upstream::{LISTING_TIMES, Upstream, small, wants_tls};
 use backscroll_shared::conn::exchange::{Exchange, HostPart};
@@ -43,7 +43,7 @@ pub struct Asking {
     /// GET, or HEAD: then no record is asked for.
     pub method: Method,
     /// What they are asked for.
-    pub target: Target,
+    pub targets: Targets,
     /// When the answer is to have ended.
     pub deadline: Instant,
     /// For whom.
@@ -92,7 +92,7 @@ impl Upstream {
         content_type: &str,
         permits: &Permits,
     ) -> Result<(Instance, HostAnswer), Problem> {
-        let Asking { method, target, deadline, on_behalf, exchange } = asking;
+        let Asking { method, targets, deadline, on_behalf, exchange } = asking;
         let (deadline, exchange) = (*deadline, exchange.as_ref());
         let permits = self.permits(host, deadline, permits).await?;
         let mut under_way = UnderWay::new(self.meter(), &host.health);
@@ -100,9 +100,10 @@ impl Upstream {
         fields.extend(on_behalf.caller.iter().map(|caller| (headers::CALLER, caller.clone())));
         fields.extend(on_behalf.files.iter().map(|files| (headers::FILES, files.clone())));
         self.credentials().add(&mut fields);
+        let target = targets.of(&host.name);
         let is_listing = target.uri.starts_with("/files");
         let patience = self.times().head * if is_listing { LISTING_TIMES } else { 1 };
-        let response = self.send(host, method, target, fields, (patience, deadline), &mut under_way).await?;
+        let response = self.send(host, method, &target, fields, (patience, deadline), &mut under_way).await?;
         let (head, body) = response.into_parts();
         under_way.is(Outcome::Broken);
         let Some(instance) = Instance::of(&head.headers) else {
@@ -128,9 +129,10 @@ impl Upstream {
         let pulse = (!is_framed).then(|| (self.client().clone(), self.times().probe));
         let pulse = Pulse::new(host, instance, pulse);
         let timing = Timing::of(&head.headers);
+        let file = head.headers.get(headers::FILE).cloned();
         under_way.is(Outcome::Answered);
         let kept = Held { permits, under_way };
-        let body = HostBody::new(body, idle, deadline, kept, pacing, pulse).with_timing(timing);
+        let body = HostBody::new(body, idle, deadline, kept, pacing, pulse).with_timing(timing).with_file(file);
         Ok((instance, HostAnswer::Streaming(body)))
     }
 
@@ -189,6 +191,7 @@ impl Upstream {
         let body = body.await.map_err(|_| timed_out(host, &format!("end its answer within {wait:?}")))?;
         let body = body.ok_or_else(|| no_secondary("its problem is too long or was cut off"))?;
         Refusal::new(&asking.method, head.status, &head.headers, &body)
+            .map(|refusal| refusal.explained(&host.name))
             .map_err(|what| no_secondary(&what.to_string()))
     }
 }

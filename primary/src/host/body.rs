@@ -10,6 +10,7 @@ use backscroll_shared::conn::exchange::HostPart;
 use backscroll_shared::wire::code::Code;
 use backscroll_shared::wire::server_timing::Timing;
 use bytes::Bytes;
+use http::HeaderValue;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use std::pin::Pin;
@@ -58,6 +59,8 @@ pub struct HostBody {
     pacing: Option<Pacing>,
     pulse: Pulse,
     timing: Timing,
+    /// The file that the host has opened, as it tells a primary that merges.
+    file: Option<HeaderValue>,
     /// Runs only while the client waits for the host: a client that does not read is not the host's
     /// fault.
     waiting: Option<Waiting>,
@@ -98,6 +101,7 @@ impl HostBody {
             pacing,
             pulse,
             timing: Timing::default(),
+            file: None,
             waiting: None,
             part: HostPart::default(),
         }
@@ -110,6 +114,15 @@ impl HostBody {
     /// What the host tells of the time that it took.
     pub fn timing(&self) -> Timing {
         self.timing
+    }
+
+    pub(super) fn with_file(self, file: Option<HeaderValue>) -> HostBody {
+        HostBody { file, ..self }
+    }
+
+    /// The file that the host has opened, as it tells it.
+    pub fn take_file(&mut self) -> Option<HeaderValue> {
+        self.file.take()
     }
 
     /// Sets what is noted of it.

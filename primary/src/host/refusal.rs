@@ -107,6 +107,22 @@ impl Refusal {
         Ok(Refusal { status, fields, body: kept_body, said })
     }
 
+    /// The same, with what to do where the host does not know what it is asked for. The primary knows
+    /// all parameters that it sends on, so the secondary there is an older one.
+    #[must_use]
+    pub fn explained(mut self, host: &str) -> Refusal {
+        if let Some(Failure { code: Code::UnknownParameter, detail }) = &mut self.said
+            && let Ok(mut members) = serde_json::from_slice::<Map<String, Value>>(&self.body)
+        {
+            *detail = format!(
+                "the secondary of host {host} is older than this primary and has to be updated: {detail}"
+            );
+            members.insert("detail".to_owned(), Value::String(line(detail, DETAIL_BYTES)));
+            self.body = format!("{}\n", Value::Object(members)).into();
+        }
+        self
+    }
+
     /// The answer that passes it on: as the host gave it, without characters that a terminal or a
     /// browser should not get.
     pub fn into_response(self) -> Response<Body> {

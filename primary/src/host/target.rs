@@ -2,6 +2,32 @@
 
 use backscroll_shared::limits;
 use bytes::Bytes;
+use std::borrow::Cow;
+
+/// What the hosts of a request are asked for.
+#[derive(Debug)]
+pub enum Targets {
+    /// All of them the same.
+    Same(Target),
+    /// Each its own.
+    Each(Box<dyn ForHost>),
+}
+
+/// Knows what each host is asked for.
+pub trait ForHost: std::fmt::Debug + Send + Sync {
+    /// What the host of this name is asked for now.
+    fn target(&self, host: &str) -> Target;
+}
+
+impl Targets {
+    /// What the host of this name is asked for now.
+    pub(super) fn of(&self, host: &str) -> Cow<'_, Target> {
+        match self {
+            Targets::Same(target) => Cow::Borrowed(target),
+            Targets::Each(each) => Cow::Owned(each.target(host)),
+        }
+    }
+}
 
 /// What a host is asked for.
 #[derive(Debug, Clone)]

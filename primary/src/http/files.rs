@@ -8,7 +8,7 @@ use crate::fanout::source::ASKED_AT_ONCE;
 use crate::fleet::select::Selection;
 use crate::host::ask::{Asking, HostAnswer};
 use crate::host::permits::Permits;
-use crate::host::target::Target;
+use crate::host::target::{Target, Targets};
 use axum::extract::State;
 use axum::response::Response;
 use backscroll_shared::conn::exchange::Exchange;
@@ -52,10 +52,10 @@ async fn answer(app: &App, request: &Parts) -> Result<Response, Problem> {
     let hosts_visible = viewer.hosts_visible(selection.open);
     let asking = Asking {
         method: request.method.clone(),
-        target: match &query.glob {
+        targets: Targets::Same(match &query.glob {
             Some(glob) => Target::plain(format!("/files?glob={}", percent_encode(glob, NON_ALPHANUMERIC))),
             None => Target::plain("/files".to_owned()),
-        },
+        }),
         deadline: Instant::now() + app.upstream.times().request,
         on_behalf: viewer.on_behalf(),
         exchange: exchange.clone(),

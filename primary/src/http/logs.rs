@@ -2,14 +2,15 @@
 
 use super::access::Viewer;
 use super::app::App;
-use crate::answer::{EndsBy, Options, headless, or_problem};
+use crate::answer::{EndsBy, Options, TimeLimit, headless, or_problem};
 use crate::fanout::state::Fanout;
 use crate::fanout::verdict;
 use crate::fleet::select::Selection;
 use crate::host::Host;
 use crate::host::ask::{Asking, HostAnswer};
 use crate::host::permits::Permits;
-use crate::host::target::Target;
+use crate::host::target::{Target, Targets};
+use crate::paging::{Paging, Questions, WantedPaging};
 use crate::relay::Relay;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -29,7 +30,7 @@ use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// How long the answer's head waits for the first bytes after the head of a host. A secondary sends
 /// its head with its first record, or a second after it was asked.
@@ -59,7 +60,9 @@ fn hold(body: Body, held: HeldForm) -> Body {
 }
 
 async fn answer(app: &App, request: &Parts, query: &str) -> Result<Response, Problem> {
-    let query = LogQuery::parse(query, Audience::Primary)?;
+    let text = query;
+    let mut query = LogQuery::parse(text, Audience::Primary)?;
+    let limit = query.timeout.take().map(TimeLimit::new);
     accept::check_range(&request.headers)?;
     let format = accept::log_format(&request.headers)?;
     let browser = format == Format::Text && accept::is_browser(&request.headers);
@@ -69,6 +72,7 @@ async fn answer(app: &App, request: &Parts, query: &str) -> Result<Response, Pro
         exchange.note_hostnames(&query.hostnames);
         exchange.note_query(&query);
     }
+    query.check_patterns().await?;
     let fleet = app.shared.fleet_of(&viewer).await;
     let selection = fleet.select(&query.hostnames).await?;
     if let Some(exchange) = &exchange {
@@ -78,7 +82,10 @@ async fn answer(app: &App, request: &Parts, query: &str) -> Result<Response, Pro
     let trailers = headers::wants_trailers(request.version, &request.headers);
     let visible = viewer.hosts_visible(selection.open);
     let options = Options { format, trailers, browser };
-    let asked = LogRequest { query, options, deadline, viewer, visible, exchange };
+    let can_say_so = trailers || format == Format::Ndjson;
+    let is_paged = can_say_so || limit.is_some() || query.cursor.is_some();
+    let paging = is_paged.then(|| Arc::new(Paging::of(&mut query, text)));
+    let asked = LogRequest { query, paging, limit, options, deadline, viewer, visible, exchange };
     let answered = match &selection.hosts[..] {
         [host] if selection.exact => one(app, request, host, &asked).await,
         _ => several(app, request, selection, &asked).await,
@@ -87,12 +94,20 @@ async fn answer(app: &App, request: &Parts, query: &str) -> Result<Response, Pro
     if trailers && response.status().is_success() {
         response.headers_mut().insert(header::TRAILER, headers::TRAILER_NAMES);
     }
+    if response.status().is_success() {
+        asked.query.range.instants().write(response.headers_mut());
+    }
     HostsVisible::write(visible, response.headers_mut());
     Ok(response)
 }
 
 struct LogRequest {
+    /// Without cursor and timeout.
     query: LogQuery,
+    /// None where the verdict carries no cursors, and there is nothing to say to the hosts about it.
+    paging: WantedPaging,
+    /// The time that the client gives.
+    limit: Option<TimeLimit>,
     options: Options,
     deadline: Instant,
     viewer: Viewer,
@@ -109,11 +124,29 @@ impl LogRequest {
         files.sees(name) || Alias::parse(name).is_some_and(|alias| files.may_see_by(&alias))
     }
 
+    /// Those that are the same for all hosts, unless the request continues another one, or has its own
+    /// time.
+    fn targets(&self) -> Targets {
+        let over_at = self.limit.map(|limit| limit.over_at);
+        match &self.paging {
+            Some(paging) if over_at.is_some() || paging.direction().is_some() => {
+                Targets::Each(Box::new(Questions::new(&self.query, Arc::clone(paging), over_at)))
+            }
+            _ => Targets::Same(Target::new("/logs", self.query.for_secondary())),
+        }
+    }
+
+    /// How the answer can be continued, if its verdict can say so.
+    fn wanted_paging(&self) -> WantedPaging {
+        let can_say_so = self.options.trailers || self.options.format == Format::Ndjson;
+        self.paging.clone().filter(|_| can_say_so)
+    }
+
     /// What the hosts are asked.
     fn asking(&self, method: &Method) -> Asking {
         Asking {
             method: asked_with(method),
-            target: Target::new("/logs", self.query.for_secondary()),
+            targets: self.targets(),
             deadline: self.deadline,
             on_behalf: self.viewer.on_behalf(),
             exchange: self.exchange.clone(),
@@ -130,18 +163,31 @@ async fn one(app: &App, request: &Parts, host: &Arc<Host>, asked: &LogRequest) -
     let permits = Permits::admit(capacity, 1, times.head, viewer.share()).await?;
     let content_type = options.format.content_type();
     let asking = asked.asking(&request.method);
-    let body = match app.upstream.ask(host, &asking, content_type, &permits).await? {
-        (_, HostAnswer::Refused(refusal)) => return Ok(refusal.into_response()),
-        (_, HostAnswer::Streaming(body)) => body,
+    let answered = app.upstream.ask(host, &asking, content_type, &permits);
+    let answered = match asked.limit {
+        Some(limit) => timeout_at(limit.ends_at(), answered).await.ok().transpose()?,
+        None => Some(answered.await?),
     };
-    let mut timing = Timing { open: body.timing().open, first_record: None };
+    let body = match answered {
+        Some((_, HostAnswer::Refused(refusal))) => return Ok(refusal.into_response()),
+        Some((_, HostAnswer::Streaming(body))) => Some(body),
+        // The client is to get its cursors.
+        None => None,
+    };
+    let open = body.as_ref().and_then(|body| body.timing().open);
+    let mut timing = Timing { open, first_record: None };
     let mut notices = Vec::new();
     let body = if request.method == Method::HEAD {
         Ok(headless())
     } else {
         let file = query.filename.as_bytes();
+        let is_given_up = body.is_none();
         let mut relay = Relay::new(*options, host.name.clone(), file, body, capacity);
         relay.seen_by(exchange.clone());
+        relay.paged(asked.wanted_paging(), asked.limit);
+        if is_given_up {
+            relay.give_up();
+        }
         // If the head of the host came before its first record, the client gets a head now.
         if timeout(BEGIN_TIME, relay.begin()).await.is_ok() {
             timing.first_record = exchange.as_ref().map(|exchange| exchange.began.elapsed());
@@ -167,7 +213,7 @@ async fn several(
     selection: Selection,
     asked: &LogRequest,
 ) -> Result<Response, Problem> {
-    let LogRequest { query, options, deadline, viewer, visible, exchange } = asked;
+    let LogRequest { query, options, deadline, viewer, visible, exchange, .. } = asked;
     let Selection { hosts, missing, .. } = selection;
     if !asked.is_file_visible()
         && let Some(problem) = verdict::no_file(&hosts, &missing, query.on_error, &query.filename.to_string())
@@ -180,6 +226,7 @@ async fn several(
     let mut fanout = Fanout::new(&app.upstream, hosts, permits, asking, query, *options);
     fanout.add_missing(&missing);
     fanout.seen_by(*visible, exchange.clone());
+    fanout.paged(asked.wanted_paging(), asked.limit);
     fanout.prime().await?;
     let first_record = exchange.as_ref().filter(|_| fanout.has_first_record());
     let timing = Timing { open: None, first_record: first_record.map(|exchange| exchange.began.elapsed()) };

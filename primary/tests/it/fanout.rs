@@ -4,12 +4,14 @@ mod browser;
 pub(crate) mod client;
 mod fault;
 mod faults;
+mod file;
 mod fleet;
 mod ignore;
 mod large;
 mod liars;
 mod lies;
 mod oracle;
+mod pages;
 mod simulated;
 mod twins;
 

@@ -22,6 +22,7 @@ mod logs;
 mod long_lines;
 mod metrics;
 mod other_servers;
+mod pages;
 mod same;
 mod service_manager;
 mod verdicts;

@@ -18,7 +18,7 @@ static SYSTEM: OnceLock<(TimeZone, Option<String>)> = OnceLock::new();
 const LOCALTIME: &str = "/etc/localtime";
 
 /// The zone of this host. Programs call [`zone_warning`] at their start, so that it is known here.
-pub(super) fn zone() -> TimeZone {
+pub fn zone() -> TimeZone {
     system().0.clone()
 }
 

@@ -46,6 +46,23 @@ impl HostZone {
         Some((behind, minutes))
     }
 
+    pub(super) fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
+    /// For a local time: what to subtract at most and at least to get seconds since the epoch. The
+    /// two differ in the hour that occurs twice.
+    pub(super) fn possible(&self, civil: i64) -> Option<[i64; 2]> {
+        let wall = Offset::UTC.to_datetime(Timestamp::from_second(civil).ok()?);
+        let ambiguous = self.zone.to_ambiguous_timestamp(wall);
+        Some(match ambiguous.offset() {
+            AmbiguousOffset::Fold { before, after } => {
+                [before, after].map(|offset| i64::from(offset.seconds()))
+            }
+            _ => [civil - ambiguous.compatible().ok()?.as_second(); 2],
+        })
+    }
+
     #[cold]
     fn ask(&mut self, civil: i64) -> Option<(i64, i16)> {
         let hour = civil.div_euclid(HOUR);

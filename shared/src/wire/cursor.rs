@@ -85,6 +85,9 @@ pub struct Place {
 pub struct HostPlace {
     /// The name of the host in the fleet. Empty in the cursor of a secondary.
     pub host: String,
+    /// The time by which its last record was merged, in nanoseconds since 1970. No record that follows
+    /// is merged as a newer one. None where nothing of it was merged, or by no time.
+    pub key: Option<i64>,
     /// The place there.
     pub place: Place,
 }
@@ -100,8 +103,9 @@ pub struct Cursor {
     pub since: Option<i64>,
     /// Its end.
     pub until: Option<i64>,
-    /// Of hosts without a place, older records are those up to this time, in nanoseconds since 1970.
-    /// None where there are no such hosts, or nothing was delivered.
+    /// The time of the last record that was delivered, in nanoseconds since 1970. Of hosts without a
+    /// place, the records up to it are older ones, and those after it newer ones. None where nothing
+    /// was delivered.
     pub boundary: Option<i64>,
     /// Where each host continues.
     pub places: Vec<HostPlace>,
@@ -139,10 +143,14 @@ impl Cursor {
             }
         }
         push(self.places.len() as u64, &mut out);
-        for HostPlace { host, place } in &self.places {
+        for HostPlace { host, key, place } in &self.places {
             let Place { file, offset, floor, end, anchor } = place;
             push(host.len() as u64, &mut out);
             out.extend_from_slice(host.as_bytes());
+            out.push(u8::from(key.is_some()));
+            if let Some(key) = key {
+                push(*key, &mut out);
+            }
             push(file.device, &mut out);
             push(file.inode, &mut out);
             push(file.head_len, &mut out);
@@ -230,6 +238,7 @@ impl<'a> Rest<'a> {
     fn host_place(&mut self) -> Result<HostPlace, Malformed> {
         let len = usize::try_from(self.number::<u64>()?).map_err(|_| Malformed)?;
         let host = std::str::from_utf8(self.take(len)?).map_err(|_| Malformed)?.to_owned();
+        let key = if self.flag()? { Some(self.number()?) } else { None };
         let (device, inode) = (self.number()?, self.number()?);
         let head_len = self.number::<u16>()?;
         if usize::from(head_len) > HEAD_BYTES {
@@ -242,7 +251,7 @@ impl<'a> Rest<'a> {
         if floor > offset {
             return Err(Malformed);
         }
-        Ok(HostPlace { host, place: Place { file, offset, floor, end, anchor } })
+        Ok(HostPlace { host, key, place: Place { file, offset, floor, end, anchor } })
     }
 }
 
@@ -252,19 +261,26 @@ mod tests {
     use proptest::prelude::*;
 
     fn places() -> impl Strategy<Value = Vec<HostPlace>> {
-        let place =
-            (any::<[u64; 3]>(), 0..=1024_u16, any::<[u32; 3]>(), any::<Option<u64>>(), "[a-z0-9.@-]{0,12}");
-        let place =
-            place.prop_map(|([device, inode, head], head_len, [a, b, more], anchor, host)| HostPlace {
+        let place = (
+            any::<[u64; 3]>(),
+            0..=1024_u16,
+            any::<[u32; 3]>(),
+            any::<[Option<i64>; 2]>(),
+            "[a-z0-9.@-]{0,12}",
+        );
+        let place = place.prop_map(|([device, inode, head], head_len, [a, b, more], [anchor, key], host)| {
+            HostPlace {
                 host,
+                key,
                 place: Place {
                     file: FileId { device, inode, head_len, head: Digest(head) },
                     offset: u64::from(a.max(b)),
                     floor: u64::from(a.min(b)),
                     end: u64::from(a.max(b)) + u64::from(more),
-                    anchor: anchor.map(Digest),
+                    anchor: anchor.map(|hash| Digest(hash.cast_unsigned())),
                 },
-            });
+            }
+        });
         proptest::collection::vec(place, 0..5)
     }
 

@@ -25,6 +25,8 @@ pub(crate) enum Fault {
     ResetAfter(usize),
     /// Says after so many records that its disk failed.
     FailsAfter(usize),
+    /// Sends so many records, and then says that the time of the request is over, once it is.
+    LateAfter(usize),
     /// Goes on for ever after its records, with older and older ones.
     Endless,
 }
@@ -49,6 +51,7 @@ impl Fault {
             | Fault::CutAfter(k)
             | Fault::CutInside(k)
             | Fault::ResetAfter(k)
+            | Fault::LateAfter(k)
             | Fault::FailsAfter(k) => k.min(all),
         }
     }

@@ -261,7 +261,7 @@ fn assert_hosts(fleet: &[Simulated], question: &Question, end: &serde_json::Valu
         let expected = match host.fault() {
             Fault::None | Fault::Slow(_) | Fault::Endless => ("complete", None),
             Fault::NoFile => ("not_found", None),
-            Fault::Hung | Fault::HungAfter(_) => ("timeout", Some("upstream_timeout")),
+            Fault::Hung | Fault::HungAfter(_) | Fault::LateAfter(_) => ("timeout", Some("upstream_timeout")),
             Fault::Overloaded => ("failed", Some("overloaded")),
             Fault::FailsAfter(_) => ("failed", Some("io_error")),
             Fault::Down | Fault::CutAfter(_) | Fault::CutInside(_) | Fault::ResetAfter(_) => {

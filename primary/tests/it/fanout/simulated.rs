@@ -2,12 +2,13 @@
 //! as a real one does, and fails as it is told. Many of them fit in one process.
 
 pub(crate) use super::fault::Fault;
+use super::file::Found;
 use backscroll_shared::scan::Record;
 use backscroll_shared::time::Stamp;
 use backscroll_shared::wire::code::Code;
 use backscroll_shared::wire::frames::{CONTENT_TYPE, Encoder};
 use backscroll_shared::wire::instance::Instance;
-use backscroll_shared::wire::verdict::{Status, Verdict};
+use backscroll_shared::wire::verdict::Verdict;
 use socket2::SockRef;
 use std::io;
 use std::net::SocketAddr;
@@ -137,6 +138,11 @@ impl Simulated {
         *self.host.fault.lock().unwrap()
     }
 
+    /// From now on it does this.
+    pub(crate) fn set(&self, fault: Fault) {
+        *self.host.fault.lock().unwrap() = fault;
+    }
+
     pub(crate) fn seen(&self) -> &Seen {
         &self.host.seen
     }
@@ -169,7 +175,9 @@ async fn answer(stream: &mut TcpStream, host: &Host) -> io::Result<()> {
     while !asked.ends_with(b"\r\n\r\n") {
         asked.push(stream.read_u8().await?);
     }
-    let asked = String::from_utf8(asked).unwrap().to_ascii_lowercase();
+    let asked = String::from_utf8(asked).unwrap();
+    let query = asked.split(' ').nth(1).and_then(|target| target.strip_prefix("/logs?")).map(str::to_owned);
+    let asked = asked.to_ascii_lowercase();
     let field = |name: &str| asked.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
     if asked.starts_with("get /readyz ") {
         let ready = "{\"ready\":true,\"hostname\":\"h\",\"version\":\"0\",\"io_engine\":\"uring\"}";
@@ -184,14 +192,14 @@ async fn answer(stream: &mut TcpStream, host: &Host) -> io::Result<()> {
     host.seen.asked.fetch_add(1, SeqCst);
     let remaining_ms: u64 = field("backscroll-remaining-ms").unwrap().parse().unwrap();
     host.seen.remaining_ms.lock().unwrap().push(remaining_ms);
-    let n = asked.split(['&', ' ']).find_map(|part| part.strip_prefix("n=")).map(|n| n.parse().unwrap());
+    let found = Found::new(&host.name, &host.entries, &query.unwrap());
     let fault = *host.fault.lock().unwrap();
     match fault {
         Fault::Hung => left(stream).await,
         Fault::Overloaded => problem(stream, host, "503 Service Unavailable", "overloaded").await,
         Fault::NoFile => problem(stream, host, "404 Not Found", if is_head { "" } else { "not_found" }).await,
-        _ if is_head => stream.write_all(head(host).as_bytes()).await,
-        _ => records(stream, host, fault, n, Instant::now() + Duration::from_millis(remaining_ms)).await,
+        _ if is_head => stream.write_all(head(host, &found).as_bytes()).await,
+        _ => records(stream, host, fault, &found, Instant::now() + Duration::from_millis(remaining_ms)).await,
     }
 }
 
@@ -225,10 +233,10 @@ async fn left(stream: &mut TcpStream) -> io::Result<()> {
     panic!("nothing is pipelined");
 }
 
-fn head(host: &Host) -> String {
-    let id = host.instance;
+fn head(host: &Host, found: &Found<'_>) -> String {
+    let (id, file) = (host.instance, found.field());
     format!(
-        "HTTP/1.1 200 OK\r\nBackscroll-Instance: {id}\r\nContent-Type: {CONTENT_TYPE}\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "HTTP/1.1 200 OK\r\nBackscroll-Instance: {id}\r\nContent-Type: {CONTENT_TYPE}\r\n{file}Transfer-Encoding: chunked\r\n\r\n"
     )
 }
 
@@ -236,10 +244,11 @@ async fn records(
     stream: &mut TcpStream,
     host: &Host,
     fault: Fault,
-    n: Option<usize>,
+    found: &Found<'_>,
     deadline: Instant,
 ) -> io::Result<()> {
-    let wanted = &host.entries[..host.entries.len().min(n.unwrap_or(usize::MAX))];
+    let n = found.query.n.map_or(usize::MAX, |n| usize::try_from(n).unwrap());
+    let wanted = &found.wanted[..found.wanted.len().min(n)];
     let sent = fault.sent_of(wanted.len());
     let (mut encoder, mut out) = (Encoder::default(), Vec::new());
     for (index, entry) in wanted[..sent].iter().enumerate() {
@@ -250,9 +259,7 @@ async fn records(
     }
     match fault {
         Fault::None | Fault::Slow(_) => {
-            let verdict =
-                Verdict { lines: sent as u64, bytes_scanned: 100, ..Verdict::new(Status::Complete) };
-            Encoder::end(&verdict, &mut out);
+            Encoder::end(&found.verdict(sent), &mut out);
         }
         Fault::FailsAfter(_) => {
             Encoder::end(&Verdict::failed(Code::IoError, "bad disk".to_owned()), &mut out);
@@ -266,7 +273,7 @@ async fn records(
         }
         _ => {}
     }
-    stream.write_all(head(host).as_bytes()).await?;
+    stream.write_all(head(host, found).as_bytes()).await?;
     // Cut anywhere into a few pieces.
     while !out.is_empty() {
         let rest = out.split_off(out.len().min(fastrand::usize(1..=out.len() / 3 + 16)));
@@ -281,8 +288,13 @@ async fn records(
         }
         chunk(stream, host, &std::mem::replace(&mut out, rest)).await?;
     }
+    if let Fault::LateAfter(_) = fault {
+        sleep(found.query.timeout.unwrap()).await;
+        Encoder::end(&found.late(sent), &mut out);
+        chunk(stream, host, &out).await?;
+    }
     match fault {
-        Fault::None | Fault::Slow(_) | Fault::FailsAfter(_) => stream.write_all(b"0\r\n\r\n").await,
+        Fault::None | Fault::Slow(_) | Fault::FailsAfter(_) | Fault::LateAfter(_) => stream.write_all(b"0\r\n\r\n").await,
         Fault::HungAfter(_) => left(stream).await,
         Fault::Endless => endless(stream, host, encoder).await,
         _ => {

@@ -1,0 +1,248 @@
+//! How far each host has got, for the cursors of the whole answer.
+//!
+//! A record that a host has sent counts only once it is delivered. So what matters is the last record
+//! of each host that is written, and the host's own cursor only where all its records are.
+
+use super::merge::Merge;
+use crate::paging::{Paging, place_in};
+use backscroll_shared::wire::cursor::{ANCHOR_BYTES, Digest, Direction, FileId, HostPlace, Place};
+use backscroll_shared::wire::frames::Framed;
+use backscroll_shared::wire::verdict::{Status, Stopped, Verdict};
+use http::HeaderValue;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A place of which the host has not told the file. No file is like that, so what cannot be continued
+/// is not found either. Nothing is left in it.
+const UNKNOWN: Place = Place {
+    file: FileId { device: 0, inode: 0, head_len: 0, head: Digest(0) },
+    offset: 0,
+    floor: 0,
+    end: 0,
+    anchor: None,
+};
+
+/// The places of the hosts of one answer.
+#[derive(Debug)]
+pub(super) struct Positions {
+    paging: Arc<Paging>,
+    hosts: Vec<Position>,
+    /// The key of the last record that was delivered.
+    boundary: Option<i64>,
+    /// When the answer began, in nanoseconds since 1970.
+    began: i64,
+}
+
+#[derive(Debug, Default)]
+struct Position {
+    /// The file at opening, as the host tells it.
+    opened: Option<HeaderValue>,
+    last: Option<Last>,
+    own: Option<Own>,
+}
+
+/// The last record of a host that was delivered.
+#[derive(Debug)]
+struct Last {
+    offset: u64,
+    /// Where the newest one that was delivered ends, if that is known.
+    newest_end: Option<u64>,
+    key: Option<i64>,
+    /// Its first bytes and their number. None where it was cut, or is not held.
+    beginning: Option<([u8; ANCHOR_BYTES], u8)>,
+}
+
+/// What a host says itself at its end.
+#[derive(Debug)]
+struct Own {
+    older: Option<Place>,
+    newer: Option<Place>,
+    /// Whether it has nothing older.
+    is_at_its_end: bool,
+}
+
+impl Positions {
+    /// Of so many hosts.
+    pub(super) fn new(paging: Arc<Paging>, hosts: usize) -> Positions {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Positions {
+            paging,
+            hosts: std::iter::repeat_with(Position::default).take(hosts).collect(),
+            boundary: None,
+            began: i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX),
+        }
+    }
+
+    /// Notes the file that a host has opened.
+    pub(super) fn opened(&mut self, host: usize, file: HeaderValue) {
+        self.hosts[host].opened = Some(file);
+    }
+
+    /// Notes that a record is delivered. `key`: that of the merge. `is_whole`: whether its bytes are
+    /// at hand.
+    pub(super) fn delivered(&mut self, host: usize, framed: &Framed, key: Option<i64>, is_whole: bool) {
+        let beginning = (is_whole && framed.truncated_lines == 0).then(|| {
+            let mut bytes = [0; ANCHOR_BYTES];
+            let len = framed.bytes.len().min(ANCHOR_BYTES);
+            bytes[..len].copy_from_slice(&framed.bytes[..len]);
+            (bytes, u8::try_from(len).unwrap_or(u8::MAX))
+        });
+        self.boundary = Some(key.unwrap_or(i64::MIN));
+        let last = &mut self.hosts[host].last;
+        let newest_end = match last {
+            Some(last) => last.newest_end,
+            None => beginning.and(framed.offset.checked_add(framed.bytes.len() as u64 + 1)),
+        };
+        *last = Some(Last { offset: framed.offset, newest_end, key, beginning });
+    }
+
+    /// Notes the verdict of a host whose records are all delivered.
+    pub(super) fn ended(&mut self, host: usize, verdict: &Verdict) {
+        let place = |word: &Option<String>, direction| {
+            let (given, place) = place_in(word.as_ref()?.as_bytes())?;
+            (given == direction).then_some(place)
+        };
+        let older = place(&verdict.older, Direction::Older);
+        let is_at_its_end = verdict.older.is_none()
+            && verdict.status == Status::Complete
+            && matches!(verdict.stopped, Some(Stopped::Exhausted | Stopped::Since));
+        let newer = place(&verdict.newer, Direction::Newer);
+        self.hosts[host].own = Some(Own { older, newer, is_at_its_end });
+    }
+
+    /// Lets the merge go on where an earlier answer ended: so the order of all pages is that of one
+    /// answer.
+    pub(super) fn begin<T>(&self, names: &[String], merge: &mut Merge<T>) {
+        if self.paging.direction() != Some(Direction::Older) {
+            return;
+        }
+        for (host, name) in names.iter().enumerate() {
+            if self.has_nothing_left(name) {
+                merge.mark(host, i64::MIN);
+            } else if let Some(key) = self.paging.place(name).and_then(|place| place.key) {
+                merge.goes_on(host, key);
+            } else if let Some(boundary) = self.paging.boundary() {
+                merge.mark(host, boundary);
+            }
+        }
+    }
+
+    /// Whether the host has nothing to deliver for this request, as an earlier answer has found.
+    pub(super) fn has_nothing_left(&self, name: &str) -> bool {
+        let is_older = self.paging.direction() == Some(Direction::Older);
+        is_older && self.paging.place(name).is_some_and(|place| place.place.offset == place.place.floor)
+    }
+
+    /// Adds the range of times that was asked for.
+    pub(super) fn add_range(&self, verdict: &mut Verdict) {
+        self.paging.add_range(verdict);
+    }
+
+    /// The cursor for what is further back. `hosts`: the number of each, and of the one that is asked
+    /// in its place.
+    pub(super) fn older(
+        &self,
+        names: &[String],
+        hosts: impl Iterator<Item = (usize, usize)>,
+    ) -> Option<String> {
+        let places = hosts.filter_map(|(host, asked)| {
+            let (place, key) = self.older_place(&names[asked], asked)?;
+            Some(HostPlace { host: names[host].clone(), key, place })
+        });
+        self.paging.word(Direction::Older, self.last_boundary(), places.collect())
+    }
+
+    /// The cursor for what has come since.
+    pub(super) fn newer(
+        &self,
+        names: &[String],
+        hosts: impl Iterator<Item = (usize, usize)>,
+    ) -> Option<String> {
+        let boundary = match self.paging.direction() {
+            // The newer records of a host without a place have still not come.
+            Some(Direction::Newer) => self.paging.boundary(),
+            _ => self.last_boundary().or(Some(self.began)),
+        };
+        let mut places = Vec::new();
+        for (host, asked) in hosts {
+            let name = &names[asked];
+            match (self.newer_place(name, asked), self.paging.place(name)) {
+                (Some(place), _) => {
+                    places.push(HostPlace { host: names[host].clone(), key: None, place });
+                }
+                (None, None) if self.hosts[asked].last.is_none() => {}
+                // By time, its records would come twice.
+                (None, _) => return None,
+            }
+        }
+        self.paging.word(Direction::Newer, boundary, places)
+    }
+
+    /// The time of the last record that was delivered on this page and those before it. This page may
+    /// have nothing but what a host had failed to send for an earlier one.
+    fn last_boundary(&self) -> Option<i64> {
+        let is_older = self.paging.direction() == Some(Direction::Older);
+        let before = self.paging.boundary().filter(|_| is_older);
+        before.into_iter().chain(self.boundary).min()
+    }
+
+    /// Where the host goes on further back, and the key of its last record there.
+    fn older_place(&self, name: &str, host: usize) -> Option<(Place, Option<i64>)> {
+        let Position { opened, last, own } = &self.hosts[host];
+        let (direction, came) = (self.paging.direction(), self.paging.place(name));
+        if self.is_by_time(name) && last.is_none() {
+            // Time still decides. All of its newer records are left to the newer pages.
+            return (direction == Some(Direction::Newer)).then_some((UNKNOWN, None));
+        }
+        let key = last.as_ref().map_or_else(|| came.and_then(|came| came.key), |last| last.key);
+        if let Some(place) = own.as_ref().and_then(|own| own.older).filter(|_| !self.is_by_time(name)) {
+            return Some((place, key));
+        }
+        let opened = opened.as_ref().and_then(|word| Some(place_in(word.as_bytes())?.1));
+        let whole = match (direction, came, opened) {
+            (Some(Direction::Older), Some(came), opened) => {
+                Place { file: opened.unwrap_or(came.place).file, ..came.place }
+            }
+            (Some(Direction::Newer), Some(came), Some(opened)) => {
+                Place { floor: came.place.offset.min(opened.offset), anchor: None, ..opened }
+            }
+            (Some(Direction::Older), None, Some(opened)) => {
+                Place { floor: 0, end: last.as_ref()?.newest_end?.min(opened.offset), anchor: None, ..opened }
+            }
+            (_, None, Some(opened)) => Place { floor: 0, anchor: None, ..opened },
+            (Some(Direction::Newer), Some(_), None) => UNKNOWN,
+            (_, None, None) if last.is_some() => UNKNOWN,
+            (_, None, None) | (None, Some(_), _) => return None,
+        };
+        if own.as_ref().is_some_and(|own| own.is_at_its_end) {
+            return Some((Place { offset: whole.floor, anchor: None, ..whole }, key));
+        }
+        let Some(Last { offset, beginning, .. }) = last else { return Some((whole, key)) };
+        let anchor = beginning.map(|(bytes, len)| Digest::anchor(&bytes[..usize::from(len)]));
+        // A host may say any number.
+        let (floor, end) = (whole.floor.min(*offset), whole.end.max(*offset));
+        Some((Place { offset: *offset, floor, end, anchor, ..whole }, key))
+    }
+
+    /// Where the host goes on with what comes since.
+    fn newer_place(&self, name: &str, host: usize) -> Option<Place> {
+        let Position { opened, last, own } = &self.hosts[host];
+        let opened = opened.as_ref().and_then(|word| Some(place_in(word.as_bytes())?.1));
+        let of_own = own.as_ref().and_then(|own| own.newer);
+        let came = self.paging.place(name).map(|came| came.place);
+        let is_at_its_end = own.as_ref().is_some_and(|own| own.is_at_its_end);
+        match (self.paging.direction(), came) {
+            // Newer than the first one of these answers.
+            (Some(Direction::Older), Some(came)) => Some(Place::newer(came.file, came.end, None)),
+            (Some(Direction::Older), None) => Some(Place::newer(opened?.file, last.as_ref()?.newest_end?, None)),
+            (Some(Direction::Newer), None) if last.is_none() && !is_at_its_end => None,
+            (_, came) => of_own.or(opened).or(came),
+        }
+    }
+
+    /// Whether time decides what the host has to deliver, because the request continues another one
+    /// and has no place for it.
+    fn is_by_time(&self, name: &str) -> bool {
+        self.paging.direction().is_some() && self.paging.place(name).is_none()
+    }
+}
