@@ -6,8 +6,8 @@ mod filename;
 mod form;
 pub mod glob;
 pub mod parameters;
-mod patterns;
 pub mod pattern;
+mod patterns;
 pub mod pods;
 pub mod range;
 mod timeout;
@@ -21,9 +21,9 @@ use crate::text::quoted;
 use crate::wire::cursor::Cursor;
 use crate::wire::problem::{Code, Problem};
 use jiff::Timestamp;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use patterns::Wanted;
-use range::{Asked, ScanMode, TimeRange};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use range::{Asked, Relative, ScanMode, TimeRange};
 use std::time::Duration;
 
 /// Who is asked. This decides which parameters a query may have.
@@ -39,26 +39,37 @@ impl Audience {
     /// The parameters that `/logs` takes.
     pub fn parameters(self) -> &'static [&'static str] {
         match self {
-            Audience::Secondary => {
-                &[
-                    "filename",
-                    "keyword",
-                    "regex",
-                    "exclude",
-                    "exclude_regex",
-                    "ignore_case",
-                    "n",
-                    "since",
-                    "until",
-                    "tz",
-                    "scan",
-                    "timeout",
-                    "cursor",
-                ]
-            }
+            Audience::Secondary => &[
+                "filename",
+                "keyword",
+                "regex",
+                "exclude",
+                "exclude_regex",
+                "ignore_case",
+                "n",
+                "since",
+                "until",
+                "tz",
+                "scan",
+                "timeout",
+                "cursor",
+            ],
             Audience::Primary => &[
-                "hostname", "filename", "keyword", "regex", "exclude", "exclude_regex", "ignore_case", "n", "since",
-                "until", "tz", "scan", "timeout", "cursor", "on_error",
+                "hostname",
+                "filename",
+                "keyword",
+                "regex",
+                "exclude",
+                "exclude_regex",
+                "ignore_case",
+                "n",
+                "since",
+                "until",
+                "tz",
+                "scan",
+                "timeout",
+                "cursor",
+                "on_error",
             ],
         }
     }
@@ -91,6 +102,8 @@ pub struct LogQuery {
     pub n: Option<u64>,
     /// Which times a record may have.
     pub range: TimeRange,
+    /// Which edges of it were given relative to now.
+    pub relative: Relative,
     /// How the edges of that range are found.
     pub scan: ScanMode,
     /// The time after which the answer ends as a partial one.
@@ -160,13 +173,17 @@ impl LogQuery {
         let filename = filename.ok_or_else(|| {
             bad("filename is missing: name a file below the log directory, as in filename=app.log; GET /files lists them".to_owned())
         })?;
+        let relative = times.relative();
+        // The next page is one of the same range.
+        let then = cursor.as_ref().and_then(|cursor| relative.now_of(cursor));
         let query = LogQuery {
             hostnames,
             on_error: on_error.unwrap_or_default(),
             filename,
             filter: wanted.filter()?,
             n,
-            range: times.range(now)?,
+            range: times.range(|| then.unwrap_or_else(&now))?,
+            relative,
             scan: scan.unwrap_or_default(),
             timeout,
             cursor,

@@ -3,6 +3,7 @@
 
 mod pieces;
 mod ranged;
+mod reached;
 
 use super::chunks::Chunks;
 use super::encoding::Encoding;
@@ -13,13 +14,14 @@ use super::part::Part;
 use super::range::Ranged;
 use super::second_look::SecondLook;
 use super::turns::{Halt, Turns};
-use crate::read::admission::{Admission, LARGE_BYTES};
+use crate::read::admission::Admission;
 use crate::read::block::Block;
 use crate::read::{Engine, InodeState, ReadFailure, SourceBlock};
 use backscroll_shared::scan::{Search, Step, Summary};
 use backscroll_shared::wire::verdict::{Status, Verdict};
+pub(super) use reached::{Reached, Tracked};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::OwnedSemaphorePermit;
 
 /// How far a producer has come.
@@ -33,7 +35,7 @@ pub(super) enum Progress {
 
 /// Writes the records of one search.
 pub(super) struct Producer<E, S> {
-    turns: Turns<E>,
+    pub(super) turns: Turns<E>,
     admission: Arc<Admission>,
     chunks: Chunks,
     search: Search<Block>,
@@ -53,6 +55,11 @@ pub(super) struct Producer<E, S> {
     /// When the first block came, and how many have come.
     first_block: Option<Instant>,
     blocks: u64,
+    /// What has to be known to note how far the records have come, where that is wanted; how far they
+    /// had come before the last one; and at the end.
+    tracked: Option<Tracked>,
+    before: u64,
+    reached: Option<Reached>,
 }
 
 impl<E, S> Producer<E, S> {
@@ -94,6 +101,9 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
             large: None,
             first_block: None,
             blocks: 0,
+            tracked: None,
+            before: 0,
+            reached: None,
         }
     }
 
@@ -126,6 +136,9 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
                 continue;
             }
             let is_worth_reading = self.search.has_older_lines() && self.search.remaining() != Some(1);
+            if self.tracked.is_some() {
+                self.before = self.search.settled();
+            }
             match self.search.step() {
                 Step::Record(record) if self.range.as_mut().is_some_and(|range| !range.has(&record)) => {
                     let (lines, truncated_lines) = (record.lines, record.truncated_lines);
@@ -228,14 +241,6 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
         self.search.remaining() != Some(0) && self.turns.halt().is_none()
     }
 
-    pub(super) fn spare_time(&self, most: Duration) -> Duration {
-        self.turns.spare_time(most)
-    }
-
-    pub(super) fn engine(&self) -> E {
-        self.turns.engine()
-    }
-
     /// The counts of what has been written completely.
     pub(super) fn tally(&self, status: Status) -> Verdict {
         let summary = self.summary();
@@ -248,6 +253,9 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
             skipped_bytes: summary.skipped_bytes,
             ..Verdict::new(status)
         };
+        if status == Status::Complete {
+            self.search_ended(&mut verdict);
+        }
         if let Some(range) = &self.range {
             range.fill(&mut verdict);
         }
@@ -257,15 +265,11 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
     /// Called when all records are written. The answer is complete unless the file has changed
     /// meanwhile: some records may then be bytes of another file.
     async fn finish(&mut self) -> Result<Progress, Halt> {
+        self.note_reached();
         self.park();
         self.look.check_at_end(&self.source).await?;
+        self.find_anchors().await;
         Ok(Progress::Done)
-    }
-
-    fn leave_large_permit(&mut self) {
-        if self.search.held() <= LARGE_BYTES {
-            self.large = None;
-        }
     }
 
     /// Checks that the file is unchanged if the answer has waited for its client. Otherwise a line

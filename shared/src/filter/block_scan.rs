@@ -162,7 +162,8 @@ impl BlockScan {
         let (start, end) = line_of(lines.block, self.from, start, end);
         let run = if self.has_runs { nuls::at_start(&lines.block[start..end], lines.nul_run) } else { 0 };
         let is_long = end - start > lines.limit;
-        let judges = if is_long && judges == Judges::AllBut(0) && self.hit.is_none() { Judges::All } else { judges };
+        let judges =
+            if is_long && judges == Judges::AllBut(0) && self.hit.is_none() { Judges::All } else { judges };
         self.line = Some(Line { start, text: start + run, end, judges, judging: Judging::default() });
     }
 

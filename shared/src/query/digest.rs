@@ -1,6 +1,6 @@
 //! The digest of a query: whether a cursor belongs to it.
 
-use super::range::{Edge, ScanMode, TimeRange};
+use super::range::{Edge, Relative, ScanMode, TimeRange};
 use super::{FileName, LogQuery};
 use crate::filter::Conditions;
 use crate::wire::cursor::{Cursor, Digest};
@@ -11,8 +11,18 @@ impl LogQuery {
     /// long, and what becomes of failures may differ from page to page.
     pub fn digest(&self) -> Digest {
         // Each field is named, so that none is forgotten that is added later.
-        let LogQuery { hostnames, filename, filter, range, scan, n: _, timeout: _, cursor: _, on_error: _ } =
-            self;
+        let LogQuery {
+            hostnames,
+            filename,
+            filter,
+            range,
+            relative,
+            scan,
+            n: _,
+            timeout: _,
+            cursor: _,
+            on_error: _,
+        } = self;
         let mut parts = Parts::default();
         let mut hosts: Vec<&[u8]> = hostnames.iter().map(String::as_bytes).collect();
         parts.set(b'h', &mut hosts);
@@ -30,11 +40,14 @@ impl LogQuery {
             }
         }
         let TimeRange { since, until } = range;
-        for (name, edge) in [(b's', since), (b'u', until)] {
-            match edge {
-                None => {}
-                Some(Edge::At(instant)) => parts.add(name, &instant.to_be_bytes()),
-                Some(Edge::OnHost(time)) => parts.add(name, time.to_string().as_bytes()),
+        let Relative { since: since_back, until: until_back } = relative;
+        for (name, edge, back) in [(b's', since, since_back), (b'u', until, until_back)] {
+            match (edge, back) {
+                (None, _) => {}
+                // It leads to another instant each time.
+                (Some(_), Some(back)) => parts.add(name, format!("-{back}").as_bytes()),
+                (Some(Edge::At(instant)), None) => parts.add(name, &instant.to_be_bytes()),
+                (Some(Edge::OnHost(time)), None) => parts.add(name, time.to_string().as_bytes()),
             }
         }
         match scan {
@@ -79,9 +92,11 @@ impl Parts {
 
 #[cfg(test)]
 mod tests {
+    use crate::query::range::Relative;
     use crate::query::{Audience, LogQuery};
     use crate::wire::cursor::{Cursor, Direction};
     use crate::wire::problem::Code;
+    use jiff::Timestamp;
 
     fn parse(query: &str) -> LogQuery {
         LogQuery::parse(query, Audience::Primary).unwrap()
@@ -106,6 +121,29 @@ mod tests {
         ] {
             assert_ne!(parse(other).digest(), base, "{other}");
         }
+    }
+
+    #[test]
+    fn a_page_of_a_relative_range_has_the_range_of_the_first_page() {
+        let at = |query: &str, seconds| {
+            LogQuery::parse_at(query, Audience::Primary, || Timestamp::from_second(seconds).unwrap())
+        };
+        let first = at("filename=a&since=15m&until=now-5m", 1_000_000).unwrap();
+        let later = at("filename=a&since=15m&until=now-5m", 2_000_000).unwrap();
+        assert_eq!(first.digest(), later.digest());
+        assert_ne!(first.digest(), at("filename=a&since=16m&until=now-5m", 1_000_000).unwrap().digest());
+        let instants = first.range.instants();
+        let (direction, since, until) = (Direction::Older, instants.since, instants.until);
+        let cursor =
+            Cursor { direction, query: first.digest(), since, until, boundary: None, places: Vec::new() }
+                .encode();
+        let next = at(&format!("filename=a&since=15m&until=now-5m&cursor={cursor}"), 2_000_000).unwrap();
+        assert_eq!(next.range, first.range);
+        let other = at(&format!("filename=a&since=14m&until=now-5m&cursor={cursor}"), 2_000_000).unwrap_err();
+        assert_eq!(other.code(), Code::CursorMismatch);
+        // A host gets the instants.
+        let on_host = LogQuery::parse(&first.for_secondary(), Audience::Secondary).unwrap();
+        assert_eq!((on_host.range, on_host.relative), (first.range, Relative::default()));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod duration;
 mod parse;
+mod relative;
 mod zone;
 
 use super::bad;
@@ -14,6 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+pub use relative::Relative;
 use zone::Zone;
 
 /// One edge of a time range.

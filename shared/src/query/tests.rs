@@ -104,6 +104,7 @@ proptest! {
             filter: Filter::new(keywords.into_iter().map(|k| k.into_iter().filter(|b| *b != b'\n').chain([b'x']).collect()).collect()).unwrap(),
             n,
             range: TimeRange::default(),
+            relative: Relative::default(),
             scan: ScanMode::default(),
             timeout: None,
             cursor: None,

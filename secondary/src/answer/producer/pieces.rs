@@ -53,6 +53,12 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
         Ok(())
     }
 
+    pub(super) fn leave_large_permit(&mut self) {
+        if self.search.held() <= LARGE_BYTES {
+            self.large = None;
+        }
+    }
+
     /// Gets one of the few permits that a line or record over [`LARGE_BYTES`] needs. If none is
     /// free, gives back all blocks, waits for one, and returns false.
     pub(super) async fn find_large_permit(&mut self) -> Result<bool, ReadFailure> {

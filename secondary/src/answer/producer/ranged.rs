@@ -138,6 +138,7 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
     /// Goes on with what lies after the edge of the range, if that has to be done.
     pub(super) fn search_rest(&mut self) -> bool {
         self.note_disorder();
+        self.note_reached();
         let Some(window) = self.range.as_mut().and_then(|range| range.take_rest()) else { return false };
         self.search_again(window, true);
         true
@@ -149,7 +150,8 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
         range.keep(self.search.summary(), is_sent);
         // One record after the edge is enough to tell that the answer is incomplete.
         let n = if is_sent { Some(1) } else { self.search.remaining() };
-        self.search = Search::new(range.filter(), n, window, Limits::default());
+        let settled = self.tracked.map_or(u64::MAX, |tracked| tracked.settled);
+        self.search = Search::new(range.filter(), n, window, Limits::default()).resumed(settled);
         self.source.restart(window);
         self.leave_large_permit();
     }

@@ -46,10 +46,10 @@ pub(super) fn out_of_range(name: &str, value: &[u8]) -> Problem {
 }
 
 /// What was to be a span back from now, and is none.
-struct NoSpan;
+pub(super) struct NoSpan;
 
 /// The span of a time that is given relative to now.
-fn back_from_now(text: &str) -> Option<Result<SignedDuration, NoSpan>> {
+pub(super) fn back_from_now(text: &str) -> Option<Result<SignedDuration, NoSpan>> {
     let span = |text| duration::parse(text).ok_or(NoSpan);
     match text.strip_prefix("now") {
         Some("") => return Some(Ok(SignedDuration::ZERO)),
