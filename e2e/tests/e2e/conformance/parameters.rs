@@ -122,7 +122,7 @@ const TAKEN: [&str; 21] = [
 ];
 
 /// Names of a file that are refused, or that no file has.
-const FILENAMES: [&str; 21] = [
+const FILENAMES: [&str; 22] = [
     "",
     ".",
     "..",
