@@ -22,7 +22,7 @@ fn regex(text: &str) -> Filter {
 
 #[tokio::test]
 #[expect(clippy::disallowed_methods, reason = "a test's own thread may block")]
-async fn patterns_are_compiled_on_a_thread_of_their_own() {
+async fn patterns_are_compiled_on_a_thread_of_their_own_and_have_a_bound_together() {
     assert_eq!(regex("a+").compile().await, Ok(()));
     assert!(matches!(regex("a(").compile().await, Err(CompileError::Pattern(_))));
     assert!(matches!(regex("a(").check().await, Err(CompileError::Pattern(_))));
@@ -30,10 +30,7 @@ async fn patterns_are_compiled_on_a_thread_of_their_own() {
         .unwrap()
         .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
     assert_eq!(named.filter(|name| name == "compile\n").count(), 1);
-}
 
-#[tokio::test]
-async fn compiled_patterns_of_all_requests_have_a_bound() {
     let mut held = Vec::new();
     let busy = loop {
         let large = regex(&format!("x{{3000}}y{}", held.len()));
