@@ -7,11 +7,13 @@ use super::state::{Connection, InFlight, RingThread};
 use crate::answer::frame_writer::FrameWriter;
 use crate::answer::log_source::LogSource;
 use crate::answer::{Answer, Encoding, Ending, Ranged};
+use crate::read::block::Block;
 use crate::read::crew::Help;
 use crate::read::head::{self, Compression};
 use crate::read::{BlockSource as _, Engine, ReadAt as _, ReadFailure, Readahead};
 use crate::rotated::Rotated;
 use backscroll_shared::limits::FIRST_RECORD_WAIT;
+use backscroll_shared::query::range::Instants;
 use backscroll_shared::query::{Audience, FileName, LogQuery, as_parameter};
 use backscroll_shared::scan::{Limits, ReadPlan, Search, Window};
 use backscroll_shared::wire::form_body::{self, Query};
@@ -91,21 +93,13 @@ pub(super) async fn logs<E: Engine>(
     }
 
     let search = Search::new(&query.filter, query.n, readahead.window(), Limits::default());
-    let range = (!query.range.is_open()).then(|| {
-        let filter = (query.filter.clone(), search.has_older_lines());
-        let modified_seconds = log.opened.modified_seconds;
-        Ranged::new(instants, query.scan, filter, readahead.window(), modified_seconds)
-    });
+    let range = ranged(&query, instants, &search, readahead.window(), log.opened.modified_seconds);
     let help = search
         .block_matcher()
         .zip(readahead.file().shared())
         .map(|(matcher, fd)| Help::new(Arc::clone(&thread.shared.crew), thread.index, fd, matcher));
     let source = readahead.with_help(help);
-    let encoding = if format == Format::Frames {
-        Encoding::Framed(Box::new(FrameWriter::new(log.opened.modified_seconds)))
-    } else {
-        Encoding::Plain(Encoder::new(format, &host, query.filename.as_bytes(), log.opened.modified_seconds))
-    };
+    let encoding = encoding(format, &host, &query.filename, log.opened.modified_seconds);
     let browser = format == Format::Text && accept::is_browser(&request.headers);
     // A client that claims to be a primary but reads no trailers still gets the verdict, in the
     // body.
@@ -153,6 +147,26 @@ pub(super) async fn logs<E: Engine>(
             frame.map(|frame| (frame, (answer, held)))
         })));
     Ok(response)
+}
+
+/// The range of an answer, if the query has one.
+fn ranged(
+    query: &LogQuery,
+    instants: Instants,
+    search: &Search<Block>,
+    window: Window,
+    modified_seconds: i64,
+) -> Option<Ranged> {
+    let filter = || (query.filter.clone(), search.has_older_lines());
+    (!query.range.is_open()).then(|| Ranged::new(instants, query.scan, filter(), window, modified_seconds))
+}
+
+fn encoding(format: Format, host: &str, name: &FileName, modified_seconds: i64) -> Encoding {
+    if format == Format::Frames {
+        Encoding::Framed(Box::new(FrameWriter::new(modified_seconds)))
+    } else {
+        Encoding::Plain(Encoder::new(format, host, name.as_bytes(), modified_seconds))
+    }
 }
 
 /// Primes the answer while the file's first bytes are read from the disk.
