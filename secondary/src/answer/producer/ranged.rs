@@ -28,13 +28,12 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
     #[inline]
     pub(super) async fn find_range(&mut self) -> Result<bool, Halt> {
         match self.range.as_ref().map(|range| range.phase()) {
-            None => Ok(true),
             Some(Phase::NotRead) => Ok(false),
             Some(Phase::Finding) => {
                 self.look_for_edge().await?;
                 Ok(true)
             }
-            Some(_) => Ok(true),
+            _ => Ok(true),
         }
     }
 

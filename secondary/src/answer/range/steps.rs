@@ -55,7 +55,9 @@ mod tests {
 
     fn seen(seconds: &[i64]) -> (bool, u64) {
         let mut steps = Steps::default();
-        seconds.iter().for_each(|at| steps.see(at * 1_000_000_000));
+        for at in seconds {
+            steps.see(at * 1_000_000_000);
+        }
         (steps.is_broken(), steps.largest_ms())
     }
 
