@@ -67,7 +67,7 @@ impl ForHost for Questions {
         if let Some(over_at) = self.over_at {
             let left = over_at.saturating_duration_since(Instant::now());
             let time = left.saturating_sub((left / 10).min(LEAD)).max(LEAST);
-            text.push_str(&format!("&timeout={}ms", time.as_millis()));
+            text.extend(["&timeout=", &time.as_millis().to_string(), "ms"]);
         }
         if let Some(cursor) = place.and_then(|place| self.cursor(place)) {
             text.push_str("&cursor=");
@@ -89,13 +89,13 @@ fn bounded(query: &LogQuery, paging: &Paging) -> Option<LogQuery> {
         (Direction::Older, _, Some(Edge::OnHost(_))) | (Direction::Newer, Some(Edge::OnHost(_)), _) => {
             return None;
         }
-        (Direction::Older, first, last) => {
-            let least = at(first).map_or(i64::MIN, |first| first.saturating_add(1));
-            *until = Some(Edge::At(at(last).unwrap_or(i64::MAX).min(after).max(least)));
+        (Direction::Older, from, to) => {
+            let least = at(from).map_or(i64::MIN, |from| from.saturating_add(1));
+            *until = Some(Edge::At(at(to).unwrap_or(i64::MAX).min(after).max(least)));
         }
-        (Direction::Newer, first, last) => {
-            let most = at(last).map_or(i64::MAX, |last| last.saturating_sub(1));
-            *since = Some(Edge::At(at(first).unwrap_or(i64::MIN).max(after).min(most)));
+        (Direction::Newer, from, to) => {
+            let most = at(to).map_or(i64::MAX, |to| to.saturating_sub(1));
+            *since = Some(Edge::At(at(from).unwrap_or(i64::MIN).max(after).min(most)));
         }
     }
     Some(bounded)
