@@ -38,7 +38,7 @@ impl Hosts {
     /// Appends so many lines to the file, each on a random host.
     fn grow(&mut self, random: &mut fastrand::Rng, file: &str, lines: usize) {
         for _ in 0..lines {
-            self.now += random.i64(0..900);
+            self.now += random.i64(1..900);
             let time = jiff::Timestamp::from_millisecond(self.now).unwrap();
             let path = self.path(random.usize(0..HOSTS), file);
             let mut log = OpenOptions::new().create(true).append(true).open(path).unwrap();
