@@ -12,15 +12,20 @@
 //! - [`look_back`] reads the lines before a record that has no time of its own. [`second_look`]
 //!   checks that the file still holds the bytes that were read.
 //! - `context` is what answers share, `delivered` what one has sent. `turns` lets the other tasks of a thread run. [`chunks`] holds the buffers that are sent.
+//! - [`cursors`] and `continuing` say where other answers continue.
+//! - `halting` ends an answer before all its records are out.
 //! - `ending` writes the verdict in the form that the client understands, `notices` what is worth
 //!   knowing beside it.
 
 pub mod chunks;
 mod context;
+mod continuing;
+pub mod cursors;
 mod delivered;
 mod encoding;
 mod ending;
 pub mod frame_writer;
+mod halting;
 pub mod log_source;
 mod long;
 pub mod look_back;
@@ -36,7 +41,7 @@ pub use ending::{Cut, Ending};
 
 use crate::read::block::Block;
 use crate::read::meter::Meter;
-use crate::read::{Engine, InodeState, ReadFailure};
+use crate::read::{Engine, InodeState};
 use crate::rotated::Rotated;
 use backscroll_shared::conn::exchange::{Exchange, Steps};
 use backscroll_shared::query::FileName;
@@ -45,17 +50,19 @@ use backscroll_shared::wire::Format;
 use backscroll_shared::wire::code::Code;
 use backscroll_shared::wire::notice::Notice;
 use backscroll_shared::wire::problem::Problem;
-use backscroll_shared::wire::verdict::{Failure, Status, Verdict};
+use backscroll_shared::wire::verdict::{Status, Verdict};
 use bytes::Bytes;
 use chunks::Chunks;
+use cursors::Cursors;
 use delivered::Delivered;
 use ending::Tail;
 use http_body::Frame;
 use log_source::LogSource;
 use long::Sizes;
-use producer::{Producer, Progress};
+use producer::{Producer, Progress, Reached};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::time::timeout_at;
 use turns::{Halt, Turns};
 
 /// A client that takes longer than this over a chunk counts as slow. A slow client's blocks are
@@ -82,6 +89,9 @@ pub struct Answer<E, S> {
     notices: Vec<Notice>,
     /// Where rotated members of the file are looked for. None once that is done.
     rotated: Option<Rotated>,
+    /// What its cursors are made of, if the client gets any, and how far its records have come.
+    cursors: Option<Box<Cursors>>,
+    reached: Option<Reached>,
 }
 
 #[derive(Debug)]
@@ -124,6 +134,8 @@ impl<E: Engine, S: LogSource> Answer<E, S> {
             meter: Meter::default(),
             notices: Vec::new(),
             rotated: None,
+            cursors: None,
+            reached: None,
         }
     }
 
@@ -152,7 +164,8 @@ impl<E: Engine, S: LogSource> Answer<E, S> {
         self.fill().await;
         match &self.phase {
             Phase::Ended(Verdict { lines, error: Some(failure), .. })
-                if *lines == 0 || failure.code == Code::FileShrunk =>
+                // The client gets a cursor for the time that it gave.
+                if failure.code != Code::Timeout && *lines == 0 || failure.code == Code::FileShrunk =>
             {
                 // Only a verdict has the code `file_shrunk`. In a problem, before the first byte,
                 // it is `io_error`.
@@ -226,9 +239,16 @@ impl<E: Engine, S: LogSource> Answer<E, S> {
     /// under it.
     async fn fill(&mut self) {
         if matches!(self.phase, Phase::Searching) {
+            let timeout = self.producer.turns.timeout();
             let chunk = self.chunks.target(self.delivered.bytes, self.delivered.keeps_up);
             let sizes = Sizes { chunk, piece: chunks::longest(chunk) };
-            match self.producer.fill(&mut self.out, sizes).await {
+            let fill = self.producer.fill(&mut self.out, sizes);
+            let filled = match timeout {
+                None => fill.await,
+                // The disk may not answer within that time.
+                Some(at) => timeout_at(at.into(), fill).await.unwrap_or(Err(Halt::TimedOut)),
+            };
+            match filled {
                 Ok(Progress::More) => {}
                 Ok(Progress::Done) => self.phase = Phase::Looking(self.producer.tally(Status::Complete)),
                 Err(halt) => self.halt(&halt),
@@ -251,25 +271,12 @@ impl<E: Engine, S: LogSource> Answer<E, S> {
         self.write_end();
     }
 
-    /// Ends the answer before all records are written.
-    fn halt(&mut self, halt: &Halt) {
-        if let Halt::Failed(failure) = halt {
-            let request_id = Exchange::logged(self.exchange.as_ref());
-            tracing::warn!(file = %self.name, %failure, request_id, "an answer is incomplete");
-            if failure.code() == Code::FileShrunk {
-                self.meter.truncated();
-            }
-        }
-        let detail = format!("{}: {halt}: ask again", self.name);
-        let error = Some(Failure { code: halt.code(), detail });
-        self.end(Verdict { error, ..self.producer.tally(Status::Failed) });
-    }
-
     /// Ends the answer. What is left to send needs no block.
-    fn end(&mut self, verdict: Verdict) {
+    fn end(&mut self, mut verdict: Verdict) {
         // Only a trace tells it, and to read the clock costs something.
         let is_recorded = self.exchange.as_ref().is_some_and(|exchange| exchange.trace.is_recorded);
         self.scanned = is_recorded.then(Instant::now);
+        self.note_cursors(&mut verdict);
         self.producer.park();
         // The rest of the record that is being written will not be sent.
         self.tail = if self.producer.is_within_record() {
@@ -298,22 +305,11 @@ impl<E: Engine, S: LogSource> Answer<E, S> {
         self.delivered.ends_within_record = self.producer.is_within_record();
     }
 
-    /// Empties the chunk, because its bytes may come from another file, and ends the answer.
-    fn take_back(&mut self, failure: ReadFailure) {
-        self.out.clear();
-        self.producer.drop_record();
-        self.halt(&Halt::Failed(failure));
-        if self.delivered.ends_within_record {
-            self.tail = Tail::BrokenOff;
-        }
-        if let Phase::Ended(verdict) = &mut self.phase {
-            verdict.lines = self.delivered.lines;
-            verdict.truncated_lines = self.delivered.truncated_lines;
-        }
-    }
-
     /// Writes the last frame of an answer to a merge, once the verdict is known.
     fn write_end(&mut self) {
+        if self.is_unidentified() {
+            return;
+        }
         if let (Some(frames), Phase::Ended(verdict), Tail::Due) =
             (self.producer.frames(), &mut self.phase, self.tail)
         {

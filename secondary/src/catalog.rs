@@ -59,6 +59,10 @@ pub struct LogFile {
     pub file: OwnedFd,
     /// What its inode said when it was opened. Bytes past the size are never read.
     pub opened: InodeState,
+    /// The device of its file system.
+    pub device: u64,
+    /// Its inode there.
+    pub inode: u64,
 }
 
 impl Catalog {

@@ -13,6 +13,7 @@
 //!   answer.
 //! - `endpoints`: the table of all endpoints. `routes`: finds the endpoint of a request.
 //! - `logs`, `files`, `health`: the endpoints themselves. `opening`: from a name to an open file.
+//!   `resuming`: from a cursor to the place where an answer goes on.
 
 mod access;
 mod body;
@@ -25,6 +26,7 @@ mod health;
 mod health_port;
 mod logs;
 mod opening;
+mod resuming;
 mod routes;
 mod serve;
 mod state;

@@ -12,7 +12,7 @@
 //! reading, the disk is no longer read.
 //!
 //! Imports go down this list, never up: `run`, `http`, `listing`, `memory`, [`answer`], `readiness`,
-//! `pods`, [`rotated`], [`catalog`], [`config`], [`read`].
+//! `pods`, `resume`, [`rotated`], [`catalog`], [`config`], [`read`].
 
 pub mod answer;
 pub mod catalog;
@@ -24,6 +24,7 @@ mod metrics;
 mod pods;
 pub mod read;
 mod readiness;
+mod resume;
 pub mod rotated;
 pub mod run;
 

@@ -5,6 +5,7 @@
 //! one that has found its `n` records has asked for nothing that the members have. A look that fails
 //! says nothing: it is no part of the answer.
 
+pub(crate) mod members;
 mod names;
 
 use crate::catalog::{Catalog, entries};
@@ -17,6 +18,7 @@ use names::Names;
 use rustix::fs::{AtFlags, FileType, statat};
 use std::cmp::Reverse;
 use std::collections::HashSet;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 /// The most members that are counted. Programs that keep more are rare, and the count then says at
@@ -61,12 +63,28 @@ impl Rotated {
         Rotated { catalog, admission, files, name }
     }
 
+    /// The directory of the file, and its name there.
+    fn place(&self) -> (&[u8], &[u8]) {
+        let name = self.name.as_bytes();
+        let slash = memchr::memrchr(b'/', name);
+        slash.map_or((&b""[..], name), |at| (&name[..at], &name[at + 1..]))
+    }
+
     /// Looks for members. None also where too many other directories are read.
     pub(crate) async fn look<E: Engine>(&self, engine: E) -> Option<Notice> {
         let _permit = self.admission.try_walk_permit()?;
-        let name = self.name.as_bytes();
-        let slash = memchr::memrchr(b'/', name);
-        let (dir, file) = slash.map_or((&b""[..], name), |at| (&name[..at], &name[at + 1..]));
+        let (dir, _) = self.place();
+        let Listed { fd, names, members, is_open } = self.list(engine).await?;
+        let written = |name: &[u8]| {
+            let stat = statat(&fd, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+            Some(i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec))
+        };
+        notice(dir, &found(&names, &members, is_open, written))
+    }
+
+    /// The members that exist for the client. None where the directory cannot be read.
+    async fn list<E: Engine>(&self, engine: E) -> Option<Listed<'_>> {
+        let (dir, file) = self.place();
         let names = Names::of(file);
         let fd = self.catalog.open_dir(dir).ok()?;
         let mut members: HashSet<Vec<u8>> = HashSet::new();
@@ -87,12 +105,18 @@ impl Rotated {
             Ok(())
         });
         let is_open = !all.await.ok()? || is_full;
-        let written = |name: &[u8]| {
-            let stat = statat(&fd, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-            Some(i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec))
-        };
-        notice(dir, &found(&names, &members, is_open, written))
+        Some(Listed { fd, names, members, is_open })
     }
+}
+
+/// The names of a file's members.
+struct Listed<'f> {
+    /// Their directory.
+    fd: OwnedFd,
+    names: Names<'f>,
+    members: HashSet<Vec<u8>>,
+    /// Whether there may be more.
+    is_open: bool,
 }
 
 /// Which members there are. `written` says when one was written last.
@@ -102,12 +126,7 @@ fn found(
     is_open: bool,
     written: impl Fn(&[u8]) -> Option<i128>,
 ) -> Found {
-    // While a program compresses one, it has two names for a moment: the plain one can be asked for.
-    let is_kept = |name: &&Vec<u8>| {
-        let unpacked = names::unpacked(name);
-        unpacked == &name[..] || !all.contains(unpacked)
-    };
-    let mut members: Vec<&Vec<u8>> = all.iter().filter(is_kept).collect();
+    let mut members: Vec<&Vec<u8>> = all.iter().filter(|name| is_kept(name, all)).collect();
     let count = members.len();
     let mut newest = Vec::new();
     // Of a part of them it is not known which are the newest.
@@ -122,6 +141,13 @@ fn found(
         newest.extend(dated.into_iter().take(NAMED).map(|(_, name)| name.clone()));
     }
     Found { count, is_open, newest }
+}
+
+/// Whether a member is not the same as another one. While a program compresses one, it has two names
+/// for a moment: the plain one can be asked for.
+fn is_kept(name: &[u8], all: &HashSet<Vec<u8>>) -> bool {
+    let unpacked = names::unpacked(name);
+    unpacked == name || !all.contains(unpacked)
 }
 
 fn full(dir: &[u8], name: &[u8]) -> Vec<u8> {

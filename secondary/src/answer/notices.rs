@@ -29,9 +29,9 @@ impl<E: Engine, S: LogSource> Answer<E, S> {
         if self.rotated.is_some() && self.producer.wants_older() {
             // The blocks are for others now.
             self.producer.park();
-            let time = self.producer.spare_time(LOOK_TIME);
+            let time = self.producer.turns.spare_time(LOOK_TIME);
             if let Some(rotated) = &self.rotated
-                && let Ok(notice) = timeout(time, rotated.look(self.producer.engine())).await
+                && let Ok(notice) = timeout(time, rotated.look(self.producer.turns.engine())).await
             {
                 self.notices.extend(notice);
             }

@@ -1,6 +1,9 @@
 //! Fills a buffer with the records that a search finds in a source of blocks. It sends nothing: the
 //! caller does, and says when to give blocks back.
 
+mod large;
+mod reached;
+
 use super::chunks::Chunks;
 use super::encoding::Encoding;
 use super::frame_writer::FrameWriter;
@@ -10,19 +13,15 @@ use super::look_back::look_back;
 use super::part::Part;
 use super::second_look::SecondLook;
 use super::turns::{Halt, Turns};
-use crate::read::admission::{Admission, LARGE_BYTES};
+use crate::read::admission::Admission;
 use crate::read::block::Block;
 use crate::read::{BlockSource as _, Engine, InodeState, ReadFailure, SourceBlock};
 use backscroll_shared::scan::{Search, Step};
 use backscroll_shared::wire::verdict::{Status, Verdict};
+pub(super) use reached::Reached;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::timeout;
-
-/// How long an answer waits for a permit to hold a long line. Nobody holds such a permit while
-/// waiting for a client, so the wait is only as long as others need to read.
-const LARGE_WAIT: Duration = Duration::from_mins(1);
 
 /// How far a producer has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +34,7 @@ pub(super) enum Progress {
 
 /// Writes the records of one search.
 pub(super) struct Producer<E, S> {
-    turns: Turns<E>,
+    pub(super) turns: Turns<E>,
     admission: Arc<Admission>,
     chunks: Chunks,
     search: Search<Block>,
@@ -51,6 +50,11 @@ pub(super) struct Producer<E, S> {
     /// When the first block came, and how many have come.
     first_block: Option<Instant>,
     blocks: u64,
+    /// Whether it is noted how far the records have come: where they had come before the last one, and
+    /// at the end.
+    is_tracked: bool,
+    before: u64,
+    reached: Option<Reached>,
 }
 
 impl<E, S> Producer<E, S> {
@@ -84,6 +88,9 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
             large: None,
             first_block: None,
             blocks: 0,
+            is_tracked: false,
+            before: 0,
+            reached: None,
         }
     }
 
@@ -111,6 +118,9 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
                 continue;
             }
             let is_worth_reading = self.search.has_older_lines() && self.search.remaining() != Some(1);
+            if self.is_tracked {
+                self.before = self.search.settled();
+            }
             match self.search.step() {
                 Step::Record(record) if record.bytes.len() <= sizes.piece => {
                     self.encoding.write(&record, is_worth_reading, out);
@@ -198,40 +208,32 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
         self.search.remaining() != Some(0) && self.turns.halt().is_none()
     }
 
-    pub(super) fn spare_time(&self, most: Duration) -> Duration {
-        self.turns.spare_time(most)
-    }
-
-    pub(super) fn engine(&self) -> E {
-        self.turns.engine()
-    }
-
     /// The counts of what has been written completely.
     pub(super) fn tally(&self, status: Status) -> Verdict {
         let summary = self.search.summary();
         // This record has been found, but not written completely.
         let unwritten = self.long.as_ref().map(|long| &long.part).or(self.encoding.pending());
-        Verdict {
+        let mut verdict = Verdict {
             lines: summary.lines - unwritten.map_or(0, |part| part.lines),
             bytes_scanned: summary.bytes_scanned,
             truncated_lines: summary.truncated_lines - unwritten.map_or(0, |part| part.truncated_lines),
             skipped_bytes: summary.skipped_bytes,
             ..Verdict::new(status)
+        };
+        if status == Status::Complete {
+            self.search_ended(&mut verdict);
         }
+        verdict
     }
 
     /// Called when all records are written. The answer is complete unless the file has changed
     /// meanwhile: some records may then be bytes of another file.
     async fn finish(&mut self) -> Result<Progress, Halt> {
+        self.note_reached();
         self.park();
         self.look.check_at_end(&self.source).await?;
+        self.find_anchors().await;
         Ok(Progress::Done)
-    }
-
-    fn leave_large_permit(&mut self) {
-        if self.search.held() <= LARGE_BYTES {
-            self.large = None;
-        }
     }
 
     /// Checks that the file is unchanged if the answer has waited for its client. Otherwise a line
@@ -324,23 +326,6 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
             Some(matches) => self.search.feed_matched(span, block, matches.into()),
             None => self.search.feed(span, block),
         }
-    }
-
-    /// Gets one of the few permits that a line or record over [`LARGE_BYTES`] needs. If none is
-    /// free, gives back all blocks, waits for one, and returns false.
-    async fn find_large_permit(&mut self) -> Result<bool, ReadFailure> {
-        if self.search.held() <= LARGE_BYTES || self.large.is_some() {
-            return Ok(true);
-        }
-        self.large = self.admission.try_large_permit();
-        if self.large.is_some() {
-            return Ok(true);
-        }
-        self.park();
-        self.turns.has_waited();
-        let permit = timeout(LARGE_WAIT, self.admission.large_permit());
-        self.large = Some(permit.await.map_err(|_| ReadFailure::Starved)?);
-        Ok(false)
     }
 
     async fn take_turn(&mut self) {

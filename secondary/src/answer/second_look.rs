@@ -86,6 +86,12 @@ impl SecondLook {
         self.is_unproven = true;
     }
 
+    /// The last bytes that were read, and the offset at which they end.
+    pub(super) fn end(&self) -> Option<(u64, &[u8])> {
+        let Piece { offset, bytes } = self.pieces.first()?;
+        Some((offset + bytes.len() as u64, bytes))
+    }
+
     fn keep(&mut self, offset: u64, bytes: &[u8]) {
         self.pieces.push(Piece { offset, bytes: bytes.into() });
     }

@@ -3,6 +3,7 @@
 
 use crate::read::{Engine, ReadFailure, TURN};
 use backscroll_shared::wire::code::Code;
+use backscroll_shared::wire::verdict::{Status, Stopped};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -19,6 +20,9 @@ pub(super) enum Halt {
     /// The time limit that the primary set for this request has passed.
     #[error("the time for this request is over")]
     Overdue,
+    /// The time that the client gave has passed.
+    #[error("the time that the request gave (timeout) is over")]
+    TimedOut,
 }
 
 impl Halt {
@@ -28,6 +32,21 @@ impl Halt {
             Halt::Failed(failure) => failure.code(),
             Halt::Draining => Code::Draining,
             Halt::Overdue => Code::UpstreamTimeout,
+            Halt::TimedOut => Code::Timeout,
+        }
+    }
+
+    /// The status of an answer that ends so.
+    pub(super) fn status(&self) -> Status {
+        if matches!(self, Halt::TimedOut) { Status::Partial } else { Status::Failed }
+    }
+
+    /// What the verdict says of where the search stopped.
+    pub(super) fn stopped(&self) -> Option<Stopped> {
+        match self {
+            Halt::Failed(_) | Halt::Draining => None,
+            Halt::Overdue => Some(Stopped::Limit),
+            Halt::TimedOut => Some(Stopped::Timeout),
         }
     }
 }
@@ -39,6 +58,9 @@ pub(super) struct Turns<E> {
     since: Instant,
     deadline: Option<Instant>,
     is_overdue: bool,
+    /// When the time is over that the client gave.
+    timeout: Option<Instant>,
+    is_timed_out: bool,
     /// Whether this turn has waited for something other than the source.
     has_waited: bool,
     giving_up: Rc<Cell<bool>>,
@@ -46,7 +68,25 @@ pub(super) struct Turns<E> {
 
 impl<E: Engine> Turns<E> {
     pub(super) fn new(engine: E, deadline: Option<Instant>, giving_up: Rc<Cell<bool>>) -> Turns<E> {
-        Turns { engine, since: Instant::now(), deadline, is_overdue: false, has_waited: false, giving_up }
+        Turns {
+            engine,
+            since: Instant::now(),
+            deadline,
+            is_overdue: false,
+            timeout: None,
+            is_timed_out: false,
+            has_waited: false,
+            giving_up,
+        }
+    }
+
+    /// Sets when the time is over that the client gave.
+    pub(super) fn end_at(&mut self, timeout: Instant) {
+        self.timeout = Some(timeout);
+    }
+
+    pub(super) fn timeout(&self) -> Option<Instant> {
+        self.timeout
     }
 
     pub(super) fn engine(&self) -> E {
@@ -68,14 +108,15 @@ impl<E: Engine> Turns<E> {
             }
             self.since = Instant::now();
         }
-        self.is_overdue = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        let is_over = |at: Option<Instant>| at.is_some_and(|at| Instant::now() >= at);
+        (self.is_overdue, self.is_timed_out) = (is_over(self.deadline), is_over(self.timeout));
     }
 
     /// How long something may take that the answer can do without: at most so long, and not past the
     /// deadline.
     pub(super) fn spare_time(&self, most: Duration) -> Duration {
-        let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
-        self.deadline.map_or(most, |deadline| left(deadline).min(most))
+        let ends = [self.deadline, self.timeout].into_iter().flatten();
+        ends.map(|end| end.saturating_duration_since(Instant::now())).fold(most, Duration::min)
     }
 
     /// Why the answer has to end now, if it has to.
@@ -85,6 +126,8 @@ impl<E: Engine> Turns<E> {
             Some(Halt::Draining)
         } else if self.is_overdue {
             Some(Halt::Overdue)
+        } else if self.is_timed_out {
+            Some(Halt::TimedOut)
         } else {
             None
         }

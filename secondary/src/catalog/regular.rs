@@ -72,8 +72,9 @@ impl Regular {
         let file = self.reopen(&found, flags)?;
         let asked = SystemTime::now();
         // Once more: opening is what makes a network file system ask for the size.
-        let opened = InodeState::new(&fstat(&file)?, asked);
-        Ok(LogFile { file, opened })
+        let stat = fstat(&file)?;
+        let opened = InodeState::new(&stat, asked);
+        Ok(LogFile { file, opened, device: stat.st_dev, inode: stat.st_ino })
     }
 
     fn reopen(&self, found: &OwnedFd, flags: OFlags) -> Result<OwnedFd, Errno> {

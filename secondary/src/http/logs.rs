@@ -2,18 +2,20 @@
 
 use super::access::Viewer;
 use super::body::{AnswerBody, Reply};
-use super::opening::{Opened, open};
+use super::opening::Opened;
+use super::resuming::{Reading, begin, rotated};
 use super::state::{Connection, InFlight, RingThread};
+use crate::answer::cursors::Cursors;
 use crate::answer::frame_writer::FrameWriter;
 use crate::answer::log_source::LogSource;
 use crate::answer::{Answer, Encoding, Ending};
 use crate::read::crew::Help;
-use crate::read::head::{self, Compression};
+use crate::read::head::{self, Compression, Head, Wanted};
 use crate::read::{BlockSource as _, Engine, ReadAt as _, ReadFailure, Readahead};
-use crate::rotated::Rotated;
+use crate::resume::{Rest, Resumed};
 use backscroll_shared::limits::FIRST_RECORD_WAIT;
 use backscroll_shared::query::{Audience, FileName, LogQuery, as_parameter};
-use backscroll_shared::scan::{Limits, ReadPlan, Search, Window};
+use backscroll_shared::scan::{Limits, ReadPlan, Search};
 use backscroll_shared::wire::form_body::{self, Query};
 use backscroll_shared::wire::notice::{self, DETAIL_BYTES, Notice};
 use backscroll_shared::wire::problem::{Code, Problem};
@@ -30,7 +32,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::Mutex;
 use tokio::time::error::Elapsed;
-use tokio::time::timeout;
+use tokio::time::{timeout, timeout_at};
 
 pub(super) async fn logs<E: Engine>(
     thread: &Rc<RingThread<E>>,
@@ -50,36 +52,48 @@ pub(super) async fn logs<E: Engine>(
         None => accept::log_format(&request.headers)?,
     };
     let deadline = headers::remaining(&request.headers).and_then(|time| Instant::now().checked_add(time));
+    let end_at = query.timeout.and_then(|time| Instant::now().checked_add(time));
     let exchange = connection.exchange();
     if let Some(exchange) = &exchange {
         exchange.note_query(&query);
     }
-    let opened = open(thread, viewer, &query.filename, relay.is_some(), exchange.as_ref()).await?;
-    let Opened { log, real, at: opened_at } = opened;
+    let (log, real, opened_at, rest) =
+        match begin(thread, viewer, &query, relay.is_some(), exchange.as_ref()).await? {
+            Reading::Whole(Opened { log, real, at }) => (log, real, at, None),
+            Reading::Rest { resumed, real, at } => {
+                let Resumed { log, head, rest } = resumed;
+                (log, real, at, Some((head, rest)))
+            }
+        };
     let since_head = || exchange.as_ref().map(|exchange| exchange.began.elapsed());
     let open = exchange.as_ref().map(|exchange| opened_at.saturating_duration_since(exchange.began));
     let mut timing = Timing { open, first_record: None };
+    let trailers = headers::wants_trailers(request.version, &request.headers);
+    // A text that has no trailers has no place for cursors.
+    let is_continued = trailers || format != Format::Text;
+    let wanted = if is_continued { Wanted::Identity } else { Wanted::Format };
     let file = thread.engine.adopt(log.file);
-    let head = head::cached(&file, log.opened.size);
-    plain(&query.filename, head.flatten())?;
+    let (head, rest) = match rest {
+        None => (head::cached(&file, log.opened.size, wanted), Rest::whole(log.opened.size)),
+        Some((head, rest)) => (Some(head), rest),
+    };
+    plain(&query.filename, head.as_ref())?;
 
     let host = relay.as_deref().unwrap_or(&thread.shared.config.hostname).to_owned();
-    let trailers = headers::wants_trailers(request.version, &request.headers);
     let mut response = Response::new(AnswerBody::from(Bytes::new()));
     headers::streaming(response.headers_mut(), format.content_type());
     if trailers {
         response.headers_mut().insert(header::TRAILER, headers::TRAILER_NAMES);
     }
-    let window = Window::whole(log.opened.size);
     let context = thread.context();
     let readahead =
-        Readahead::new(file, ReadPlan::new(window), thread.pool.clone(), context.admission.clone());
+        Readahead::new(file, ReadPlan::new(rest.window), thread.pool.clone(), context.admission.clone());
     // If the first bytes are not in the page cache, a second source reads them.
     let ahead = head.is_none().then(|| readahead.beside(None));
-    let cold_head = ahead.map(|ahead| (query.filename.clone(), head::read(ahead, log.opened.size)));
+    let cold_head = ahead.map(|ahead| (query.filename.clone(), head::read(ahead, log.opened.size, wanted)));
     if request.method == Method::HEAD {
         if let Some((name, head)) = cold_head {
-            plain(&name, head.await.unwrap_or_default())?;
+            plain(&name, head.await.unwrap_or_default().as_ref())?;
         }
         timing.write(response.headers_mut());
         // Only a search would tell how long the answer to GET is. So send a stream of unknown
@@ -88,7 +102,7 @@ pub(super) async fn logs<E: Engine>(
         return Ok(response);
     }
 
-    let search = Search::new(&query.filter, query.n, readahead.window(), Limits::default());
+    let search = Search::new(&query.filter, query.n, rest.window, Limits::default()).resumed(rest.settled);
     let help = search
         .block_matcher()
         .zip(readahead.file().shared())
@@ -104,19 +118,37 @@ pub(super) async fn logs<E: Engine>(
     // body.
     let ending = Ending { format, trailers, browser, relay: relay.is_some() && trailers, deadline };
     let name = real.clone().unwrap_or_else(|| query.filename.clone());
-    let rotated = Rotated::new(
-        Arc::clone(&thread.shared.catalog),
-        Arc::clone(&thread.admission),
-        viewer.files.clone(),
-        name,
-    );
+    // What is older than a place belongs to an earlier answer.
+    let rotated = (rest.window.start == 0).then(|| rotated(thread, viewer, name));
+    let identity = move |head: &Head| head.identity(log.device, log.inode);
+    let cursors = is_continued.then(|| Cursors {
+        query: query.digest(),
+        since: None,
+        until: None,
+        file: head.as_ref().map(identity),
+        floor: rest.window.start,
+        end: rest.end,
+        newer: rest.newer,
+        leads_on: rest.leads_on,
+        from: rest.from,
+    });
     let alias = real.map(|real| alias_notice(&query.filename, &real));
     let mut answer = Answer::new(context, query.filename, log.opened, search, source, encoding, ending);
-    answer.with_notices(alias, Some(rotated));
+    answer.with_notices(alias, rotated);
+    if let Some(cursors) = cursors {
+        answer.with_cursors(cursors);
+    }
+    if let Some(at) = end_at {
+        answer.end_at(at);
+    }
     answer.seen_by(exchange.clone(), thread.pool.meter().clone());
     let primed = match cold_head {
         None => timeout(FIRST_RECORD_WAIT, answer.prime()).await,
-        Some((name, head)) => Box::pin(prime_beside(&mut answer, &name, head)).await?,
+        Some((name, head)) => {
+            let (primed, head) = Box::pin(prime_beside(&mut answer, &name, head, end_at)).await?;
+            answer.identify(head.as_ref().map(identity));
+            primed
+        }
     };
     match primed {
         Ok(primed) => {
@@ -127,6 +159,11 @@ pub(super) async fn logs<E: Engine>(
         Err(_) => answer.keep_place(),
     }
     timing.write(response.headers_mut());
+    if format == Format::Frames
+        && let Some(newer) = answer.newer()
+    {
+        response.headers_mut().insert(headers::FILE, headers::value(&newer));
+    }
     if !trailers {
         notice::write(answer.notices(), response.headers_mut());
     }
@@ -145,22 +182,30 @@ pub(super) async fn logs<E: Engine>(
     Ok(response)
 }
 
-/// Primes the answer while the file's first bytes are read from the disk.
+/// Primes the answer while the file's first bytes are read from the disk, until `end_at` at most.
 async fn prime_beside<E: Engine, S: LogSource>(
     answer: &mut Answer<E, S>,
     name: &FileName,
-    head: impl Future<Output = Result<Option<Compression>, ReadFailure>>,
-) -> Result<Result<Result<(), Problem>, Elapsed>, Problem> {
+    head: impl Future<Output = Result<Option<Head>, ReadFailure>>,
+    end_at: Option<Instant>,
+) -> Result<(Result<Result<(), Problem>, Elapsed>, Option<Head>), Problem> {
     let prime = async {
         let primed = timeout(FIRST_RECORD_WAIT, answer.prime()).await;
         // Give the answer's blocks back, so that it holds none while the other read waits for one.
         answer.park();
         primed
     };
+    let head = async {
+        match end_at {
+            None => head.await,
+            Some(at) => timeout_at(at.into(), head).await.unwrap_or(Ok(None)),
+        }
+    };
     let (primed, head) = join(prime, head).await;
     let starved = |failure: ReadFailure| Problem::new(Code::Overloaded, format!("{failure}: ask again"));
-    plain(name, head.map_err(starved)?)?;
-    Ok(primed)
+    let head = head.map_err(starved)?;
+    plain(name, head.as_ref())?;
+    Ok((primed, head))
 }
 
 /// Says to which file an alias has led.
@@ -174,8 +219,8 @@ fn alias_notice(alias: &FileName, real: &FileName) -> Notice {
 }
 
 /// Refuses a compressed file: a search through it would look complete and find nothing.
-fn plain(name: &FileName, compression: Option<Compression>) -> Result<(), Problem> {
-    let Some(Compression { name: format, unpack }) = compression else { return Ok(()) };
+fn plain(name: &FileName, head: Option<&Head>) -> Result<(), Problem> {
+    let Some(Compression { name: format, unpack }) = head.and_then(Head::compression) else { return Ok(()) };
     Err(Problem::new(
         Code::UnsupportedCompression,
         format!(

@@ -1,12 +1,54 @@
-//! Tells from the first bytes of a file whether it is compressed. A search through compressed bytes
-//! would look complete and find nothing.
+//! Tells from the first bytes of a file whether it is compressed, and which file it is. A search
+//! through compressed bytes would look complete and find nothing.
 
 use super::limits::CACHED_BYTES;
 use super::{BlockSource, CacheUse, ReadAt, ReadFailure};
 use backscroll_shared::scan::Span;
+use backscroll_shared::wire::cursor::{self, Digest, FileId};
 
 /// Bytes that tell the format. bzip2 needs the most.
-const HEAD_BYTES: usize = 10;
+const FORMAT_BYTES: usize = 10;
+
+/// What the first bytes are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// The format alone.
+    Format,
+    /// The format, and which file it is.
+    Identity,
+}
+
+impl Wanted {
+    /// How many bytes that takes.
+    fn bytes(self) -> usize {
+        match self {
+            Wanted::Format => FORMAT_BYTES,
+            Wanted::Identity => cursor::HEAD_BYTES,
+        }
+    }
+}
+
+/// The first bytes of a file.
+#[derive(Debug, Clone, Default)]
+pub struct Head(Vec<u8>);
+
+impl Head {
+    /// How the file is compressed, if it is.
+    pub fn compression(&self) -> Option<Compression> {
+        compression(&self.0)
+    }
+
+    /// What tells the file from others. The bytes must have been read for that.
+    pub fn identity(&self, device: u64, inode: u64) -> FileId {
+        let head_len = u16::try_from(self.0.len()).expect("no more bytes are read");
+        FileId { device, inode, head_len, head: Digest::of(&self.0) }
+    }
+
+    /// Whether the file begins as this one did.
+    pub fn is_of(&self, file: &FileId) -> bool {
+        file.has_head(&self.0)
+    }
+}
 
 /// How a file is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,29 +61,35 @@ pub struct Compression {
 
 /// Looks at the first bytes of a file of `size` bytes if they are in the page cache. `None` if they
 /// would have to be waited for.
-pub fn cached<F: ReadAt>(file: &F, size: u64) -> Option<Option<Compression>> {
+pub fn cached<F: ReadAt>(file: &F, size: u64, wanted: Wanted) -> Option<Head> {
     if size == 0 {
-        return Some(None);
+        return Some(Head::default());
     }
     let file = file.open_file()?;
     if size > CACHED_BYTES {
         // Otherwise the kernel reads megabytes ahead from there, which nobody needs.
         file.advise_random();
     }
-    let mut head = [0; HEAD_BYTES];
-    let len = file.read_cached(&mut head, 0, CacheUse::Keep)?;
-    Some(compression(&head[..len]))
+    let mut head = [0; cursor::HEAD_BYTES];
+    // Bytes past the size at opening are not there.
+    let most = usize::try_from(size).map_or(wanted.bytes(), |size| size.min(wanted.bytes()));
+    let len = file.read_cached(&mut head[..most], 0, CacheUse::Keep)?;
+    Some(Head(head[..len].to_vec()))
 }
 
-/// Looks at the first bytes of a file of `size` bytes, and waits for them if necessary. A file
-/// whose first bytes cannot be read counts as plain: the client may want only its end.
-pub async fn read(mut source: impl BlockSource, size: u64) -> Result<Option<Compression>, ReadFailure> {
-    let len = usize::try_from(size).map_or(HEAD_BYTES, |size| size.min(HEAD_BYTES));
+/// Looks at the first bytes of a file of `size` bytes, and waits for them if necessary. None where
+/// they cannot be read: such a file counts as plain, because the client may want only its end.
+pub async fn read(
+    mut source: impl BlockSource,
+    size: u64,
+    wanted: Wanted,
+) -> Result<Option<Head>, ReadFailure> {
+    let len = usize::try_from(size).map_or(wanted.bytes(), |size| size.min(wanted.bytes()));
     if len == 0 {
-        return Ok(None);
+        return Ok(Some(Head::default()));
     }
     match source.again(Span { offset: 0, len }).await {
-        Ok(head) => Ok(compression(head.block.as_ref())),
+        Ok(head) => Ok(Some(Head(head.block.as_ref().to_vec()))),
         Err(failure @ ReadFailure::Starved) => Err(failure),
         Err(_) => Ok(None),
     }

@@ -54,6 +54,11 @@ impl<'f> Names<'f> {
         (false, Reverse(rest.to_vec()), 0)
     }
 
+    /// Whether a member has a number in its name, and no date.
+    pub(super) fn is_numbered(&self, name: &[u8]) -> bool {
+        self.age(name).0
+    }
+
     /// Whether the name is that of a member.
     pub(super) fn has(&self, name: &[u8]) -> bool {
         let name = unpacked(name);

@@ -12,6 +12,7 @@ mod catalog;
 mod clients;
 mod compressed;
 mod counted_source;
+mod cursors;
 mod endpoints;
 mod engines;
 mod exclude;

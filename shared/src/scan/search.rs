@@ -146,6 +146,11 @@ impl<B: AsRef<[u8]>> Search<B> {
         }
     }
 
+    /// Whether every line is a record.
+    pub fn takes_all(&self) -> bool {
+        matches!(&self.mode, Mode::Lines(lines) if lines.takes_all())
+    }
+
     /// The offset from which on the window is done: every record that begins there or later has been
     /// yielded. A line begins there, or the window ends.
     pub fn settled(&self) -> u64 {

@@ -64,8 +64,8 @@ pub const CALLER: HeaderName = HeaderName::from_static("backscroll-caller");
 /// globs with commas between them. Absent where all may be seen.
 pub const FILES: HeaderName = HeaderName::from_static("backscroll-files");
 
-/// Private between secondary and primary, in the head of an answer that is merged: the file as it was
-/// opened, as the cursor for what comes after that.
+/// Private between secondary and primary, in the head of an answer that is merged: the cursor for what
+/// comes after the opening of the file. Its place names the file.
 pub const FILE: HeaderName = HeaderName::from_static("backscroll-file");
 
 /// The fields that only a primary may send.

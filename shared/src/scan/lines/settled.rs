@@ -3,6 +3,11 @@
 use super::{LineSearch, Phase};
 
 impl<B> LineSearch<B> {
+    /// Whether every line is a record.
+    pub(in crate::scan) fn takes_all(&self) -> bool {
+        self.filter.matches_all()
+    }
+
     /// As [`Search::settled`](crate::scan::Search::settled) says.
     pub(in crate::scan) fn settled(&self) -> u64 {
         let after_line = |end: usize| self.span.offset + end as u64 + 1;

@@ -1,0 +1,59 @@
+//! The cursors of an answer: where others continue, further back and with what has come since.
+
+use super::producer::Reached;
+use backscroll_shared::wire::cursor::{Cursor, Digest, Direction, FileId, HostPlace, Place};
+use backscroll_shared::wire::verdict::{Stopped, Verdict};
+
+/// What the cursors of an answer are made of.
+#[derive(Debug)]
+pub struct Cursors {
+    /// The query that they belong to.
+    pub query: Digest,
+    /// Its time range, in nanoseconds since 1970.
+    pub since: Option<i64>,
+    /// The end of that range.
+    pub until: Option<i64>,
+    /// The file that is read. None until its first bytes are known.
+    pub file: Option<FileId>,
+    /// What stands before this offset belongs to an earlier answer.
+    pub floor: u64,
+    /// Where newer records begin: the end of the file at the opening, of the first of several pages.
+    pub end: u64,
+    /// The place with which newer records begin, if it is known already.
+    pub newer: Option<Place>,
+    /// Whether that place is in a file that has taken the place of this one, and has something.
+    pub leads_on: bool,
+    /// The place of the cursor by which this answer continues: its offset and its anchor.
+    pub from: Option<(u64, Option<Digest>)>,
+}
+
+impl Cursors {
+    /// Says in the verdict where others continue. It is left open if the file is not known. `reached`:
+    /// how far the records have come.
+    pub(super) fn write(&self, reached: &Reached, verdict: &mut Verdict) {
+        let Some(file) = self.file else { return };
+        let Reached { offset, anchor, .. } = *reached;
+        let is_exhausted = matches!(verdict.stopped, Some(Stopped::Exhausted | Stopped::Since));
+        if offset > self.floor && !is_exhausted {
+            let anchor = anchor.or(self.from.filter(|(from, _)| *from == offset).and_then(|(_, a)| a));
+            let place = Place { file, offset, floor: self.floor, end: self.end, anchor };
+            verdict.older = Some(self.cursor(Direction::Older, place));
+        }
+        verdict.newer = self.newer(reached);
+        if self.leads_on {
+            verdict.more = Some(true);
+        }
+    }
+
+    /// The cursor for newer records, as far as it is known now.
+    pub(super) fn newer(&self, reached: &Reached) -> Option<String> {
+        let here = || Some(Place::newer(self.file?, self.end, reached.end_anchor));
+        Some(self.cursor(Direction::Newer, self.newer.or_else(here)?))
+    }
+
+    fn cursor(&self, direction: Direction, place: Place) -> String {
+        let Cursors { query, since, until, .. } = *self;
+        let places = vec![HostPlace { host: String::new(), key: None, place }];
+        Cursor { direction, query, since, until, boundary: None, places }.encode()
+    }
+}

@@ -1,0 +1,45 @@
+//! Ends an answer before all its records are out.
+
+use super::ending::Tail;
+use super::log_source::LogSource;
+use super::turns::Halt;
+use super::{Answer, Phase};
+use crate::read::{Engine, ReadFailure};
+use backscroll_shared::conn::exchange::Exchange;
+use backscroll_shared::wire::code::Code;
+use backscroll_shared::wire::verdict::{Failure, Verdict};
+
+impl<E: Engine, S: LogSource> Answer<E, S> {
+    /// Ends the answer before all records are written.
+    pub(super) fn halt(&mut self, halt: &Halt) {
+        if let Halt::Failed(failure) = halt {
+            let request_id = Exchange::logged(self.exchange.as_ref());
+            tracing::warn!(file = %self.name, %failure, request_id, "an answer is incomplete");
+            if failure.code() == Code::FileShrunk {
+                self.meter.truncated();
+            }
+        }
+        let what = if matches!(halt, Halt::TimedOut) { "go on with the cursor older" } else { "ask again" };
+        let detail = format!("{}: {halt}: {what}", self.name);
+        let error = Some(Failure { code: halt.code(), detail });
+        let stopped = halt.stopped();
+        self.end(Verdict { error, stopped, ..self.producer.tally(halt.status()) });
+    }
+
+    /// Empties the chunk, because its bytes may come from another file, and ends the answer.
+    pub(super) fn take_back(&mut self, failure: ReadFailure) {
+        self.out.clear();
+        self.producer.drop_record();
+        self.halt(&Halt::Failed(failure));
+        if self.delivered.ends_within_record {
+            self.tail = Tail::BrokenOff;
+        }
+        if let Phase::Ended(verdict) = &mut self.phase {
+            verdict.lines = self.delivered.lines;
+            verdict.truncated_lines = self.delivered.truncated_lines;
+            // It is not known how far the records have come that were sent.
+            (verdict.older, verdict.newer) = (None, None);
+        }
+        self.cursors = None;
+    }
+}
