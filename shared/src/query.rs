@@ -21,7 +21,7 @@ use crate::wire::cursor::Cursor;
 use crate::wire::problem::{Code, Problem};
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
-use range::{Asked, ScanMode, TimeRange};
+use range::{Asked, Relative, ScanMode, TimeRange};
 use std::time::Duration;
 
 /// Who is asked. This decides which parameters a query may have.
@@ -75,6 +75,8 @@ pub struct LogQuery {
     pub n: Option<u64>,
     /// Which times a record may have.
     pub range: TimeRange,
+    /// Which of its edges were given relative to now.
+    pub relative: Relative,
     /// How the edges of that range are found.
     pub scan: ScanMode,
     /// The time after which the answer ends as a partial one.
@@ -144,13 +146,18 @@ impl LogQuery {
         let filename = filename.ok_or_else(|| {
             bad("filename is missing: name a file below the log directory, as in filename=app.log; GET /files lists them".to_owned())
         })?;
+        let relative = times.relative();
         let query = LogQuery {
             hostnames,
             on_error: on_error.unwrap_or_default(),
             filename,
             filter: Filter::new(keywords).map_err(|error| bad(error.to_string()))?,
             n,
-            range: times.range(now)?,
+            range: match (times.range(now)?, &cursor) {
+                (range, Some(cursor)) => range.continued(&relative, cursor),
+                (range, None) => range,
+            },
+            relative,
             scan: scan.unwrap_or_default(),
             timeout,
             cursor,

@@ -17,6 +17,10 @@ const LEAST: Duration = Duration::from_millis(100);
 /// a tenth of the time that is left.
 const LEAD: Duration = Duration::from_millis(500);
 
+/// A year in nanoseconds. No query takes a time that is so near to the ends of all times, but a record
+/// without any time stands there.
+const YEAR: i64 = 366 * 24 * 3600 * 1_000_000_000;
+
 /// The questions of one request.
 #[derive(Debug)]
 pub struct Questions {
@@ -81,7 +85,7 @@ impl ForHost for Questions {
 /// in the zone of each host stays, because the two cannot be compared here. Then such a host may
 /// deliver records that belong to other pages, but loses none.
 fn bounded(query: &LogQuery, paging: &Paging) -> Option<LogQuery> {
-    let after = paging.boundary()?.saturating_add(1);
+    let after = paging.boundary()?.saturating_add(1).clamp(i64::MIN + YEAR, i64::MAX - YEAR);
     let mut bounded = query.clone();
     let TimeRange { since, until } = &mut bounded.range;
     // A range that holds no time would be refused. That of one nanosecond loses nothing either.

@@ -10,8 +10,18 @@ impl LogQuery {
     /// long, and what becomes of failures may differ from page to page.
     pub fn digest(&self) -> Digest {
         // Each field is named, so that none is forgotten that is added later.
-        let LogQuery { hostnames, filename, filter, range, scan, n: _, timeout: _, cursor: _, on_error: _ } =
-            self;
+        let LogQuery {
+            hostnames,
+            filename,
+            filter,
+            range,
+            relative,
+            scan,
+            n: _,
+            timeout: _,
+            cursor: _,
+            on_error: _,
+        } = self;
         let mut parts = Parts::default();
         let mut hosts: Vec<&[u8]> = hostnames.iter().map(String::as_bytes).collect();
         parts.set(b'h', &mut hosts);
@@ -19,11 +29,13 @@ impl LogQuery {
         let mut keywords: Vec<&[u8]> = filter.keywords().iter().map(Vec::as_slice).collect();
         parts.set(b'k', &mut keywords);
         let TimeRange { since, until } = range;
-        for (name, edge) in [(b's', since), (b'u', until)] {
-            match edge {
-                None => {}
-                Some(Edge::At(instant)) => parts.add(name, &instant.to_be_bytes()),
-                Some(Edge::OnHost(time)) => parts.add(name, time.to_string().as_bytes()),
+        for (name, edge, written) in [(b's', since, &relative.since), (b'u', until, &relative.until)] {
+            match (written, edge) {
+                // Each request resolves it anew.
+                (Some(text), _) => parts.add(name.to_ascii_uppercase(), text),
+                (None, None) => {}
+                (None, Some(Edge::At(instant))) => parts.add(name, &instant.to_be_bytes()),
+                (None, Some(Edge::OnHost(time))) => parts.add(name, time.to_string().as_bytes()),
             }
         }
         match scan {
@@ -68,6 +80,7 @@ impl Parts {
 
 #[cfg(test)]
 mod tests {
+    use crate::query::range::{Edge, TimeRange};
     use crate::query::{Audience, LogQuery};
     use crate::wire::cursor::{Cursor, Direction};
     use crate::wire::problem::Code;
@@ -95,6 +108,24 @@ mod tests {
         ] {
             assert_ne!(parse(other).digest(), base, "{other}");
         }
+    }
+
+    #[test]
+    fn a_range_that_is_relative_to_now_stays_that_of_the_first_page() {
+        let first = parse("filename=a&since=15m&until=now-1m");
+        let (direction, query) = (Direction::Older, first.digest());
+        let (since, until) = (Some(1_000), Some(2_000));
+        let cursor = Cursor { direction, query, since, until, boundary: None, places: Vec::new() };
+        let cursor = cursor.encode();
+        let next = parse(&format!("filename=a&since=15m&until=now-1m&cursor={cursor}"));
+        let TimeRange { since, until } = next.range;
+        assert_eq!((since, until), (Some(Edge::At(1_000)), Some(Edge::At(2_000))));
+        let other = format!("filename=a&since=16m&until=now-1m&cursor={cursor}");
+        assert_eq!(LogQuery::parse(&other, Audience::Primary).unwrap_err().code(), Code::CursorMismatch);
+        // Hosts get instants, and an instant is the same whatever it is called.
+        let same = parse("filename=a&since=1970-01-01T00:00:01Z").digest();
+        assert_eq!(parse("filename=a&since=1").digest(), same);
+        assert_ne!(parse("filename=a&since=2").digest(), same);
     }
 
     #[test]

@@ -98,6 +98,7 @@ proptest! {
     ) {
         prop_assume!(name != "." && name != "..");
         let query = LogQuery {
+            relative: Relative::default(),
             hostnames: Vec::new(),
             on_error: OnError::Report,
             filename: FileName::parse(name.into_bytes()).unwrap(),

@@ -50,6 +50,12 @@ pub(super) fn out_of_range(name: &str, value: &[u8]) -> Problem {
     bad(format!("{name} is {}: it must lie between the years 1678 and 2261", quoted(value)))
 }
 
+/// Whether an edge is given relative to now.
+pub(super) fn is_relative(value: &[u8]) -> bool {
+    let is_number = value.iter().all(|b| matches!(b, b'0'..=b'9' | b'.'));
+    !is_number && std::str::from_utf8(value).is_ok_and(|text| back_from_now(text).is_some())
+}
+
 /// The span of a time that is given relative to now. The inner `None`: it should be one, and is not.
 fn back_from_now(text: &str) -> Option<Option<SignedDuration>> {
     if let Some(rest) = text.strip_prefix("now") {
