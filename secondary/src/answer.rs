@@ -9,6 +9,7 @@
 //! - `producer` fills a buffer with records, from a source of blocks and a search. `encoding`
 //!   writes each record: `frame_writer` for a primary that merges, `long` in pieces. `part` says
 //!   which part of the file a record is.
+//! - `range` finds where a time range lies in the file, and judges records.
 //! - [`look_back`] reads the lines before a record that has no time of its own. [`second_look`]
 //!   checks that the file still holds the bytes that were read.
 //! - `context` is what answers share, `delivered` what one has sent. `turns` lets the other tasks of a thread run. [`chunks`] holds the buffers that are sent.
@@ -32,12 +33,14 @@ pub mod look_back;
 mod notices;
 mod part;
 mod producer;
+mod range;
 pub mod second_look;
 mod turns;
 
 pub use context::Context;
 pub use encoding::Encoding;
 pub use ending::{Cut, Ending};
+pub use range::Ranged;
 
 use crate::read::block::Block;
 use crate::read::meter::Meter;
@@ -147,6 +150,11 @@ impl<E: Engine, S: LogSource> Answer<E, S> {
     /// Sets who keeps a record of the request, and what counts the answers about truncated files.
     pub fn seen_by(&mut self, exchange: Option<Arc<Exchange>>, meter: Meter) {
         (self.exchange, self.meter) = (exchange, meter);
+    }
+
+    /// Only records in this range are wanted.
+    pub fn set_range(&mut self, range: Ranged) {
+        self.producer.set_range(Box::new(range));
     }
 
     /// Notes the verdict with which the answer ends.

@@ -4,16 +4,37 @@
 //! query needs. `scan` has two: one for lines, and one for records of several lines. A search for
 //! lines needs three operations of its `LineFilter`: the matching lines of a block, the first match
 //! in a line, and a state for a line that has been read only in part.
+//!
+//! Literals alone have a filter of their own (`literals.rs`). Conditions of other kinds are compiled
+//! first ([`Filter::compile`]), and then searched for in steps, because a pattern may be slow:
+//!
+//! - [`Conditions`]: what the client wrote; `syntax.rs` gives a pattern its meaning in bytes.
+//! - `compiled.rs`: the parts, each with the literals that are searched for first (`needles.rs`) and
+//!   the pattern as an automaton (`automaton.rs`).
+//! - `block_scan.rs`: the matching lines of a block.
+//! - `fuel.rs`: how much is done at once.
 
+mod automaton;
+mod block_scan;
+mod compiled;
+mod compiler;
+mod conditions;
+mod error;
+mod fuel;
 mod keyword;
 mod lines;
 mod literals;
+mod needles;
+mod part;
+mod patterns;
+mod syntax;
 
+pub use conditions::Conditions;
+pub use error::{FilterError, PatternError};
 pub(crate) use keyword::Keyword;
-pub(crate) use lines::LineFilter;
+pub(crate) use lines::{LineFilter, Progress};
 pub(crate) use literals::{Match, PartialMatch};
-
-use crate::limits;
+pub use patterns::{CompileError, Patterns};
 
 /// What a record must contain.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,33 +49,61 @@ pub enum Filter {
     /// This literal, which holds a line feed: the lines that one of its matches joins are a record.
     #[non_exhaustive]
     AcrossLines(Vec<u8>),
-}
-
-/// Why keywords do not make a filter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum FilterError {
-    /// There are more than [`limits::KEYWORDS`].
-    #[error("{0} keywords: at most {most} are taken", most = limits::KEYWORDS)]
-    TooMany(usize),
-    /// One of several keywords holds a line feed.
-    #[error("a keyword that holds a line feed stands alone: ask for it without the other keywords")]
-    LineFeedNotAlone,
+    /// Conditions of other kinds, too: a line that meets all of them is a record.
+    #[non_exhaustive]
+    Patterns(Patterns),
 }
 
 impl Filter {
     /// The filter of a query with these keywords. An empty keyword is left out, because every line
     /// holds it.
-    pub fn new(mut keywords: Vec<Vec<u8>>) -> Result<Filter, FilterError> {
-        keywords.retain(|keyword| !keyword.is_empty());
-        if keywords.len() > limits::KEYWORDS {
-            return Err(FilterError::TooMany(keywords.len()));
+    pub fn new(keywords: Vec<Vec<u8>>) -> Result<Filter, FilterError> {
+        Filter::of(Conditions { keywords, ..Conditions::default() })
+    }
+
+    /// The filter of a query with these conditions. An empty one is left out.
+    pub fn of(conditions: Conditions) -> Result<Filter, FilterError> {
+        let mut conditions = conditions.without_empty();
+        if conditions.named().next().is_none() {
+            return Ok(Filter::All);
         }
-        let has_line_feed = keywords.iter().any(|keyword| keyword.contains(&b'\n'));
-        match keywords.len() {
-            0 => Ok(Filter::All),
-            1 if has_line_feed => Ok(Filter::AcrossLines(keywords.remove(0))),
-            _ if has_line_feed => Err(FilterError::LineFeedNotAlone),
-            _ => Ok(Filter::Literals(keywords)),
+        conditions.check()?;
+        let beside = conditions.beside_keywords();
+        if conditions.keywords.iter().any(|keyword| keyword.contains(&b'\n')) {
+            return match beside {
+                Some(other) => Err(FilterError::LineFeedBeside(other)),
+                None if conditions.keywords.len() > 1 => Err(FilterError::LineFeedNotAlone),
+                None => Ok(Filter::AcrossLines(conditions.keywords.remove(0))),
+            };
+        }
+        match beside {
+            None => Ok(Filter::Literals(conditions.keywords)),
+            Some(_) => Ok(Filter::Patterns(Patterns::new(conditions))),
+        }
+    }
+
+    /// Compiles the patterns, if there are any, without holding up the caller's thread. Must come
+    /// before a search.
+    pub async fn compile(&self) -> Result<(), CompileError> {
+        match self {
+            Filter::Patterns(patterns) => patterns.compile().await,
+            _ => Ok(()),
+        }
+    }
+
+    /// The same, but nothing is kept: for a server that only passes the filter on.
+    pub async fn check(&self) -> Result<(), CompileError> {
+        match self {
+            Filter::Patterns(patterns) => patterns.check().await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Compiles them on the caller's thread. This may take many milliseconds.
+    pub fn compile_here(&self) -> Result<(), PatternError> {
+        match self {
+            Filter::Patterns(patterns) => patterns.compile_here(),
+            _ => Ok(()),
         }
     }
 
@@ -64,28 +113,18 @@ impl Filter {
             Filter::All => &[],
             Filter::Literals(keywords) => keywords,
             Filter::AcrossLines(keyword) => std::slice::from_ref(keyword),
+            Filter::Patterns(patterns) => &patterns.conditions().keywords,
+        }
+    }
+
+    /// The conditions, if there are others than keywords.
+    pub fn conditions(&self) -> Option<&Conditions> {
+        match self {
+            Filter::Patterns(patterns) => Some(patterns.conditions()),
+            _ => None,
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keywords_decide_the_kind_of_search() {
-        let filter = |keywords: &[&str]| {
-            Filter::new(keywords.iter().map(|keyword| keyword.as_bytes().to_vec()).collect())
-        };
-        assert_eq!(filter(&[]), Ok(Filter::All));
-        assert_eq!(filter(&["", ""]), Ok(Filter::All));
-        assert_eq!(filter(&["a", "", "b"]), Ok(Filter::Literals(vec![b"a".to_vec(), b"b".to_vec()])));
-        assert_eq!(filter(&["a\nb", ""]), Ok(Filter::AcrossLines(b"a\nb".to_vec())));
-        assert_eq!(filter(&["a\nb", "c"]), Err(FilterError::LineFeedNotAlone));
-        assert_eq!(filter(&["a"; 65]), Err(FilterError::TooMany(65)));
-        for keywords in [&[][..], &["a", "b"], &["a\n"]] {
-            let given: Vec<&[u8]> = keywords.iter().map(|keyword| keyword.as_bytes()).collect();
-            assert_eq!(filter(keywords).unwrap().keywords(), given);
-        }
-    }
-}
+mod tests;

@@ -21,6 +21,15 @@ pub const RECORD_RUNS: usize = 256;
 /// others. With 64 at most, one machine word can say which of them were found.
 pub const KEYWORDS: usize = 64;
 
+/// The most regular expressions in one query, those that exclude included.
+pub const PATTERNS: usize = 16;
+
+/// The most bytes of one regular expression.
+pub const PATTERN_BYTES: usize = 1 << 10;
+
+/// The most bytes of all compiled patterns of one query together.
+pub const COMPILED_BYTES: usize = 1 << 20;
+
 /// The most bytes of a file name below the log directory: `PATH_MAX` of Linux.
 pub const FILENAME_BYTES: usize = 4096;
 

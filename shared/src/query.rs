@@ -5,7 +5,9 @@ mod digest;
 mod filename;
 mod form;
 pub mod glob;
+pub mod parameters;
 pub mod pattern;
+mod patterns;
 pub mod pods;
 pub mod range;
 mod timeout;
@@ -15,11 +17,11 @@ pub use form::{Pair, pairs};
 
 use crate::filter::Filter;
 use crate::limits;
-use crate::nearest::nearest;
 use crate::text::quoted;
 use crate::wire::cursor::Cursor;
 use crate::wire::problem::{Code, Problem};
 use jiff::Timestamp;
+use patterns::Wanted;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use range::{Asked, Relative, ScanMode, TimeRange};
 use std::time::Duration;
@@ -37,11 +39,36 @@ impl Audience {
     /// The parameters that `/logs` takes.
     pub fn parameters(self) -> &'static [&'static str] {
         match self {
-            Audience::Secondary => {
-                &["filename", "keyword", "n", "since", "until", "tz", "scan", "timeout", "cursor"]
-            }
+            Audience::Secondary => &[
+                "filename",
+                "keyword",
+                "regex",
+                "exclude",
+                "exclude_regex",
+                "ignore_case",
+                "n",
+                "since",
+                "until",
+                "tz",
+                "scan",
+                "timeout",
+                "cursor",
+            ],
             Audience::Primary => &[
-                "hostname", "filename", "keyword", "n", "since", "until", "tz", "scan", "timeout", "cursor",
+                "hostname",
+                "filename",
+                "keyword",
+                "regex",
+                "exclude",
+                "exclude_regex",
+                "ignore_case",
+                "n",
+                "since",
+                "until",
+                "tz",
+                "scan",
+                "timeout",
+                "cursor",
                 "on_error",
             ],
         }
@@ -75,7 +102,7 @@ pub struct LogQuery {
     pub n: Option<u64>,
     /// Which times a record may have.
     pub range: TimeRange,
-    /// Which of its edges were given relative to now.
+    /// Which edges of it were given relative to now.
     pub relative: Relative,
     /// How the edges of that range are found.
     pub scan: ScanMode,
@@ -121,16 +148,16 @@ impl LogQuery {
         let mut hostnames = Vec::new();
         let mut on_error = None;
         let mut filename = None;
-        let mut keywords = Vec::new();
+        let mut wanted = Wanted::default();
         let mut n = None;
         let mut timeout = None;
         let mut cursor = None;
         let mut times = Asked::default();
         let mut scan = None;
         for Pair { name, value } in pairs(query)? {
+            let Some(value) = wanted.take(&name, value)? else { continue };
             match (name.as_slice(), audience) {
                 (b"filename", _) => once(&mut filename, "filename", FileName::parse(value)?)?,
-                (b"keyword", _) => keywords.push(value),
                 (b"n", _) => once(&mut n, "n", count(&value)?)?,
                 (b"timeout", _) => once(&mut timeout, "timeout", timeout::parse(&value)?)?,
                 (b"cursor", _) => once(&mut cursor, "cursor", resumed(&value)?)?,
@@ -147,16 +174,15 @@ impl LogQuery {
             bad("filename is missing: name a file below the log directory, as in filename=app.log; GET /files lists them".to_owned())
         })?;
         let relative = times.relative();
+        // The next page is one of the same range.
+        let then = cursor.as_ref().and_then(|cursor| relative.now_of(cursor));
         let query = LogQuery {
             hostnames,
             on_error: on_error.unwrap_or_default(),
             filename,
-            filter: Filter::new(keywords).map_err(|error| bad(error.to_string()))?,
+            filter: wanted.filter()?,
             n,
-            range: match (times.range(now)?, &cursor) {
-                (range, Some(cursor)) => range.continued(&relative, cursor),
-                (range, None) => range,
-            },
+            range: times.range(|| then.unwrap_or_else(&now))?,
             relative,
             scan: scan.unwrap_or_default(),
             timeout,
@@ -169,10 +195,7 @@ impl LogQuery {
     /// The query string that asks one secondary for the same records.
     pub fn for_secondary(&self) -> String {
         let mut out = format!("filename={}", percent_encode(self.filename.as_bytes(), KEPT));
-        for keyword in self.filter.keywords() {
-            out.push_str("&keyword=");
-            out.extend(percent_encode(keyword, KEPT));
-        }
+        patterns::push_parameters(&self.filter, &mut out);
         if let Some(n) = self.n {
             out.push_str("&n=");
             out.push_str(itoa::Buffer::new().format(n));
@@ -200,7 +223,7 @@ pub fn as_parameter(bytes: &[u8]) -> impl std::fmt::Display {
 
 /// The problem for a parameter that this endpoint does not have. `known`: the ones that it has.
 pub fn unknown_parameter(name: &[u8], known: &[&str]) -> Problem {
-    let meant = std::str::from_utf8(name).ok().and_then(|name| nearest(name, known.iter().copied()));
+    let meant = std::str::from_utf8(name).ok().and_then(|name| parameters::meant(name, known));
     let meant = meant.map_or_else(String::new, |meant| format!("did you mean {meant}? "));
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
     Problem::new(

@@ -25,7 +25,7 @@ mod record;
 mod search;
 mod window;
 
-pub use block_matcher::{BlockMatcher, BlockMatches};
+pub use block_matcher::{BlockMatcher, BlockMatches, Looking};
 pub use limits::Limits;
 pub use plan::{RAMP, ReadPlan, Stage};
 pub use record::{Record, Step, Summary};

@@ -1,12 +1,14 @@
 //! The rows, by theme. Each one measures its variants in turn and adds itself to the results.
 
 mod dump;
+mod filters;
 mod fleet;
 mod latency;
 pub(super) mod memory;
 mod mixed;
 mod page_cache;
 mod primary;
+mod range;
 mod requests;
 mod scan;
 mod slow_readers;
@@ -27,6 +29,10 @@ pub enum RowName {
     ScanWarm,
     /// The same, read from the disk
     ScanCold,
+    /// Patterns, case and exclusion in 1 GiB in the page cache
+    Filters,
+    /// Small requests beside searches with the slowest pattern
+    SlowPatterns,
     /// What this search leaves in the page cache
     PageCache,
     /// All of 1 GiB, the newest line first
@@ -35,6 +41,8 @@ pub enum RowName {
     Requests,
     /// How long the newest 20 lines take, by size of the file
     Latency,
+    /// One minute in the middle of 10 GiB, and one at the end
+    Range,
     /// Small requests while deep scans run, in the page cache
     MixedWarm,
     /// Small requests while deep scans wait for a slow disk
@@ -66,10 +74,13 @@ impl RowName {
         match self {
             RowName::ScanWarm => scan::warm(bench, results),
             RowName::ScanCold => scan::cold(bench, results),
+            RowName::Filters => filters::filters(bench, results),
+            RowName::SlowPatterns => filters::beside(bench, results),
             RowName::PageCache => page_cache::page_cache(bench, results),
             RowName::Dump => dump::dump(bench, results),
             RowName::Requests => requests::requests(bench, results),
             RowName::Latency => latency::latency(bench, results),
+            RowName::Range => range::range(bench, results),
             RowName::MixedWarm => mixed::mixed(bench, results),
             RowName::MixedCold => throttled::throttled(bench, results),
             RowName::Memory => memory::memory(bench, results),

@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods, reason = "a test's own thread may block")]
 
 mod answers;
+mod bad_filters;
 mod conformance;
 mod demo;
 mod expected;

@@ -122,6 +122,8 @@ fn parameters_and_their_bounds_are_those_of_the_document() {
     let schemas = &document["components"]["schemas"];
     assert_eq!(schemas["Filename"]["maxLength"], limits::FILENAME_BYTES);
     assert_eq!(schemas["Keywords"]["x-most"], limits::KEYWORDS);
+    assert_eq!(schemas["Patterns"]["x-most"], limits::PATTERNS);
+    assert_eq!(schemas["Patterns"]["items"]["maxLength"], limits::PATTERN_BYTES);
     assert_eq!(schemas["Count"]["maximum"], u64::MAX);
     assert_eq!(limits::BODY_BYTES, 64 << 10, "the text of the form says so");
 }

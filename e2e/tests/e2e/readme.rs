@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Commands that are run.
-const RUN: &[&str] = &["curl ", "wget "];
+const RUN: &[&str] = &["curl ", "wget ", "cursor=; while page=$(curl "];
 
 /// Commands that are not run: how they begin, and why.
 const NOT_RUN: &[(&str, &str)] = &[
@@ -68,6 +68,9 @@ const OPTIONAL: &[(&str, &[&str])] = &[
     ("wget", &["wget", "--version"]),
     ("python3", &["python3", "-c", "import requests"]),
 ];
+
+/// Seconds for one command at most. A loop that has no end should fail, and say which it is.
+const COMMAND_SECONDS: &str = "120";
 
 /// Lines of README.md at most: it has to be read in a minute.
 const README_LINES: usize = 250;
@@ -112,7 +115,8 @@ fn check(fleets: &Fleets, block: &Block, below: Option<&Block>) -> (Vec<String>,
                     wrong.push(format!("{place}: {command}: neither in RUN nor in NOT_RUN"));
                     continue;
                 }
-                let (text, ok) = fleets.run(&["sh", "-c", &format!("exec 2>&1\n{command}")], &block.fleet);
+                let script = format!("exec 2>&1\n{command}");
+                let (text, ok) = fleets.run(&["timeout", COMMAND_SECONDS, "sh", "-c", &script], &block.fleet);
                 if is_shell {
                     let fails = !ok || text.is_empty();
                     wrong.extend(fails.then(|| format!("{place}: {command} fails: {text}")));

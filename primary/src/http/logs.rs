@@ -72,6 +72,7 @@ async fn answer(app: &App, request: &Parts, query: &str) -> Result<Response, Pro
         exchange.note_hostnames(&query.hostnames);
         exchange.note_query(&query);
     }
+    query.check_patterns().await?;
     let fleet = app.shared.fleet_of(&viewer).await;
     let selection = fleet.select(&query.hostnames).await?;
     if let Some(exchange) = &exchange {

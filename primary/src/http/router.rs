@@ -12,7 +12,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get};
 use backscroll_shared::VERSION;
-use backscroll_shared::query::Audience;
+use backscroll_shared::query::{Audience, parameters};
 use backscroll_shared::wire::head::check_head;
 use backscroll_shared::wire::headers;
 use backscroll_shared::wire::problem::Problem;
@@ -36,7 +36,8 @@ fn endpoints() -> [Endpoints; 5] {
     [
         Endpoints {
             paths: vec![("/logs", get(logs::logs).post(logs::logs))],
-            parameters: Audience::Primary.parameters(),
+            // The others have lines of their own.
+            parameters: &["filename"],
             what: "lines, newest first; Accept: application/x-ndjson for objects",
         },
         Endpoints {
@@ -135,6 +136,7 @@ async fn index(State(app): State<Arc<App>>, request: Parts) -> Response {
         }
         writeln!(list, "GET {usage:COLUMNS$}{what}").expect("a String takes it");
     }
+    let parameters = parameters::page(Audience::Primary);
     whole(
         StatusCode::OK,
         TEXT,
@@ -142,8 +144,7 @@ async fn index(State(app): State<Arc<App>>, request: Parts) -> Response {
             "backscroll-primary {VERSION}: the newest lines first, from the fleet's log files where they lie
 
 {list}
-hostname: a name of the fleet, repeatable, * and ? as wildcards; without it the whole fleet, merged by the lines' times
-
+{parameters}
 Try:  curl 'http://{here}/files?hostname={host}'
       curl 'http://{here}/logs?hostname={host}&filename=FILE&keyword=error&n=20'
 "

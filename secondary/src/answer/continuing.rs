@@ -12,7 +12,7 @@ use std::time::Instant;
 impl<E: Engine, S: LogSource> Answer<E, S> {
     /// Sets what the cursors of the verdict are made of.
     pub fn with_cursors(&mut self, cursors: Cursors) {
-        self.producer.track();
+        self.producer.track(cursors.tracked());
         self.cursors = Some(Box::new(cursors));
     }
 
@@ -40,7 +40,7 @@ impl<E: Engine, S: LogSource> Answer<E, S> {
     /// The cursor for what comes after the opening of the file, as far as it is known now.
     pub fn newer(&self) -> Option<String> {
         let cursors = self.cursors.as_ref()?;
-        cursors.newer(&self.reached.unwrap_or_else(|| self.producer.reached()))
+        cursors.newer(&self.reached.or_else(|| self.producer.reached())?)
     }
 
     /// Whether it is not known yet which file is read, and the verdict has to say it.
@@ -50,12 +50,12 @@ impl<E: Engine, S: LogSource> Answer<E, S> {
 
     /// Says in the verdict where others continue.
     pub(super) fn note_cursors(&mut self, verdict: &mut Verdict) {
-        if verdict.error.as_ref().is_some_and(|failure| failure.code == Code::FileShrunk) {
-            // The places are gone.
+        let is_gone = |code| matches!(code, Code::FileShrunk | Code::OutOfOrder | Code::NoTimes);
+        if verdict.error.as_ref().is_some_and(|failure| is_gone(failure.code)) {
+            // The places are gone, or say nothing of where records are left.
             self.cursors = None;
         }
-        if let Some(cursors) = &self.cursors {
-            let reached = self.producer.reached();
+        if let (Some(cursors), Some(reached)) = (&self.cursors, self.producer.reached()) {
             cursors.write(&reached, verdict);
             self.reached = Some(reached);
         }

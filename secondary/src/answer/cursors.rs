@@ -1,6 +1,6 @@
 //! The cursors of an answer: where others continue, further back and with what has come since.
 
-use super::producer::Reached;
+use super::producer::{Reached, Tracked};
 use backscroll_shared::wire::cursor::{Cursor, Digest, Direction, FileId, HostPlace, Place};
 use backscroll_shared::wire::verdict::{Stopped, Verdict};
 
@@ -17,6 +17,8 @@ pub struct Cursors {
     pub file: Option<FileId>,
     /// What stands before this offset belongs to an earlier answer.
     pub floor: u64,
+    /// Records that begin here or later do, too.
+    pub settled: u64,
     /// Where newer records begin: the end of the file at the opening, of the first of several pages.
     pub end: u64,
     /// The place with which newer records begin, if it is known already.
@@ -28,6 +30,11 @@ pub struct Cursors {
 }
 
 impl Cursors {
+    /// What a producer has to note.
+    pub(super) fn tracked(&self) -> Tracked {
+        Tracked { floor: self.floor, settled: self.settled, end: self.end, wants_end: self.newer.is_none() }
+    }
+
     /// Says in the verdict where others continue. It is left open if the file is not known. `reached`:
     /// how far the records have come.
     pub(super) fn write(&self, reached: &Reached, verdict: &mut Verdict) {

@@ -135,7 +135,7 @@ impl FrameWriter {
 
     /// Appends the verdict, with what is known of the times. Returns the verdict as it was written.
     pub fn end(&self, verdict: Verdict, out: &mut Vec<u8>) -> Verdict {
-        let verdict = Verdict { disorder_ms: self.stamps.disorder_ms(), ..verdict };
+        let verdict = Verdict { disorder_ms: self.stamps.disorder_ms().max(verdict.disorder_ms), ..verdict };
         frames::Encoder::end(&verdict, out);
         verdict
     }

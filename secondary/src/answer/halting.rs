@@ -19,8 +19,7 @@ impl<E: Engine, S: LogSource> Answer<E, S> {
                 self.meter.truncated();
             }
         }
-        let what = if matches!(halt, Halt::TimedOut) { "go on with the cursor older" } else { "ask again" };
-        let detail = format!("{}: {halt}: {what}", self.name);
+        let detail = format!("{}: {halt}: {}", self.name, halt.remedy());
         let error = Some(Failure { code: halt.code(), detail });
         let stopped = halt.stopped();
         self.end(Verdict { error, stopped, ..self.producer.tally(halt.status()) });

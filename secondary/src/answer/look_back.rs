@@ -11,6 +11,38 @@ use std::time::Instant;
 /// end is skipped.
 const LINE_BYTES: usize = 32 << 10;
 
+/// Lines that are looked at, newest first.
+pub(super) trait OlderLines {
+    /// Where they end.
+    fn from(&self) -> u64;
+
+    /// How many bytes to read at most.
+    fn most_bytes(&self) -> u64;
+
+    /// Takes the next line, which begins at `at`. True once no more lines are needed.
+    fn take(&mut self, at: u64, line: &[u8]) -> bool;
+}
+
+/// The lines before the record at `offset`, for its stamp.
+struct ForStamp<'a> {
+    stamps: &'a mut Stamps,
+    offset: u64,
+}
+
+impl OlderLines for ForStamp<'_> {
+    fn from(&self) -> u64 {
+        self.stamps.looked_to()
+    }
+
+    fn most_bytes(&self) -> u64 {
+        self.stamps.look_back_bytes()
+    }
+
+    fn take(&mut self, at: u64, line: &[u8]) -> bool {
+        self.stamps.older_line(self.offset, at, line)
+    }
+}
+
 /// Reads the lines before a record at `offset`, newest first, until `stamps` has seen enough of
 /// them. It has already seen those that were in memory. `source` is the source of the record's own
 /// search. May be dropped and called again.
@@ -20,9 +52,22 @@ pub async fn look_back<E: Engine>(
     stamps: &mut Stamps,
     offset: u64,
 ) -> Result<(), ReadFailure> {
-    let end = stamps.looked_to();
+    let (is_enough, _) = older_lines(engine, source, &mut ForStamp { stamps: &mut *stamps, offset }).await?;
+    if !is_enough {
+        stamps.give_up();
+    }
+    Ok(())
+}
+
+/// Reads lines until there are enough of them. Returns whether there are, and how many bytes were
+/// read.
+pub(super) async fn older_lines<E: Engine>(
+    engine: E,
+    source: &impl BlockSource,
+    lines: &mut impl OlderLines,
+) -> Result<(bool, u64), ReadFailure> {
     // The time of a record may stand before the window that is searched.
-    let window = Window::whole(end);
+    let window = Window::whole(lines.from());
     let mut older = source.beside(Some(window));
     let mut search =
         Search::new(&Filter::All, None, window, Limits { line: LINE_BYTES, ..Limits::default() });
@@ -36,13 +81,13 @@ pub async fn look_back<E: Engine>(
         }
         match search.step() {
             Step::Record(line) => {
-                if stamps.older_line(offset, line.offset, line.bytes) {
-                    return Ok(());
+                if lines.take(line.offset, line.bytes) {
+                    return Ok((true, read));
                 }
             }
             Step::Working => {}
             Step::NeedBlock if let Some(hole) = older.skip_hole() => search.feed_hole(hole),
-            Step::NeedBlock if read >= stamps.look_back_bytes() => break,
+            Step::NeedBlock if read >= lines.most_bytes() => break,
             Step::NeedBlock => {
                 let Some(SourceBlock { span, block, .. }) = older.next().await? else { break };
                 read += span.len as u64;
@@ -51,6 +96,5 @@ pub async fn look_back<E: Engine>(
             Step::NeedAgain(_) | Step::Done => break,
         }
     }
-    stamps.give_up();
-    Ok(())
+    Ok((false, read))
 }

@@ -1,7 +1,8 @@
 //! Fills a buffer with the records that a search finds in a source of blocks. It sends nothing: the
 //! caller does, and says when to give blocks back.
 
-mod large;
+mod pieces;
+mod ranged;
 mod reached;
 
 use super::chunks::Chunks;
@@ -9,16 +10,16 @@ use super::encoding::Encoding;
 use super::frame_writer::FrameWriter;
 use super::log_source::LogSource;
 use super::long::{Long, Sizes};
-use super::look_back::look_back;
 use super::part::Part;
+use super::range::Ranged;
 use super::second_look::SecondLook;
 use super::turns::{Halt, Turns};
 use crate::read::admission::Admission;
 use crate::read::block::Block;
-use crate::read::{BlockSource as _, Engine, InodeState, ReadFailure, SourceBlock};
-use backscroll_shared::scan::{Search, Step};
+use crate::read::{Engine, InodeState, ReadFailure, SourceBlock};
+use backscroll_shared::scan::{Search, Step, Summary};
 use backscroll_shared::wire::verdict::{Status, Verdict};
-pub(super) use reached::Reached;
+pub(super) use reached::{Reached, Tracked};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::OwnedSemaphorePermit;
@@ -40,6 +41,10 @@ pub(super) struct Producer<E, S> {
     search: Search<Block>,
     source: S,
     encoding: Encoding,
+    /// The time range, if one is asked for.
+    range: Option<Box<Ranged>>,
+    /// Records that were found outside of it.
+    passed_over: u64,
     /// The record that is being written in pieces, if any.
     long: Option<Long>,
     look: SecondLook,
@@ -50,9 +55,9 @@ pub(super) struct Producer<E, S> {
     /// When the first block came, and how many have come.
     first_block: Option<Instant>,
     blocks: u64,
-    /// Whether it is noted how far the records have come: where they had come before the last one, and
-    /// at the end.
-    is_tracked: bool,
+    /// What has to be known to note how far the records have come, where that is wanted; how far they
+    /// had come before the last one; and at the end.
+    tracked: Option<Tracked>,
     before: u64,
     reached: Option<Reached>,
 }
@@ -60,7 +65,13 @@ pub(super) struct Producer<E, S> {
 impl<E, S> Producer<E, S> {
     /// When the search had its first block, how many it has had, and how many bytes of the file.
     pub(super) fn searched(&self) -> (Option<Instant>, u64, u64) {
-        (self.first_block, self.blocks, self.search.summary().bytes_scanned)
+        (self.first_block, self.blocks, self.summary().bytes_scanned)
+    }
+
+    /// What has been counted.
+    fn summary(&self) -> Summary {
+        let summary = self.search.summary();
+        self.range.as_ref().map_or(summary, |range| range.sum(summary))
     }
 }
 
@@ -82,13 +93,15 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
             search,
             source,
             encoding,
+            range: None,
+            passed_over: 0,
             long: None,
             look: SecondLook::new(opened),
             is_look_due: false,
             large: None,
             first_block: None,
             blocks: 0,
-            is_tracked: false,
+            tracked: None,
             before: 0,
             reached: None,
         }
@@ -101,6 +114,9 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
         self.leave_large_permit();
         self.take_turn().await;
         self.look_again().await?;
+        if !self.find_range().await? {
+            return self.finish().await;
+        }
         while out.len() < sizes.chunk {
             if let Some(halt) = self.turns.halt() {
                 return Err(halt);
@@ -114,14 +130,25 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
                 self.write_piece(out, sizes).await?;
                 continue;
             }
-            if self.encoding.is_text() && self.search.take_lines(out, sizes.chunk, sizes.piece) {
+            if self.range.is_some() {
+                self.look_back_for_range().await?;
+            } else if self.encoding.is_text() && self.search.take_lines(out, sizes.chunk, sizes.piece) {
                 continue;
             }
             let is_worth_reading = self.search.has_older_lines() && self.search.remaining() != Some(1);
-            if self.is_tracked {
+            if self.tracked.is_some() {
                 self.before = self.search.settled();
             }
             match self.search.step() {
+                Step::Record(record) if self.range.as_mut().is_some_and(|range| !range.has(&record)) => {
+                    let (lines, truncated_lines) = (record.lines, record.truncated_lines);
+                    self.pass_over(lines, truncated_lines).await;
+                }
+                Step::Record(record) if self.range.as_ref().is_some_and(|range| range.is_in_rest()) => {
+                    let (lines, truncated_lines) = (record.lines, record.truncated_lines);
+                    self.search.take_back(lines, truncated_lines);
+                    return Err(Halt::OutOfOrder);
+                }
                 Step::Record(record) if record.bytes.len() <= sizes.piece => {
                     self.encoding.write(&record, is_worth_reading, out);
                 }
@@ -131,11 +158,15 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
                     let part = part.in_pieces(self.search.delivered(), self.search.excerpt());
                     self.long = self.encoding.begin(inspected, part, out);
                 }
-                Step::Done => return self.finish().await,
+                Step::Done => {
+                    if !self.search_rest() {
+                        return self.finish().await;
+                    }
+                }
                 Step::Working | Step::NeedBlock | Step::NeedAgain(_) if !out.is_empty() => break,
                 Step::Working => self.take_turn().await,
                 Step::NeedBlock => {
-                    if !self.feed_next(out).await? {
+                    if !self.feed_next(out).await? && !self.search_rest() {
                         return self.finish().await;
                     }
                 }
@@ -189,7 +220,9 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
     /// Tells a merge how much has been scanned, because the answer may be cut before its end.
     pub(super) fn write_progress(&mut self, out: &mut Vec<u8>) {
         if let (Some(frames), None) = (self.encoding.frames(), &self.long) {
-            frames.progress(self.search.summary().bytes_scanned, out);
+            let summary = self.search.summary();
+            let summary = self.range.as_ref().map_or(summary, |range| range.sum(summary));
+            frames.progress(summary.bytes_scanned, out);
         }
     }
 
@@ -210,7 +243,7 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
 
     /// The counts of what has been written completely.
     pub(super) fn tally(&self, status: Status) -> Verdict {
-        let summary = self.search.summary();
+        let summary = self.summary();
         // This record has been found, but not written completely.
         let unwritten = self.long.as_ref().map(|long| &long.part).or(self.encoding.pending());
         let mut verdict = Verdict {
@@ -222,6 +255,9 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
         };
         if status == Status::Complete {
             self.search_ended(&mut verdict);
+        }
+        if let Some(range) = &self.range {
+            range.fill(&mut verdict);
         }
         verdict
     }
@@ -246,44 +282,6 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
         Ok(())
     }
 
-    /// Writes the record that waited for the time of the lines before it, if there is one.
-    async fn settle(&mut self, out: &mut Vec<u8>, sizes: Sizes) -> Result<(), ReadFailure> {
-        let Some(&Part { offset, .. }) = self.encoding.pending() else { return Ok(()) };
-        self.take_turn().await;
-        self.make_room_for_another_block();
-        let Some(frames) = self.encoding.frames() else { return Ok(()) };
-        self.look.has_read_more();
-        // The look back may need a pass of its own. If every answer held one pass while waiting for
-        // a second, all of them would wait for ever.
-        self.source.give_up_pass();
-        look_back(self.turns.engine(), &self.source, frames.stamps(), offset).await?;
-        self.long = frames.settle(out).map(Long::framed);
-        self.chunks.make_room(out, sizes.chunk);
-        Ok(())
-    }
-
-    /// Writes the next piece of the long record.
-    async fn write_piece(&mut self, out: &mut Vec<u8>, sizes: Sizes) -> Result<(), ReadFailure> {
-        self.take_turn().await;
-        let Some(long) = &self.long else { return Ok(()) };
-        let span = long.wanted(sizes, out);
-        let mut block = None;
-        if self.search.at_hand(span).is_none() {
-            self.make_room_for_another_block();
-            self.look.has_read_more();
-            block = Some(self.source.beside(None).again(span).await?.block);
-        }
-        let bytes = block.as_ref().map(AsRef::as_ref).or_else(|| self.search.at_hand(span));
-        let (Some(long), Some(bytes)) = (&mut self.long, bytes) else { return Ok(()) };
-        if !long.take(bytes, sizes, self.encoding.json(), out) {
-            return Err(ReadFailure::Overwritten { offset: span.offset });
-        }
-        if long.is_over() {
-            self.long = None;
-        }
-        Ok(())
-    }
-
     /// Gives back the blocks of this answer before it reads another one, if few blocks are left. If
     /// answers waited for a second block while holding a first, all of them could wait for each
     /// other.
@@ -295,8 +293,11 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
 
     /// Feeds the next block, or a hole, to the search. False when the start of the file has been
     /// passed.
-    async fn feed_next(&mut self, out: &mut Vec<u8>) -> Result<bool, ReadFailure> {
+    async fn feed_next(&mut self, out: &mut Vec<u8>) -> Result<bool, Halt> {
         self.take_turn().await;
+        if self.range.is_some() && self.is_past_range().await? {
+            return Ok(false);
+        }
         if let Some(hole) = self.source.skip_hole() {
             // The hole may be new: the file may have been emptied meanwhile.
             self.look.has_read_more();
@@ -308,6 +309,10 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
             return Ok(true);
         }
         let Some(next) = self.source.next().await? else { return Ok(false) };
+        if !self.watch_range(&next) {
+            // The search begins anew.
+            return Ok(true);
+        }
         if let Some(frames) = self.encoding.frames() {
             frames.next_block(next.block.as_ref(), out);
         }

@@ -23,6 +23,15 @@ pub(super) enum Halt {
     /// The time that the client gave has passed.
     #[error("the time that the request gave (timeout) is over")]
     TimedOut,
+    /// A time range was asked for, and no line has a time.
+    #[error("no line has a time that is understood, so a time range cannot be found")]
+    NoTimes,
+    /// The times of the lines contradict each other, and records of the range stand after lines that
+    /// are newer than it.
+    #[error(
+        "its lines are not in the order of their times, and records of the range stand at places that come before those which were sent"
+    )]
+    OutOfOrder,
 }
 
 impl Halt {
@@ -33,6 +42,8 @@ impl Halt {
             Halt::Draining => Code::Draining,
             Halt::Overdue => Code::UpstreamTimeout,
             Halt::TimedOut => Code::Timeout,
+            Halt::NoTimes => Code::NoTimes,
+            Halt::OutOfOrder => Code::OutOfOrder,
         }
     }
 
@@ -44,9 +55,19 @@ impl Halt {
     /// What the verdict says of where the search stopped.
     pub(super) fn stopped(&self) -> Option<Stopped> {
         match self {
-            Halt::Failed(_) | Halt::Draining => None,
+            Halt::Failed(_) | Halt::Draining | Halt::NoTimes | Halt::OutOfOrder => None,
             Halt::Overdue => Some(Stopped::Limit),
             Halt::TimedOut => Some(Stopped::Timeout),
+        }
+    }
+
+    /// What a client can do.
+    pub(super) fn remedy(&self) -> &'static str {
+        match self {
+            Halt::Failed(_) | Halt::Draining | Halt::Overdue => "ask again",
+            Halt::TimedOut => "go on with the cursor older",
+            Halt::NoTimes => "ask without since and until",
+            Halt::OutOfOrder => "ask with scan=all",
         }
     }
 }

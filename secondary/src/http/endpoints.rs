@@ -34,7 +34,7 @@ pub(super) const ENDPOINTS: [Row; 6] = [
     row(
         "/logs",
         Endpoint::Logs,
-        "?filename=F[&keyword=K][&n=N]",
+        "?filename=F[&...]",
         "records, newest first; Accept: application/x-ndjson for JSON",
     ),
     row("/files", Endpoint::Files, "[?glob=G]", "this host's log files"),

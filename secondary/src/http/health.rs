@@ -7,6 +7,7 @@ use super::state::{RingThread, Stage};
 use crate::read::Engine;
 use backscroll_shared::VERSION;
 use backscroll_shared::auth::NOT_READY;
+use backscroll_shared::query::{Audience, parameters};
 use backscroll_shared::wire::public_readyz;
 use http::{Response, StatusCode};
 use serde_json::json;
@@ -61,10 +62,13 @@ pub(super) async fn ready<E: Engine>(thread: &RingThread<E>, viewer: &Viewer) ->
 pub(super) fn index<E: Engine>(thread: &RingThread<E>, called: &str) -> Response<AnswerBody> {
     let host = &thread.shared.config.hostname;
     let endpoints = endpoints::lines();
+    let parameters = parameters::page(Audience::Secondary);
     let text = format!(
         "backscroll-secondary {VERSION} on {host}: the newest lines first, from this host's log files\n\
          \n\
          {endpoints}\
+         \n\
+         {parameters}\
          \n\
          try: curl 'http://{called}/files'\n\
          then: curl 'http://{called}/logs?filename=FILE&n=20'\n",

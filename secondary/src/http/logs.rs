@@ -2,18 +2,18 @@
 
 use super::access::Viewer;
 use super::body::{AnswerBody, Reply};
-use super::opening::Opened;
-use super::resuming::{Reading, begin, rotated};
+use super::resuming::{Begun, begin, cursors, may_have_older, rotated};
 use super::state::{Connection, InFlight, RingThread};
-use crate::answer::cursors::Cursors;
 use crate::answer::frame_writer::FrameWriter;
 use crate::answer::log_source::LogSource;
-use crate::answer::{Answer, Encoding, Ending};
+use crate::answer::{Answer, Encoding, Ending, Ranged};
+use crate::read::block::Block;
 use crate::read::crew::Help;
 use crate::read::head::{self, Compression, Head, Wanted};
-use crate::read::{BlockSource as _, Engine, ReadAt as _, ReadFailure, Readahead};
-use crate::resume::{Rest, Resumed};
+use crate::read::{BlockSource as _, Engine, InodeState, ReadAt as _, ReadFailure, Readahead};
+use crate::resume::Rest;
 use backscroll_shared::limits::FIRST_RECORD_WAIT;
+use backscroll_shared::query::range::Instants;
 use backscroll_shared::query::{Audience, FileName, LogQuery, as_parameter};
 use backscroll_shared::scan::{Limits, ReadPlan, Search};
 use backscroll_shared::wire::form_body::{self, Query};
@@ -44,6 +44,7 @@ pub(super) async fn logs<E: Engine>(
     let Query { text, held } = form_body::query(&request, body).await?;
     let query = LogQuery::parse(&text, Audience::Secondary)?;
     drop(text);
+    let instants = query.range.on_host()?;
     accept::check_range(&request.headers)?;
     // A primary has its own names for its hosts, and sends the one to use.
     let relay = request.headers.get(headers::RELAY).map(|name| String::from_utf8_lossy(name.as_bytes()));
@@ -57,14 +58,9 @@ pub(super) async fn logs<E: Engine>(
     if let Some(exchange) = &exchange {
         exchange.note_query(&query);
     }
-    let (log, real, opened_at, rest) =
-        match begin(thread, viewer, &query, relay.is_some(), exchange.as_ref()).await? {
-            Reading::Whole(Opened { log, real, at }) => (log, real, at, None),
-            Reading::Rest { resumed, real, at } => {
-                let Resumed { log, head, rest } = resumed;
-                (log, real, at, Some((head, rest)))
-            }
-        };
+    query.compile().await?;
+    let Begun { log, real, at: opened_at, rest } =
+        begin(thread, viewer, &query, relay.is_some(), exchange.as_ref()).await?;
     let since_head = || exchange.as_ref().map(|exchange| exchange.began.elapsed());
     let open = exchange.as_ref().map(|exchange| opened_at.saturating_duration_since(exchange.began));
     let mut timing = Timing { open, first_record: None };
@@ -82,6 +78,7 @@ pub(super) async fn logs<E: Engine>(
     let host = relay.as_deref().unwrap_or(&thread.shared.config.hostname).to_owned();
     let mut response = Response::new(AnswerBody::from(Bytes::new()));
     headers::streaming(response.headers_mut(), format.content_type());
+    instants.write(response.headers_mut());
     if trailers {
         response.headers_mut().insert(header::TRAILER, headers::TRAILER_NAMES);
     }
@@ -102,45 +99,27 @@ pub(super) async fn logs<E: Engine>(
         return Ok(response);
     }
 
-    let search = Search::new(&query.filter, query.n, rest.window, Limits::default()).resumed(rest.settled);
+    let (search, range) = search(&query, instants, &rest, log.opened);
     let help = search
         .block_matcher()
         .zip(readahead.file().shared())
         .map(|(matcher, fd)| Help::new(Arc::clone(&thread.shared.crew), thread.index, fd, matcher));
     let source = readahead.with_help(help);
-    let encoding = if format == Format::Frames {
-        Encoding::Framed(Box::new(FrameWriter::new(log.opened.modified_seconds)))
-    } else {
-        Encoding::Plain(Encoder::new(format, &host, query.filename.as_bytes(), log.opened.modified_seconds))
-    };
+    let encoding = encoding(format, &host, &query.filename, log.opened);
     let browser = format == Format::Text && accept::is_browser(&request.headers);
     // A client that claims to be a primary but reads no trailers still gets the verdict, in the
     // body.
     let ending = Ending { format, trailers, browser, relay: relay.is_some() && trailers, deadline };
     let name = real.clone().unwrap_or_else(|| query.filename.clone());
-    // What is older than a place belongs to an earlier answer.
-    let rotated = (rest.window.start == 0).then(|| rotated(thread, viewer, name));
+    let rotated = may_have_older(&query, &rest).then(|| rotated(thread, viewer, name));
     let identity = move |head: &Head| head.identity(log.device, log.inode);
-    let cursors = is_continued.then(|| Cursors {
-        query: query.digest(),
-        since: None,
-        until: None,
-        file: head.as_ref().map(identity),
-        floor: rest.window.start,
-        end: rest.end,
-        newer: rest.newer,
-        leads_on: rest.leads_on,
-        from: rest.from,
-    });
+    let cursors = is_continued.then(|| cursors(&query, instants, head.as_ref().map(identity), &rest));
     let alias = real.map(|real| alias_notice(&query.filename, &real));
     let mut answer = Answer::new(context, query.filename, log.opened, search, source, encoding, ending);
     answer.with_notices(alias, rotated);
-    if let Some(cursors) = cursors {
-        answer.with_cursors(cursors);
-    }
-    if let Some(at) = end_at {
-        answer.end_at(at);
-    }
+    range.into_iter().for_each(|range| answer.set_range(range));
+    cursors.into_iter().for_each(|cursors| answer.with_cursors(cursors));
+    end_at.into_iter().for_each(|at| answer.end_at(at));
     answer.seen_by(exchange.clone(), thread.pool.meter().clone());
     let primed = match cold_head {
         None => timeout(FIRST_RECORD_WAIT, answer.prime()).await,
@@ -171,15 +150,45 @@ pub(super) async fn logs<E: Engine>(
         *response.body_mut() = AnswerBody::from(whole);
         return Ok(response);
     }
+    *response.body_mut() = streamed(connection, answer, held);
+    Ok(response)
+}
+
+/// The search for a query, and its time range if it has one.
+fn search(
+    query: &LogQuery,
+    instants: Instants,
+    rest: &Rest,
+    opened: InodeState,
+) -> (Search<Block>, Option<Ranged>) {
+    let search = Search::new(&query.filter, query.n, rest.window, Limits::default()).resumed(rest.settled);
+    let range = (!query.range.is_open()).then(|| {
+        let filter = (query.filter.clone(), search.has_older_lines());
+        Ranged::new(instants, query.scan, filter, rest.window, opened.modified_seconds)
+    });
+    (search, range)
+}
+
+fn encoding(format: Format, host: &str, file: &FileName, opened: InodeState) -> Encoding {
+    if format == Format::Frames {
+        Encoding::Framed(Box::new(FrameWriter::new(opened.modified_seconds)))
+    } else {
+        Encoding::Plain(Encoder::new(format, host, file.as_bytes(), opened.modified_seconds))
+    }
+}
+
+/// The body that the client pulls. `held`: what is held until it is over.
+fn streamed<E: Engine, S: LogSource + 'static, H: 'static>(
+    connection: &Connection,
+    answer: Answer<E, S>,
+    held: H,
+) -> AnswerBody {
     let answer = Rc::new(Mutex::new(answer));
     connection.set_in_flight(&answer);
-    let rest = (answer, held);
-    *response.body_mut() =
-        AnswerBody::Streamed(Box::pin(stream::unfold(rest, |(answer, held)| async move {
-            let frame = answer.lock().await.next_frame().await;
-            frame.map(|frame| (frame, (answer, held)))
-        })));
-    Ok(response)
+    AnswerBody::Streamed(Box::pin(stream::unfold((answer, held), |(answer, held)| async move {
+        let frame = answer.lock().await.next_frame().await;
+        frame.map(|frame| (frame, (answer, held)))
+    })))
 }
 
 /// Primes the answer while the file's first bytes are read from the disk, until `end_at` at most.

@@ -3,27 +3,29 @@
 use super::access::Viewer;
 use super::opening::{Opened, open};
 use super::state::RingThread;
+use crate::answer::cursors::Cursors;
+use crate::catalog::LogFile;
 use crate::read::Engine;
-use crate::resume::{Files, Resumed, find};
+use crate::read::head::Head;
+use crate::resume::{Files, Rest, Resumed, find};
 use crate::rotated::Rotated;
 use backscroll_shared::conn::exchange::Exchange;
+use backscroll_shared::query::range::Instants;
 use backscroll_shared::query::{FileName, LogQuery};
 use backscroll_shared::scan::{Limits, Search};
+use backscroll_shared::wire::cursor::{Direction, FileId};
 use backscroll_shared::wire::problem::{Code, Problem};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// What is read for a request.
-pub(super) enum Reading {
-    /// The file of its name.
-    Whole(Opened),
-    /// What its cursor says.
-    Rest {
-        resumed: Resumed,
-        /// The file's own name, where the request has an alias in place of it.
-        real: Option<FileName>,
-        at: Instant,
-    },
+/// The file that is read for a request.
+pub(super) struct Begun {
+    pub(super) log: LogFile,
+    /// Its own name, where the request has an alias in place of it.
+    pub(super) real: Option<FileName>,
+    pub(super) at: Instant,
+    /// Its first bytes, and what is read of it, where a cursor says that.
+    pub(super) rest: Option<(Head, Rest)>,
 }
 
 /// Opens the file of a request, or finds the place of its cursor.
@@ -33,9 +35,11 @@ pub(super) async fn begin<E: Engine>(
     query: &LogQuery,
     is_relayed: bool,
     exchange: Option<&Arc<Exchange>>,
-) -> Result<Reading, Problem> {
+) -> Result<Begun, Problem> {
     let opened = open(thread, viewer, &query.filename, is_relayed, exchange).await;
-    let Some(cursor) = &query.cursor else { return opened.map(Reading::Whole) };
+    let Some(cursor) = &query.cursor else {
+        return opened.map(|Opened { log, real, at }| Begun { log, real, at, rest: None });
+    };
     let Some(place) = cursor.place("") else {
         return Err(Problem::new(
             Code::BadParameter,
@@ -61,8 +65,22 @@ pub(super) async fn begin<E: Engine>(
         name,
     };
     let reach = Search::<&[u8]>::reach(&query.filter, Limits::default());
-    let resumed = find(&files, named, (cursor.direction, place), reach).await?;
-    Ok(Reading::Rest { resumed, real, at: Instant::now() })
+    let Resumed { log, head, rest } = find(&files, named, (cursor.direction, place), reach).await?;
+    Ok(Begun { log, real, at: Instant::now(), rest: Some((head, rest)) })
+}
+
+/// What the cursors of an answer are made of.
+pub(super) fn cursors(query: &LogQuery, instants: Instants, file: Option<FileId>, rest: &Rest) -> Cursors {
+    let Rest { window, settled, end, newer, leads_on, from } = *rest;
+    let (query, floor) = (query.digest(), window.start);
+    let Instants { since, until } = instants;
+    Cursors { query, since, until, file, floor, settled, end, newer, leads_on, from }
+}
+
+/// Whether members of the file are older than all that is read, and do not belong to an earlier answer.
+pub(super) fn may_have_older(query: &LogQuery, rest: &Rest) -> bool {
+    let goes_back = query.cursor.as_ref().is_none_or(|cursor| cursor.direction == Direction::Older);
+    goes_back && rest.window.start == 0
 }
 
 /// The rotated members of a file, as far as the caller may see them.

@@ -41,6 +41,12 @@ pub trait BlockSource {
     /// hole.
     fn skip_hole(&mut self) -> Option<Span>;
 
+    /// Begins anew, at the end of another window of the same bytes.
+    fn restart(&mut self, window: Window);
+
+    /// Where the hole begins that ends at `end`, if there is one and it can be found quickly.
+    fn hole_before(&self, end: u64) -> Option<u64>;
+
     /// Gives up the blocks that have been read ahead, because the client does not read. They are
     /// read again when they are asked for.
     fn park(&mut self);

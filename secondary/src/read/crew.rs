@@ -168,17 +168,33 @@ pub async fn help_others<E: Engine, T: BlockTask>(engine: E, mut batches: mpsc::
             if reply.is_closed() {
                 break;
             }
-            helped.push(fill(&file, &mut block, span, cache).then(|| {
-                let finding = task.look_at(span, block.as_ref());
-                (block, finding)
-            }));
+            if !fill(&file, &mut block, span, cache) {
+                helped.push(None);
+                continue;
+            }
+            let mut looking = T::Looking::default();
+            let finding = loop {
+                if let Some(finding) = task.look_at(span, block.as_ref(), &mut looking) {
+                    break Some(finding);
+                }
+                if reply.is_closed() {
+                    break None;
+                }
+                take_turn(engine, &mut since).await;
+            };
+            helped.push(finding.map(|finding| (block, finding)));
         }
         // The scan may have been given up meanwhile. Its blocks then return to their pool.
         let _ = reply.send(helped);
-        if since.elapsed() >= TURN {
-            engine.pause().await;
-            since = Instant::now();
-        }
+        take_turn(engine, &mut since).await;
+    }
+}
+
+/// Lets the other tasks run if this one has worked for a whole turn.
+async fn take_turn<E: Engine>(engine: E, since: &mut Instant) {
+    if since.elapsed() >= TURN {
+        engine.pause().await;
+        *since = Instant::now();
     }
 }
 

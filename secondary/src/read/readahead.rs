@@ -246,6 +246,18 @@ impl<F: ReadAt, T: BlockTask> BlockSource for Readahead<F, T> {
         Some(Span { offset, len })
     }
 
+    fn restart(&mut self, window: Window) {
+        self.park();
+        self.queue.clear();
+        self.plan = ReadPlan::new(window);
+        self.kept_from = window.end.saturating_sub(CACHED_BYTES);
+        self.was_nul = false;
+    }
+
+    fn hole_before(&self, end: u64) -> Option<u64> {
+        self.queue.file.open_file()?.hole_before(end)
+    }
+
     fn park(&mut self) {
         self.queue.go_on();
         if let Some(span) = self.queue.next_span() {

@@ -113,7 +113,7 @@ enum Found<E: Engine> {
     /// The one that has the name now.
     Named,
     /// This one of the members.
-    Member(usize, Candidate<E>),
+    Member(usize, Box<Candidate<E>>),
 }
 
 impl<E: Engine> Files<'_, E> {
@@ -155,7 +155,7 @@ impl<E: Engine> Files<'_, E> {
         {
             let Some(mut candidate) = self.open(member).await? else { continue };
             if likeness(&mut candidate, direction, place).await? == Likeness::Same {
-                return Ok(Some(Found::Member(at, candidate)));
+                return Ok(Some(Found::Member(at, Box::new(candidate))));
             }
         }
         let mut copies = Vec::new();
@@ -167,7 +167,7 @@ impl<E: Engine> Files<'_, E> {
         for (at, member) in others.take(COPIES) {
             let Some(mut candidate) = self.open(member).await? else { continue };
             if likeness(&mut candidate, direction, place).await? == Likeness::Content {
-                copies.push(Found::Member(at, candidate));
+                copies.push(Found::Member(at, Box::new(candidate)));
             }
         }
         // Of several it is not known which one it is.

@@ -42,6 +42,14 @@ impl<S: BlockSource> BlockSource for CountedSource<S> {
         self.inner.skip_hole()
     }
 
+    fn restart(&mut self, window: Window) {
+        self.inner.restart(window);
+    }
+
+    fn hole_before(&self, end: u64) -> Option<u64> {
+        self.inner.hole_before(end)
+    }
+
     fn park(&mut self) {
         self.inner.park();
     }

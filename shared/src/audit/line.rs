@@ -1,6 +1,6 @@
 //! One line of the audit.
 
-use crate::conn::exchange::Ended;
+use crate::conn::exchange::{Ended, Filters, Noted};
 use crate::wire::code::Code;
 use crate::wire::verdict::Status;
 use base64::Engine as _;
@@ -28,6 +28,9 @@ struct Line<'e> {
     /// The file to which `filename` leads, if that is an alias. The names of pods' logs are ASCII.
     #[serde(skip_serializing_if = "Option::is_none")]
     real_filename: Option<Cow<'e, str>>,
+    /// How many filters of each kind. Never their text.
+    #[serde(flatten)]
+    filters: Kinds,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     hosts: &'e [String],
     hosts_asked: usize,
@@ -38,6 +41,43 @@ struct Line<'e> {
     /// Whether the answer was sent to its proper end.
     whole: bool,
     duration_ms: u64,
+}
+
+/// What the request asks for besides, without a word of it. What it does not have is left out.
+#[derive(Serialize)]
+struct Kinds {
+    #[serde(skip_serializing_if = "is_zero")]
+    keywords: usize,
+    #[serde(skip_serializing_if = "is_zero")]
+    regexes: usize,
+    #[serde(skip_serializing_if = "is_zero")]
+    excludes: usize,
+    #[serde(skip_serializing_if = "is_zero")]
+    exclude_regexes: usize,
+    #[serde(skip_serializing_if = "is_false")]
+    ignore_case: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    time_range: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    cursor: bool,
+}
+
+impl Kinds {
+    fn of(noted: &Noted) -> Kinds {
+        let Filters { keywords, regexes, excludes, exclude_regexes, ignore_case } = noted.filters;
+        let (time_range, cursor) = (noted.has_range, noted.has_cursor);
+        Kinds { keywords, regexes, excludes, exclude_regexes, ignore_case, time_range, cursor }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_false(is: &bool) -> bool {
+    !is
 }
 
 /// The record of a request that is over, with its line feed.
@@ -56,6 +96,7 @@ pub(super) fn of(ended: &Ended) -> String {
         filename: text,
         filename_base64: filename.filter(|_| text.is_none()).map(|name| STANDARD.encode(name)),
         real_filename: noted.real_filename.as_deref().map(String::from_utf8_lossy),
+        filters: Kinds::of(noted),
         hosts: &noted.hosts,
         hosts_asked: noted.hosts_asked,
         status: noted.status.map(|status| status.as_u16()),

@@ -42,6 +42,8 @@ fn a_line_says_who_asked_what_of_whom_with_which_outcome() {
         noted.hostnames = vec!["web*".to_owned()];
         noted.filename = Some(b"app.log".to_vec());
         noted.real_filename = Some(b"real.log".to_vec());
+        (noted.filters.regexes, noted.filters.ignore_case) = (2, true);
+        (noted.has_range, noted.has_cursor) = (true, true);
     });
     ending.exchange().note_hosts(["web1", "web2"].into_iter());
     ending.answered(&mut Response::new(()));
@@ -70,6 +72,10 @@ fn a_line_says_who_asked_what_of_whom_with_which_outcome() {
         ("hostnames", serde_json::json!(["web*"])),
         ("filename", "app.log".into()),
         ("real_filename", "real.log".into()),
+        ("regexes", 2.into()),
+        ("ignore_case", true.into()),
+        ("time_range", true.into()),
+        ("cursor", true.into()),
         ("hosts", serde_json::json!(["web1", "web2"])),
         ("hosts_asked", 2.into()),
         ("status", 200.into()),
@@ -79,6 +85,9 @@ fn a_line_says_who_asked_what_of_whom_with_which_outcome() {
         ("whole", false.into()),
     ] {
         assert_eq!(first[key], expected, "{key}");
+    }
+    for key in ["regexes", "excludes", "time_range"] {
+        assert!(lines[1].get(key).is_none(), "{key} is not asked for");
     }
     assert_eq!((&lines[1]["status"], &lines[1]["code"]), (&401.into(), &"unauthorized".into()));
     assert_eq!((&lines[1]["caller"], &lines[1]["filename_base64"]), (&().into(), &"/w==".into()));

@@ -6,19 +6,20 @@
 //! answer ends.
 
 mod part;
+mod recorders;
 mod steps;
 
 pub use part::{HostPart, Part};
+pub use recorders::{Recorder, Recorders};
 pub use steps::Steps;
 
 use crate::query::LogQuery;
+use crate::query::range::ScanMode;
 use crate::telemetry::request_id::{REQUEST_ID, RequestId};
-use crate::telemetry::sampling::Sampling;
 use crate::telemetry::trace_context::TraceContext;
 use crate::wire::code::Code;
-use crate::wire::verdict::{Status, Verdict};
+use crate::wire::verdict::{RangeFound, Status, Stopped, Verdict};
 use http::{Extensions, Method, Request, Response, StatusCode};
-use std::fmt::Debug;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -87,6 +88,16 @@ pub struct Noted {
     pub n: Option<u64>,
     /// Which kinds of filters the request has.
     pub filters: Filters,
+    /// Whether it asks for a range of times.
+    pub has_range: bool,
+    /// Whether it asks that every byte is read, whatever the order of times is.
+    pub scans_all: bool,
+    /// Whether it continues an earlier answer.
+    pub has_cursor: bool,
+    /// Why the search stopped; None where that is not known.
+    pub stopped: Option<Stopped>,
+    /// How the edges of the range of times were found; None where that is not known.
+    pub range: Option<RangeFound>,
     /// Bytes of log files that were read.
     pub bytes_scanned: u64,
     /// How long it took until the first record left, or until it was known that there is none.
@@ -109,6 +120,14 @@ pub struct PassedOn(pub Code);
 pub struct Filters {
     /// Keywords.
     pub keywords: usize,
+    /// Regular expressions.
+    pub regexes: usize,
+    /// Literals that exclude.
+    pub excludes: usize,
+    /// Regular expressions that exclude.
+    pub exclude_regexes: usize,
+    /// Whether the case of letters is ignored.
+    pub ignore_case: bool,
 }
 
 impl Exchange {
@@ -139,12 +158,22 @@ impl Exchange {
         noted.hosts = hosts.take(HOSTS).map(str::to_owned).collect();
     }
 
-    /// Notes what is asked for. Of the filters, only their kinds.
+    /// Notes what is asked for. Of the filters only their kinds, and of a range of times or a cursor
+    /// only that there is one.
     pub fn note_query(&self, query: &LogQuery) {
         let mut noted = self.noted();
         noted.filename = Some(query.filename.as_bytes().to_vec());
         noted.n = query.n;
-        noted.filters = Filters { keywords: query.filter.keywords().len() };
+        noted.filters = Filters { keywords: query.filter.keywords().len(), ..Filters::default() };
+        if let Some(conditions) = query.filter.conditions() {
+            noted.filters.regexes = conditions.regexes.len();
+            noted.filters.excludes = conditions.excludes.len();
+            noted.filters.exclude_regexes = conditions.exclude_regexes.len();
+            noted.filters.ignore_case = conditions.ignore_case;
+        }
+        noted.has_range = !query.range.is_open();
+        noted.scans_all = query.scan == ScanMode::All;
+        noted.has_cursor = query.cursor.is_some();
     }
 
     /// Notes the verdict.
@@ -155,6 +184,8 @@ impl Exchange {
         noted.truncated_lines = verdict.truncated_lines;
         noted.bytes_scanned = verdict.bytes_scanned;
         noted.code = verdict.error.as_ref().map(|error| error.code);
+        noted.stopped = verdict.stopped;
+        noted.range = verdict.range;
     }
 
     /// Notes that the first record leaves, or that there is none. Only the first call has an effect.
@@ -165,37 +196,6 @@ impl Exchange {
 
     fn noted(&self) -> MutexGuard<'_, Noted> {
         self.noted.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Keeps a record of each request.
-pub trait Recorder: Debug + Send + Sync {
-    /// A request has begun. Must not block.
-    fn began(&self, _: &Arc<Exchange>) {}
-
-    /// A request is over. Must not block.
-    fn ended(&self, ended: &Arc<Ended>);
-}
-
-/// All who keep a record of each request.
-#[derive(Debug, Clone, Default)]
-pub struct Recorders {
-    all: Arc<[Arc<dyn Recorder>]>,
-    /// Which traces are recorded; None where none is.
-    sampling: Option<Sampling>,
-}
-
-impl FromIterator<Arc<dyn Recorder>> for Recorders {
-    fn from_iter<I: IntoIterator<Item = Arc<dyn Recorder>>>(recorders: I) -> Recorders {
-        Recorders { all: recorders.into_iter().collect(), sampling: None }
-    }
-}
-
-impl Recorders {
-    /// The same, and these traces are recorded.
-    #[must_use]
-    pub fn sampling(self, sampling: Option<Sampling>) -> Recorders {
-        Recorders { sampling, ..self }
     }
 }
 
@@ -227,6 +227,12 @@ pub struct Ended {
 }
 
 impl Ended {
+    /// Whether a file was read whole because of a range of times, though the request leaves it to the
+    /// server how that is found.
+    pub fn fell_back_to_scan(&self) -> bool {
+        self.noted.range == Some(RangeFound::Scan) && !self.noted.scans_all
+    }
+
     /// About how many bytes of memory it takes.
     pub fn weight(&self) -> usize {
         let noted = &self.noted;

@@ -1,5 +1,6 @@
 //! The literals of a filter. A line must hold all of them.
 
+use super::compiled::Caches;
 use crate::nuls;
 use memchr::memmem::Finder;
 use memchr::{memchr, memrchr};
@@ -20,15 +21,25 @@ pub(crate) struct Literals {
 #[derive(Debug, Default)]
 pub(crate) struct PartialMatch {
     /// A bit for each literal that has been found.
-    found: u64,
+    pub(super) found: u128,
+    /// Whether something has been found that the line must not hold.
+    pub(super) is_excluded: bool,
     /// A buffer for the bytes on both sides of an edge between two pieces. Kept for reuse.
-    scratch: Vec<u8>,
+    pub(super) scratch: Vec<u8>,
+    /// What the automata keep for reuse.
+    pub(super) caches: Caches,
 }
 
 impl PartialMatch {
     /// Begins with another line.
     pub(crate) fn restart(&mut self) {
         self.found = 0;
+        self.is_excluded = false;
+    }
+
+    /// Frees the memory that is kept for reuse.
+    pub(crate) fn free(&mut self) {
+        self.caches = Vec::new();
     }
 }
 
@@ -64,7 +75,7 @@ impl Literals {
 
     /// Adds the literals in `piece`, and those across its end and the beginning of `rest`.
     pub(super) fn extend(&self, partial: &mut PartialMatch, piece: &[u8], rest: &[u8]) -> Option<Match> {
-        let PartialMatch { found, scratch } = partial;
+        let PartialMatch { found, scratch, .. } = partial;
         let mut first = None;
         for (index, finder) in self.finders.iter().enumerate() {
             let at = finder.find(piece).or_else(|| find_across(finder, piece, rest, scratch));
@@ -109,11 +120,11 @@ impl Literals {
 }
 
 /// A position in a block. It fits 32 bits, because a block is far smaller than 4 GiB.
-fn narrow(at: usize) -> u32 {
+pub(super) fn narrow(at: usize) -> u32 {
     u32::try_from(at).expect("a block is far smaller than 4 GiB")
 }
 
-fn earlier(first: Option<Match>, found: Match) -> Option<Match> {
+pub(super) fn earlier(first: Option<Match>, found: Match) -> Option<Match> {
     // Of two matches that begin at the same byte, the longer one counts.
     first.into_iter().chain([found]).min_by_key(|found| (found.at, std::cmp::Reverse(found.len)))
 }

@@ -1,15 +1,16 @@
 //! The values of labels.
 
 use crate::wire::code::Code;
+use crate::wire::verdict::Stopped;
 
 /// The routes of both programs: their endpoints, and one for all other paths.
 pub(super) const ROUTES: [&str; 8] =
     ["/logs", "/files", "/hosts", "/healthz", "/readyz", "/metrics", "/", "other"];
 
 /// Status codes of answers.
-pub(super) const CODES: [&str; 18] = [
-    "0", "200", "400", "401", "403", "404", "405", "406", "408", "413", "414", "415", "431", "500", "502",
-    "503", "504", "other",
+pub(super) const CODES: [&str; 20] = [
+    "0", "200", "400", "401", "403", "404", "405", "406", "408", "410", "413", "414", "415", "422", "431",
+    "500", "502", "503", "504", "other",
 ];
 
 /// The codes of errors, and one for those that this version does not know.
@@ -35,3 +36,13 @@ pub(super) const REFUSALS: [&str; 8] = [
     "body_too_large",
     "bad_request",
 ];
+
+/// Why a search stopped, and `unknown`.
+pub(super) const STOPPED: [&str; Stopped::ALL.len() + 1] = {
+    let (mut words, mut at) = (["unknown"; Stopped::ALL.len() + 1], 0);
+    while at < Stopped::ALL.len() {
+        words[at] = Stopped::ALL[at].as_str();
+        at += 1;
+    }
+    words
+};

@@ -1,12 +1,12 @@
 //! Counts each request at its end.
 
 use super::counts::Counts;
-use super::labels::{CODES, REFUSALS, ROUTES};
+use super::labels::{CODES, REFUSALS, ROUTES, STOPPED};
 use super::table::Metric;
 use crate::conn::Overdue;
 use crate::conn::exchange::{Ended, Exchange, Recorder};
 use crate::wire::code::Code;
-use crate::wire::verdict::Status;
+use crate::wire::verdict::{Status, Stopped};
 use http::StatusCode;
 use std::sync::Arc;
 
@@ -64,6 +64,12 @@ impl Recorder for Counts {
             self.add(Metric::Answers, route * 4 + verdict, 1);
         }
         if route == 0 {
+            if noted.verdict.is_some() {
+                let why = noted.stopped.map(Stopped::as_str);
+                let why = STOPPED.iter().position(|word| Some(*word) == why).unwrap_or(STOPPED.len() - 1);
+                self.add(Metric::Searches, why, 1);
+            }
+            self.add(Metric::RangeFallbacks, 0, u64::from(ended.fell_back_to_scan()));
             if let Some(took) = noted.first_record {
                 self.observe(Metric::FirstRecord, 0, took);
             }

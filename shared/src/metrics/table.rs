@@ -5,7 +5,7 @@
 //! `host` has the names of the fleet, on a primary alone, with at most [`SERIES_OF_HOST`] series a
 //! host.
 
-use super::labels::{CODES, ERROR_CODES, REFUSALS, ROUTES};
+use super::labels::{CODES, ERROR_CODES, REFUSALS, ROUTES, STOPPED};
 use super::row::{Kept, Kind, Label, Of, Row};
 
 /// Series of one host on the page of a primary, at most.
@@ -130,6 +130,10 @@ table! {
     Answers: Both Counted Kind::Counter, "backscroll_answers_total"
         [label("route", &["/logs", "/files"]), label("verdict", &["complete", "partial", "failed", "none"])]
         "Answers by their verdict (none: a problem, an answer to HEAD, or the client left)";
+    Searches: Both Counted Kind::Counter, "backscroll_searches_total" [label("stopped", &STOPPED)]
+        "Answers of /logs that have a verdict, by why their search stopped (unknown: the verdict does not say)";
+    RangeFallbacks: Both Counted Kind::Counter, "backscroll_range_fallback_scans_total" []
+        "Answers for a range of times that read a file whole, because the times in it contradict their order";
     Errors: Both Counted Kind::Counter, "backscroll_errors_total" [label("code", &ERROR_CODES)]
         "Problems, and failures in verdicts, by their code";
     FirstRecord: Both Counted BEGIN, "backscroll_first_record_seconds" []

@@ -2,6 +2,8 @@
 
 #![allow(clippy::float_cmp, reason = "whole numbers come back as they were")]
 
+mod requests;
+
 use super::labels::{CODES, ROUTES};
 use super::row::{Kept, Kind, Of};
 use super::table::{ALL, Metric, TABLE};
@@ -9,7 +11,6 @@ use super::*;
 use crate::conn::endpoint;
 use crate::conn::exchange::{Ending, Recorder, Recorders};
 use crate::wire::code::Code;
-use crate::wire::verdict::{Failure, Status, Verdict};
 use http::{Request, Response, StatusCode};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -134,66 +135,6 @@ fn answered(ending: &Ending, status: u16) {
     let mut answer = Response::new(());
     *answer.status_mut() = StatusCode::from_u16(status).unwrap();
     ending.answered(&mut answer);
-}
-
-#[tokio::test]
-async fn a_request_is_counted_at_its_end() {
-    let metrics = started();
-    let counts = Arc::clone(metrics.counts());
-    request(&counts, "/logs", |ending| {
-        answered(ending, 200);
-        let error = Some(Failure { code: Code::UpstreamTimeout, detail: String::new() });
-        let verdict = Verdict {
-            lines: 20,
-            truncated_lines: 2,
-            bytes_scanned: 4096,
-            error,
-            ..Verdict::new(Status::Partial)
-        };
-        ending.exchange().note_verdict(&verdict);
-        ending.exchange().note(|noted| noted.first_record = Some(Duration::from_millis(7)));
-    });
-    request(&counts, "/files", |ending| {
-        answered(ending, 503);
-        ending.exchange().note(|noted| (noted.code, noted.is_refused) = (Some(Code::Overloaded), true));
-    });
-    // Another server's refusal, which is passed on, is not one of this server.
-    request(&counts, "/hosts", |ending| {
-        answered(ending, 404);
-        ending.exchange().note(|noted| noted.code = Some(Code::Draining));
-    });
-    request(&counts, "/nothing", |_| ());
-    let page = page(&metrics).await;
-    for (series, value) in [
-        ("backscroll_http_requests_total{route=\"/logs\",code=\"200\"}", 1.0),
-        ("backscroll_http_requests_total{route=\"/files\",code=\"503\"}", 1.0),
-        ("backscroll_http_requests_total{route=\"other\",code=\"0\"}", 1.0),
-        ("backscroll_http_request_duration_seconds_count{route=\"/logs\",code_class=\"2xx\"}", 1.0),
-        ("backscroll_http_request_duration_seconds_count{route=\"other\",code_class=\"none\"}", 1.0),
-        ("backscroll_http_requests_in_flight", 0.0),
-        ("backscroll_answers_total{route=\"/logs\",verdict=\"partial\"}", 1.0),
-        ("backscroll_answers_total{route=\"/files\",verdict=\"none\"}", 1.0),
-        ("backscroll_answers_total{route=\"/logs\",verdict=\"failed\"}", 0.0),
-        ("backscroll_errors_total{code=\"upstream_timeout\"}", 1.0),
-        ("backscroll_errors_total{code=\"overloaded\"}", 1.0),
-        ("backscroll_requests_refused_total{reason=\"overloaded\"}", 1.0),
-        ("backscroll_requests_refused_total{reason=\"draining\"}", 0.0),
-        ("backscroll_errors_total{code=\"draining\"}", 1.0),
-        ("backscroll_first_record_seconds_count", 1.0),
-        ("backscroll_first_record_seconds_bucket{le=\"0.005\"}", 0.0),
-        ("backscroll_first_record_seconds_bucket{le=\"0.01\"}", 1.0),
-        ("backscroll_first_record_seconds_bucket{le=\"+Inf\"}", 1.0),
-        ("backscroll_scanned_bytes_total", 4096.0),
-        ("backscroll_lines_total", 20.0),
-        ("backscroll_truncated_lines_total", 2.0),
-        // None of the four answers was sent.
-        ("backscroll_clients_gone_total{reason=\"left\"}", 4.0),
-        ("backscroll_clients_gone_total{reason=\"late\"}", 0.0),
-    ] {
-        assert_eq!(page.get(series), Some(&value), "{series}");
-    }
-    // Series that never come up are not there.
-    assert!(!page.contains_key("backscroll_http_requests_total{route=\"/hosts\",code=\"200\"}"));
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! The digest of a query: whether a cursor belongs to it.
 
-use super::range::{Edge, ScanMode, TimeRange};
+use super::range::{Edge, Relative, ScanMode, TimeRange};
 use super::{FileName, LogQuery};
+use crate::filter::Conditions;
 use crate::wire::cursor::{Cursor, Digest};
 use crate::wire::problem::{Code, Problem};
 
@@ -28,14 +29,25 @@ impl LogQuery {
         parts.add(b'f', FileName::as_bytes(filename));
         let mut keywords: Vec<&[u8]> = filter.keywords().iter().map(Vec::as_slice).collect();
         parts.set(b'k', &mut keywords);
+        if let Some(conditions) = filter.conditions() {
+            // Each field is named, so that none is forgotten.
+            let Conditions { keywords: _, regexes, excludes, exclude_regexes, ignore_case } = conditions;
+            for (name, all) in [(b'r', regexes), (b'x', excludes), (b'X', exclude_regexes)] {
+                parts.set(name, &mut all.iter().map(Vec::as_slice).collect());
+            }
+            if *ignore_case {
+                parts.add(b'i', b"");
+            }
+        }
         let TimeRange { since, until } = range;
-        for (name, edge, written) in [(b's', since, &relative.since), (b'u', until, &relative.until)] {
-            match (written, edge) {
-                // Each request resolves it anew.
-                (Some(text), _) => parts.add(name.to_ascii_uppercase(), text),
-                (None, None) => {}
-                (None, Some(Edge::At(instant))) => parts.add(name, &instant.to_be_bytes()),
-                (None, Some(Edge::OnHost(time))) => parts.add(name, time.to_string().as_bytes()),
+        let Relative { since: since_back, until: until_back } = relative;
+        for (name, edge, back) in [(b's', since, since_back), (b'u', until, until_back)] {
+            match (edge, back) {
+                (None, _) => {}
+                // It leads to another instant each time.
+                (Some(_), Some(back)) => parts.add(name, format!("-{back}").as_bytes()),
+                (Some(Edge::At(instant)), None) => parts.add(name, &instant.to_be_bytes()),
+                (Some(Edge::OnHost(time)), None) => parts.add(name, time.to_string().as_bytes()),
             }
         }
         match scan {
@@ -80,10 +92,11 @@ impl Parts {
 
 #[cfg(test)]
 mod tests {
-    use crate::query::range::{Edge, TimeRange};
+    use crate::query::range::Relative;
     use crate::query::{Audience, LogQuery};
     use crate::wire::cursor::{Cursor, Direction};
     use crate::wire::problem::Code;
+    use jiff::Timestamp;
 
     fn parse(query: &str) -> LogQuery {
         LogQuery::parse(query, Audience::Primary).unwrap()
@@ -111,21 +124,26 @@ mod tests {
     }
 
     #[test]
-    fn a_range_that_is_relative_to_now_stays_that_of_the_first_page() {
-        let first = parse("filename=a&since=15m&until=now-1m");
-        let (direction, query) = (Direction::Older, first.digest());
-        let (since, until) = (Some(1_000), Some(2_000));
-        let cursor = Cursor { direction, query, since, until, boundary: None, places: Vec::new() };
-        let cursor = cursor.encode();
-        let next = parse(&format!("filename=a&since=15m&until=now-1m&cursor={cursor}"));
-        let TimeRange { since, until } = next.range;
-        assert_eq!((since, until), (Some(Edge::At(1_000)), Some(Edge::At(2_000))));
-        let other = format!("filename=a&since=16m&until=now-1m&cursor={cursor}");
-        assert_eq!(LogQuery::parse(&other, Audience::Primary).unwrap_err().code(), Code::CursorMismatch);
-        // Hosts get instants, and an instant is the same whatever it is called.
-        let same = parse("filename=a&since=1970-01-01T00:00:01Z").digest();
-        assert_eq!(parse("filename=a&since=1").digest(), same);
-        assert_ne!(parse("filename=a&since=2").digest(), same);
+    fn a_page_of_a_relative_range_has_the_range_of_the_first_page() {
+        let at = |query: &str, seconds| {
+            LogQuery::parse_at(query, Audience::Primary, || Timestamp::from_second(seconds).unwrap())
+        };
+        let first = at("filename=a&since=15m&until=now-5m", 1_000_000).unwrap();
+        let later = at("filename=a&since=15m&until=now-5m", 2_000_000).unwrap();
+        assert_eq!(first.digest(), later.digest());
+        assert_ne!(first.digest(), at("filename=a&since=16m&until=now-5m", 1_000_000).unwrap().digest());
+        let instants = first.range.instants();
+        let (direction, since, until) = (Direction::Older, instants.since, instants.until);
+        let cursor =
+            Cursor { direction, query: first.digest(), since, until, boundary: None, places: Vec::new() }
+                .encode();
+        let next = at(&format!("filename=a&since=15m&until=now-5m&cursor={cursor}"), 2_000_000).unwrap();
+        assert_eq!(next.range, first.range);
+        let other = at(&format!("filename=a&since=14m&until=now-5m&cursor={cursor}"), 2_000_000).unwrap_err();
+        assert_eq!(other.code(), Code::CursorMismatch);
+        // A host gets the instants.
+        let on_host = LogQuery::parse(&first.for_secondary(), Audience::Secondary).unwrap();
+        assert_eq!((on_host.range, on_host.relative), (first.range, Relative::default()));
     }
 
     #[test]

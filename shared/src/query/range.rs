@@ -2,12 +2,12 @@
 
 mod duration;
 mod parse;
+mod relative;
 mod zone;
 
 use super::bad;
 use crate::text::quoted;
 use crate::time::{LineTime, system_zone};
-use crate::wire::cursor::Cursor;
 use crate::wire::headers;
 use crate::wire::problem::Problem;
 use crate::wire::verdict::Verdict;
@@ -15,6 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+pub use relative::Relative;
 use zone::Zone;
 
 /// One edge of a time range.
@@ -42,16 +43,6 @@ pub struct Instants {
     pub since: Option<i64>,
     /// The first one after it.
     pub until: Option<i64>,
-}
-
-/// The edges that were given relative to now, as they were written. Each request resolves them anew,
-/// but the pages of one answer have the range of the first one.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Relative {
-    /// The first time.
-    pub since: Option<Vec<u8>>,
-    /// The first one after the range.
-    pub until: Option<Vec<u8>>,
 }
 
 /// How the edges of a time range are found.
@@ -105,30 +96,11 @@ impl Asked {
     }
 }
 
-impl Asked {
-    /// The edges that are relative to now.
-    pub(super) fn relative(&self) -> Relative {
-        let written = |value: &Option<Vec<u8>>| value.clone().filter(|value| parse::is_relative(value));
-        Relative { since: written(&self.since), until: written(&self.until) }
-    }
-}
-
 fn empty() -> Problem {
     bad("since is not before until, so no time is between them: since is the first instant of the range, until the first one after it".to_owned())
 }
 
 impl TimeRange {
-    /// The same range as that of the answer which the cursor continues.
-    pub(super) fn continued(self, relative: &Relative, cursor: &Cursor) -> TimeRange {
-        let of_before = |written: &Option<Vec<u8>>, edge, before: Option<i64>| {
-            written.as_ref().and(before).map(Edge::At).or(edge)
-        };
-        TimeRange {
-            since: of_before(&relative.since, self.since, cursor.since),
-            until: of_before(&relative.until, self.until, cursor.until),
-        }
-    }
-
     /// Whether it has no edges.
     pub fn is_open(&self) -> bool {
         self.since.is_none() && self.until.is_none()

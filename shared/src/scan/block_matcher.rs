@@ -1,8 +1,9 @@
 //! Matches a block apart from its search, for example on another thread. This works for lines that
 //! lie completely in one block, because their match depends on nothing else.
 
+use super::limits::Limits;
 use super::window::Window;
-use crate::filter::LineFilter;
+use crate::filter::{LineFilter, Progress};
 use memchr::{memchr, memrchr};
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -12,8 +13,12 @@ use std::sync::Arc;
 pub struct BlockMatcher {
     filter: Arc<LineFilter>,
     window: Window,
-    nul_run: usize,
+    limits: Limits,
 }
+
+/// How far the look at one block has come.
+#[derive(Debug, Default)]
+pub struct Looking(Option<Progress>);
 
 /// The matching lines among those that lie completely in one block.
 #[derive(Debug, Default)]
@@ -27,19 +32,37 @@ impl From<Infallible> for BlockMatches {
 }
 
 impl BlockMatcher {
-    pub(super) fn new(filter: &Arc<LineFilter>, window: Window, nul_run: usize) -> BlockMatcher {
-        BlockMatcher { filter: Arc::clone(filter), window, nul_run }
+    pub(super) fn new(filter: &Arc<LineFilter>, window: Window, limits: Limits) -> BlockMatcher {
+        BlockMatcher { filter: Arc::clone(filter), window, limits }
     }
 
     /// Matches a block that begins at `offset`. It must not be the newest block of the window.
-    pub fn matches(&self, offset: u64, block: &[u8]) -> BlockMatches {
+    /// None if other tasks should run first: the next call with the same `looking` goes on.
+    pub fn look_at(&self, offset: u64, block: &[u8], looking: &mut Looking) -> Option<BlockMatches> {
         let mut matches = BlockMatches::default();
         if let Some(feed) = memrchr(b'\n', block)
             && let Some(start) = first_whole_line(offset == self.window.start, block, feed)
         {
-            self.filter.matching_lines(start, &block[..feed], self.nul_run, &mut matches.0);
+            let progress = looking.0.get_or_insert_with(|| self.filter.borrow_memory());
+            let limits = (self.limits.nul_run, self.limits.line);
+            if !self.filter.matching_lines(progress, start, &block[..feed], limits, &mut matches.0) {
+                return None;
+            }
         }
-        matches
+        if let Some(progress) = looking.0.take() {
+            self.filter.return_memory(progress);
+        }
+        Some(matches)
+    }
+
+    /// The same in one go.
+    pub fn matches(&self, offset: u64, block: &[u8]) -> BlockMatches {
+        let mut looking = Looking::default();
+        loop {
+            if let Some(matches) = self.look_at(offset, block, &mut looking) {
+                return matches;
+            }
+        }
     }
 }
 

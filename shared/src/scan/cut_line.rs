@@ -54,6 +54,7 @@ impl CutLine {
     /// Forgets the line, and frees its memory.
     pub(super) fn free(&mut self) {
         self.open.free();
+        self.partial.free();
     }
 
     /// Begins with another line.
@@ -71,6 +72,7 @@ impl CutLine {
     /// Gives up the held bytes. They are read again before the line grows.
     pub(super) fn give_up(&mut self) {
         self.open.give_up();
+        self.partial.free();
     }
 
     /// The bytes that have to be read again next, if any. `base` is the offset of the oldest byte
@@ -118,10 +120,10 @@ impl CutLine {
         (is_line && filter.is_match(&self.partial), std::mem::take(&mut self.nuls))
     }
 
-    /// Bytes of the line that are held: those that are delivered, and those that a match may reach
-    /// into.
+    /// Bytes of the line that are held: those that are delivered, those that a match may reach
+    /// into, and those that a pattern looks at, with the byte behind them.
     fn kept(&self, filter: &LineFilter) -> usize {
-        self.limits.line.max(filter.reach())
+        (self.limits.line + usize::from(filter.needs_whole_lines())).max(filter.reach())
     }
 
     /// Adds the NUL bytes before the known part to the line. They begin at `offset` in the file.
@@ -131,7 +133,7 @@ impl CutLine {
             return;
         }
         // Enough bytes for a match that reaches from them into a line that holds fewer.
-        let most = self.limits.line.max(filter.reach() + 1);
+        let most = self.kept(filter).max(filter.reach() + 1);
         let piece = vec![0; usize::try_from(nuls).unwrap_or(usize::MAX).min(most)];
         let first = filter.extend(&mut self.partial, &piece, self.open.head());
         if let Some(Match { at, len }) = first {

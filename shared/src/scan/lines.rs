@@ -10,7 +10,7 @@ use super::excerpt::excerpt;
 use super::limits::Limits;
 use super::record::{Record, Step};
 use super::window::{Span, Window};
-use crate::filter::LineFilter;
+use crate::filter::{LineFilter, Progress};
 use memchr::memrchr;
 use std::sync::Arc;
 
@@ -42,6 +42,10 @@ pub(super) struct LineSearch<B> {
     excerpt: Option<Span>,
     /// Matching lines of the region that have not been delivered, oldest first.
     matches: Vec<(u32, u32)>,
+    /// How far the look at the region, or at the cut line, has come.
+    progress: Progress,
+    /// Whether the cut line is complete, and only its filter has not looked at it as a whole.
+    is_judging: bool,
     /// Whether another thread has matched the block.
     is_matched: bool,
     /// Whether a line of the region begins with a run of NUL bytes.
@@ -84,6 +88,8 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
             delivered: Span { offset: 0, len: 0 },
             excerpt: None,
             matches: Vec::new(),
+            progress: Progress::default(),
+            is_judging: false,
             is_matched: false,
             has_runs: false,
             at_end: true,
@@ -91,8 +97,8 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
     }
 
     pub(super) fn block_matcher(&self) -> Option<BlockMatcher> {
-        let is_worth_it = !self.filter.matches_all() && self.filter.takes_whole_blocks();
-        is_worth_it.then(|| BlockMatcher::new(&self.filter, self.window, self.nul_run))
+        let limits = Limits { line: self.limit, nul_run: self.nul_run, ..Limits::default() };
+        self.filter.can_be_helped().then(|| BlockMatcher::new(&self.filter, self.window, limits))
     }
 
     pub(super) fn feed(&mut self, span: Span, block: B, matches: Option<BlockMatches>) {
@@ -143,6 +149,8 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
             self.phase = Phase::Region { start, end: Some(*end as usize) };
         }
         self.matches = Vec::new();
+        self.progress = Progress::default();
+        self.filter.free_memory();
         if self.is_open() {
             self.cut.give_up();
         } else {
@@ -151,14 +159,21 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         }
     }
 
-    /// Whether the beginning of the cut line has not been read yet.
+    /// Whether the cut line is still needed: its beginning has not been read yet, or it is being
+    /// judged.
     fn is_open(&self) -> bool {
-        matches!(self.phase, Phase::Hungry | Phase::Seam | Phase::Start)
+        self.is_judging || matches!(self.phase, Phase::Hungry | Phase::Seam | Phase::Start)
     }
 
     /// Bytes of the cut line that have to be fed again first, if any.
     fn lost(&self) -> Option<Span> {
-        let base = if self.phase == Phase::Seam { self.span.end() } else { self.span.offset };
+        let base = if self.is_judging {
+            self.open_offset + self.open_run
+        } else if self.phase == Phase::Seam {
+            self.span.end()
+        } else {
+            self.span.offset
+        };
         self.cut.lost(base)
     }
 
@@ -198,6 +213,16 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
             return Step::NeedAgain(span);
         }
         loop {
+            if self.is_judging {
+                let head = self.cut.line().0;
+                let Some(is_record) = self.filter.judge(&mut self.progress, head, self.limit) else {
+                    return Step::Working;
+                };
+                self.is_judging = false;
+                if is_record {
+                    return self.cut_record();
+                }
+            }
             match self.phase {
                 Phase::Hungry => return Step::NeedBlock,
                 Phase::Finished => return Step::Done,
@@ -264,12 +289,14 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         }
     }
 
-    /// Completes the cut line, whose beginning is known. Returns whether it is a record.
+    /// Completes the cut line, whose beginning is known. Returns whether it is a record; false if
+    /// it has to be judged first.
     fn complete_cut_line(&mut self) -> bool {
         let (is_record, run) = self.cut.complete(&self.filter, self.open_offset);
         self.skipped += run;
         self.open_run = run;
-        is_record
+        self.is_judging = is_record && self.filter.needs_whole_lines();
+        is_record && !self.is_judging
     }
 
     /// The bytes before the cut line that are in memory.

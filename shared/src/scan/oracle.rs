@@ -149,11 +149,24 @@ pub(super) fn drive(
     keywords: &[Vec<u8>],
     n: Option<u64>,
     limits: Limits,
+    plan: ReadPlan,
+    releases: &Releases,
+    has_holes: bool,
+) -> (Vec<Owned>, Summary) {
+    drive_by(file, &filter(keywords), n, limits, plan, releases, has_holes)
+}
+
+/// The same with any filter.
+pub(super) fn drive_by(
+    file: &[u8],
+    filter: &Filter,
+    n: Option<u64>,
+    limits: Limits,
     mut plan: ReadPlan,
     releases: &Releases,
     has_holes: bool,
 ) -> (Vec<Owned>, Summary) {
-    let mut search = Search::new(&filter(keywords), n, plan.window(), limits);
+    let mut search = Search::new(filter, n, plan.window(), limits);
     let mut records = Vec::new();
     let (mut blocks, mut again, mut steps) = (0, 0, 0);
     let block = |span: Span| file[usize::try_from(span.offset).unwrap()..][..span.len].to_vec();

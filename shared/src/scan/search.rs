@@ -34,11 +34,18 @@ enum Mode<B> {
 
 impl<B: AsRef<[u8]>> Search<B> {
     /// Searches a window of a file. Yields the newest `n` records at most; all if `n` is `None`.
+    ///
+    /// # Panics
+    /// If the filter has patterns that were not compiled.
     pub fn new(filter: &Filter, n: Option<u64>, window: Window, limits: Limits) -> Search<B> {
         let lines = |literals| Mode::Lines(LineSearch::new(LineFilter::literals(literals), window, limits));
         let mode = match filter {
             Filter::All => lines(&[]),
             Filter::Literals(literals) => lines(literals),
+            Filter::Patterns(patterns) => {
+                let filter = LineFilter::Compiled(patterns.compiled());
+                Mode::Lines(LineSearch::new(filter, window, limits))
+            }
             Filter::AcrossLines(keyword) => {
                 Mode::Joined(Box::new(JoinedSearch::new(keyword, window, limits)))
             }
@@ -166,7 +173,7 @@ impl<B: AsRef<[u8]>> Search<B> {
     pub fn reach(filter: &Filter, limits: Limits) -> u64 {
         match filter {
             Filter::AcrossLines(keyword) => keyword.len().min(limits.nul_run) as u64 - 1,
-            Filter::All | Filter::Literals(_) => 0,
+            Filter::All | Filter::Literals(_) | Filter::Patterns(_) => 0,
         }
     }
 
@@ -204,6 +211,14 @@ impl<B: AsRef<[u8]>> Search<B> {
             self.summary.truncated_lines += record.truncated_lines;
         }
         step
+    }
+
+    /// The last record does not count: the caller does not want it, for a reason that the filter does
+    /// not know. `lines` and `truncated_lines` are those of the record.
+    pub fn take_back(&mut self, lines: u64, truncated_lines: u64) {
+        self.remaining = self.remaining.map(|n| n + 1);
+        self.summary.lines -= lines;
+        self.summary.truncated_lines -= truncated_lines;
     }
 
     /// Appends as many records as possible to `out` as text: each is a line that ends with a line

@@ -1,5 +1,8 @@
 //! Compares the search with a naive oracle, with blocks of 1 to 17 bytes and of the real sizes.
 
+mod filters;
+mod peers;
+
 use super::oracle::*;
 use super::*;
 use crate::filter::Filter;

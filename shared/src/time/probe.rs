@@ -6,6 +6,12 @@ use super::offset::Zone;
 use super::raw::Raw;
 use super::years::Years;
 use super::{LineTimes, NANOS, civil};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+/// How near to a change of the clocks local times are in doubt, in seconds: a day is more than any
+/// clock is changed by.
+const NEAR: i64 = civil::DAY;
 
 /// The time of a line that is looked at alone, in nanoseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +45,17 @@ impl LineTimes {
         };
         let [earliest, latest] = behind.map(|behind| (civil - behind) * NANOS + stamp.nanos);
         Some(Probed::Between { earliest, latest })
+    }
+
+    /// Whether the clocks of the zones that lines may mean change near the time between `oldest` and
+    /// `newest`, in nanoseconds since 1970. Then lines may be left out only where it is known what
+    /// they say: which of two hours is meant, only the lines after a line tell.
+    pub fn may_change_clocks(&self, oldest: i64, newest: i64) -> bool {
+        let second = |nanos: i64, margin: i64| Timestamp::from_second(nanos.div_euclid(NANOS) + margin).ok();
+        let (Some(from), Some(to)) = (second(oldest, -NEAR), second(newest, NEAR)) else { return false };
+        let changes =
+            |zone: &TimeZone| zone.following(from).next().is_some_and(|next| next.timestamp() <= to);
+        changes(self.zone.zone()) || self.regions.each().any(|zone| changes(zone.zone()))
     }
 
     /// Says that no line that follows is newer than this, in seconds since 1970, because newer ones

@@ -27,6 +27,11 @@ pub(super) struct Regions {
 }
 
 impl Regions {
+    /// The zones that are kept.
+    pub(super) fn each(&self) -> impl Iterator<Item = &HostZone> {
+        self.kept.iter().map(|(_, zone)| zone)
+    }
+
     /// The zone of a region. `None` if the database has no region of this name.
     pub(super) fn zone(&mut self, name: &str) -> Option<&mut HostZone> {
         let at = if let Some(at) = self.kept.iter().position(|(own, _)| **own == *name) {

@@ -46,6 +46,10 @@ impl HostZone {
         Some((behind, minutes))
     }
 
+    pub(super) fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
     /// For a local time: what to subtract at most and at least to get seconds since the epoch. The
     /// two differ in the hour that occurs twice.
     pub(super) fn possible(&self, civil: i64) -> Option<[i64; 2]> {

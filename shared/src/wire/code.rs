@@ -50,6 +50,9 @@ pub enum Code {
     IoError,
     /// The file was truncated while it was read. Only a verdict has this code.
     FileShrunk,
+    /// The lines are not in the order of their times, and records of a time range stand where nobody
+    /// would look for them. Only a verdict has this code.
+    OutOfOrder,
     /// The time that the client gave was over. Only a verdict has this code.
     Timeout,
     /// The primary could not reach the host.
@@ -66,7 +69,7 @@ pub enum Code {
 
 impl Code {
     /// All that this version knows.
-    pub const KNOWN: [Code; 26] = [
+    pub const KNOWN: [Code; 27] = [
         Code::BadRequest,
         Code::BadParameter,
         Code::UnknownParameter,
@@ -88,6 +91,7 @@ impl Code {
         Code::NoTimes,
         Code::IoError,
         Code::FileShrunk,
+        Code::OutOfOrder,
         Code::Timeout,
         Code::UpstreamUnreachable,
         Code::UpstreamTimeout,
@@ -130,6 +134,7 @@ impl Code {
             Code::NoTimes => "no_times",
             Code::IoError => "io_error",
             Code::FileShrunk => "file_shrunk",
+            Code::OutOfOrder => "out_of_order",
             Code::Timeout => "timeout",
             Code::UpstreamUnreachable => "upstream_unreachable",
             Code::UpstreamTimeout => "upstream_timeout",
@@ -149,7 +154,7 @@ impl Code {
     /// for one that is not known.
     pub fn for_problem(self) -> Option<Code> {
         match self {
-            Code::FileShrunk | Code::Timeout | Code::Other(_) => None,
+            Code::FileShrunk | Code::Timeout | Code::OutOfOrder | Code::Other(_) => None,
             code => Some(code),
         }
     }
@@ -174,7 +179,7 @@ impl Code {
             Code::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Code::CursorGone => StatusCode::GONE,
             Code::NoTimes => StatusCode::UNPROCESSABLE_ENTITY,
-            Code::IoError | Code::FileShrunk | Code::Timeout | Code::Other(_) => {
+            Code::IoError | Code::FileShrunk | Code::Timeout | Code::OutOfOrder | Code::Other(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
             Code::UpstreamUnreachable => StatusCode::BAD_GATEWAY,

@@ -18,6 +18,8 @@ pub struct Problem {
     hosts_failed: Option<String>,
     /// Whether it asks the client to show who it is.
     challenges: bool,
+    /// The parameter that is wrong, and bytes of its value before the place that is.
+    place: Option<(&'static str, usize)>,
 }
 
 /// Seconds after which a client may try again at an overloaded or draining server. Chosen at random,
@@ -34,6 +36,7 @@ impl Problem {
             allow: "GET, HEAD",
             hosts_failed: None,
             challenges: code == Code::Unauthorized,
+            place: None,
         }
     }
 
@@ -47,6 +50,12 @@ impl Problem {
     #[must_use]
     pub fn on_host(self, host: &str) -> Problem {
         Problem { hosts_failed: Some(host.to_owned()), ..self }
+    }
+
+    /// Names the parameter that is wrong, and the place in its value: bytes before it.
+    #[must_use]
+    pub fn at(self, parameter: &'static str, position: usize) -> Problem {
+        Problem { place: Some((parameter, position)), ..self }
     }
 
     /// Asks the client to show who it is, in `WWW-Authenticate`. Each `unauthorized` does.
@@ -68,13 +77,17 @@ impl Problem {
     /// The answer that carries it.
     pub fn into_response<B: From<Bytes>>(self) -> Response<B> {
         let status = self.code.status();
-        let body = serde_json::json!({
+        let mut body = serde_json::json!({
             "type": "about:blank",
             "title": status.canonical_reason().unwrap_or_default(),
             "status": status.as_u16(),
             "detail": self.detail,
             "code": self.code.as_str(),
         });
+        if let Some((parameter, position)) = self.place {
+            body["parameter"] = parameter.into();
+            body["position"] = position.into();
+        }
         let mut response = Response::new(B::from(Bytes::from(format!("{body}\n"))));
         *response.status_mut() = status;
         let map = response.headers_mut();

@@ -58,11 +58,12 @@ pub enum Stopped {
 }
 
 impl Stopped {
-    const ALL: [Stopped; 5] =
+    /// All of them.
+    pub const ALL: [Stopped; 5] =
         [Stopped::Exhausted, Stopped::N, Stopped::Since, Stopped::Timeout, Stopped::Limit];
 
     /// The word on the wire.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Stopped::Exhausted => "exhausted",
             Stopped::N => "n",

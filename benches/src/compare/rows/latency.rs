@@ -81,7 +81,7 @@ pub(super) fn latency(bench: &Bench, results: &mut Results) -> Result<()> {
 }
 
 /// The microseconds from a request to the end of its answer.
-fn exchange(connection: &mut TcpStream, target: &str) -> Result<f64> {
+pub(super) fn exchange(connection: &mut TcpStream, target: &str) -> Result<f64> {
     let request = format!("GET /{target} HTTP/1.1\r\nhost: localhost\r\n\r\n");
     let mut piece = [0; 16 << 10];
     let mut reader = AnswerReader::new();

@@ -38,7 +38,7 @@ const NO_NUMBERS: [&str; 26] = [
 ];
 
 /// Parts of a query that are refused.
-const REFUSED: [&str; 46] = [
+const REFUSED: [&str; 55] = [
     "n=1&n=1",
     "n=1&n=2",
     "filename=app.log",
@@ -58,9 +58,18 @@ const REFUSED: [&str; 46] = [
     "keyword[]=x",
     "keyword%00=x",
     "keywords=x",
-    "regex=x",
-    "since=now",
+    "regex=(",
+    "regex=%FF",
+    "exclude_regex=(",
+    "ignore_case=",
+    "since=",
+    "since=now&until=now",
+    "until=2026-11-25",
+    "tz=x",
+    "scan=",
+    "timeout=1",
     "follow=true",
+    "cursor=",
     "cursor=x",
     "=",
     "=x",
@@ -88,7 +97,7 @@ const REFUSED: [&str; 46] = [
 ];
 
 /// Parts of a query that change nothing.
-const TAKEN: [&str; 11] = [
+const TAKEN: [&str; 21] = [
     "",
     "&",
     "&&&",
@@ -100,10 +109,20 @@ const TAKEN: [&str; 11] = [
     "keyword=%C3%28",
     "keyword==",
     "keyword=a=b",
+    "regex=",
+    "regex=.",
+    "exclude=",
+    "exclude=%FF",
+    "exclude_regex=",
+    "ignore_case=false",
+    "since=2000-01-01T00:00:00Z",
+    "until=2100-01-01+00:00:00+00:00",
+    "tz=host",
+    "timeout=10m",
 ];
 
 /// Names of a file that are refused, or that no file has.
-const FILENAMES: [&str; 22] = [
+const FILENAMES: [&str; 21] = [
     "",
     ".",
     "..",

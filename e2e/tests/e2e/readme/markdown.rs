@@ -66,6 +66,29 @@ pub(super) fn blocks(document: &Path) -> Vec<Block> {
 /// What stands before a number that has to be the same.
 const SAME: &[&str] = &["secondary-", "exit status ", "curl: (", "\"status\":", "HTTP/#.# ", " n="];
 
+/// What stands before a cursor, which is another one each time.
+const CURSORS: &[&str] = &[
+    "\"older\":\"",
+    "\"newer\":\"",
+    "\"older\": \"",
+    "\"newer\": \"",
+    "log-cursor-older: ",
+    "log-cursor-newer: ",
+];
+
+/// A line without its cursors.
+fn without_cursors(line: &str) -> String {
+    CURSORS.iter().fold(line.to_owned(), |line, before| {
+        let mut parts = line.split(before);
+        let mut out = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            out.push_str(before);
+            out.push_str(part.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "-_".contains(c)));
+        }
+        out
+    })
+}
+
 /// A line with each number as `#`, but for those behind [`SAME`]. Which day it is, how exact a
 /// time, and which engine reads, makes no difference.
 fn shape(line: &str) -> String {
@@ -74,7 +97,7 @@ fn shape(line: &str) -> String {
     }
     let mut out = String::new();
     let (mut is_number, mut is_same) = (false, false);
-    for c in line.replace("\"threads\"", "\"uring\"").chars() {
+    for c in without_cursors(line).replace("\"threads\"", "\"uring\"").chars() {
         let begins = c.is_ascii_digit() && !is_number;
         is_number = c.is_ascii_digit();
         if begins {

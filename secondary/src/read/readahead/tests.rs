@@ -9,9 +9,10 @@ struct Count;
 
 impl BlockTask for Count {
     type Finding = usize;
+    type Looking = ();
 
-    fn look_at(&self, _: Span, block: &[u8]) -> usize {
-        block.len()
+    fn look_at(&self, _: Span, block: &[u8], (): &mut ()) -> Option<usize> {
+        Some(block.len())
     }
 }
 

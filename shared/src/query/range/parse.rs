@@ -14,19 +14,14 @@ use jiff::{SignedDuration, Timestamp};
 const FORMS: &str = "write a time as in 2026-11-05T08:11:12Z, seconds, milliseconds, microseconds or nanoseconds since 1970, a span back from now as in 15m or 1h30m, or now";
 
 /// Reads one edge. `zone`: what `tz` says, where it is given.
-pub(super) fn edge(
-    name: &str,
-    value: &[u8],
-    zone: Option<&Zone>,
-    now: Timestamp,
-) -> Result<Edge, Problem> {
+pub(super) fn edge(name: &str, value: &[u8], zone: Option<&Zone>, now: Timestamp) -> Result<Edge, Problem> {
     let text = std::str::from_utf8(value).map_err(|_| malformed(name, value))?;
     if text.starts_with(|c: char| c.is_ascii_digit()) && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'.'))
     {
         return epoch(name, text).map(Edge::At);
     }
     if let Some(span) = back_from_now(text) {
-        let span = span.ok_or_else(|| malformed(name, value))?;
+        let span = span.map_err(|NoSpan| malformed(name, value))?;
         let nanos = now.checked_sub(span).ok().and_then(|at| i64::try_from(at.as_nanosecond()).ok());
         return nanos.map(Edge::At).ok_or_else(|| out_of_range(name, value));
     }
@@ -50,24 +45,20 @@ pub(super) fn out_of_range(name: &str, value: &[u8]) -> Problem {
     bad(format!("{name} is {}: it must lie between the years 1678 and 2261", quoted(value)))
 }
 
-/// Whether an edge is given relative to now.
-pub(super) fn is_relative(value: &[u8]) -> bool {
-    let is_number = value.iter().all(|b| matches!(b, b'0'..=b'9' | b'.'));
-    !is_number && std::str::from_utf8(value).is_ok_and(|text| back_from_now(text).is_some())
-}
+/// What was to be a span back from now, and is none.
+pub(super) struct NoSpan;
 
-/// The span of a time that is given relative to now. The inner `None`: it should be one, and is not.
-fn back_from_now(text: &str) -> Option<Option<SignedDuration>> {
-    if let Some(rest) = text.strip_prefix("now") {
-        return Some(if rest.is_empty() {
-            Some(SignedDuration::ZERO)
-        } else {
-            rest.strip_prefix('-').and_then(duration::parse)
-        });
+/// The span of a time that is given relative to now.
+pub(super) fn back_from_now(text: &str) -> Option<Result<SignedDuration, NoSpan>> {
+    let span = |text| duration::parse(text).ok_or(NoSpan);
+    match text.strip_prefix("now") {
+        Some("") => return Some(Ok(SignedDuration::ZERO)),
+        Some(rest) => return Some(rest.strip_prefix('-').map_or(Err(NoSpan), span)),
+        None => {}
     }
     match text.strip_prefix('-') {
-        Some(rest) => Some(duration::parse(rest)),
-        None => duration::parse(text).map(Some),
+        Some(rest) => Some(span(rest)),
+        None => duration::parse(text).map(Ok),
     }
 }
 

@@ -72,13 +72,53 @@ fn all_forms_of_times_are_read() {
 #[test]
 fn a_value_that_is_no_time_is_quoted_and_told_what_to_write() {
     for value in [
-        "", "x", "yesterday", "2026-11", "2026-13-01Z", "2026-11-31Z", "2026-02-29Z", "2026-11-05T24:00Z",
-        "2026-11-05T08:60Z", "2026-11-05T08:11:60Z", "2026-11-05T08:11:12.Z", "2026-11-05T08:11:12.1234567890Z",
-        "2026-11-05T08Z", "2026-11-05T8:11Z", "26-11-05Z", "2026-11-05T08:11:12UTC", "2026-11-05T08:11:12%2B2",
-        "2026-11-05T08:11:12%2B25:00", "2026-11-05T08:11:12%2B02:60", "2026/11/05", "0000-00-00", "99999-01-01",
-        "15", "-15", "--15m", "15x", "15m15m", "30m1h", "1.5h", "m", "1h%20", "now%2B15m", "now15m", "Now", "%2B15m",
-        "%FF", "1795000000123.5", "1.", ".5", "1.1234567890", "1.2.3", "2026-11-05T08:11:12Z%00",
-        "%EF%BC%92026-11-05Z", "-", "now-", "10000000000w", "9999999999999999999h",
+        "",
+        "x",
+        "yesterday",
+        "2026-11",
+        "2026-13-01Z",
+        "2026-11-31Z",
+        "2026-02-29Z",
+        "2026-11-05T24:00Z",
+        "2026-11-05T08:60Z",
+        "2026-11-05T08:11:60Z",
+        "2026-11-05T08:11:12.Z",
+        "2026-11-05T08:11:12.1234567890Z",
+        "2026-11-05T08Z",
+        "2026-11-05T8:11Z",
+        "26-11-05Z",
+        "2026-11-05T08:11:12UTC",
+        "2026-11-05T08:11:12%2B2",
+        "2026-11-05T08:11:12%2B25:00",
+        "2026-11-05T08:11:12%2B02:60",
+        "2026/11/05",
+        "0000-00-00",
+        "99999-01-01",
+        "15",
+        "-15",
+        "--15m",
+        "15x",
+        "15m15m",
+        "30m1h",
+        "1.5h",
+        "m",
+        "1h%20",
+        "now%2B15m",
+        "now15m",
+        "Now",
+        "%2B15m",
+        "%FF",
+        "1795000000123.5",
+        "1.",
+        ".5",
+        "1.1234567890",
+        "1.2.3",
+        "2026-11-05T08:11:12Z%00",
+        "%EF%BC%92026-11-05Z",
+        "-",
+        "now-",
+        "10000000000w",
+        "9999999999999999999h",
     ] {
         if value == "15" {
             continue; // Seconds.
@@ -94,9 +134,18 @@ fn a_value_that_is_no_time_is_quoted_and_told_what_to_write() {
 #[test]
 fn a_time_that_64_bits_do_not_hold_is_refused() {
     for value in [
-        "0000-01-01Z", "1600-01-01Z", "2263-01-01Z", "9999-12-31T23:59:59Z", "99999999999", "99999999999999",
-        "99999999999999999", "99999999999999999999", "99999999999999999999999999", "280y",
-        "9999-12-31T23:59&tz=-23:59", "0000-01-01&tz=%2B23:59",
+        "0000-01-01Z",
+        "1600-01-01Z",
+        "2263-01-01Z",
+        "9999-12-31T23:59:59Z",
+        "99999999999",
+        "99999999999999",
+        "99999999999999999",
+        "99999999999999999999",
+        "99999999999999999999999999",
+        "280y",
+        "9999-12-31T23:59&tz=-23:59",
+        "0000-01-01&tz=%2B23:59",
     ] {
         assert!(!refused(&format!("since={value}")).is_empty(), "{value}");
     }
@@ -114,7 +163,8 @@ fn a_time_without_a_zone_needs_one() {
 
 #[test]
 fn a_zone_that_is_not_known_is_refused_even_if_no_time_needs_it() {
-    for tz in ["", "Europe/Berlim", "CEST5", "%2B2", "%2B24:00", "Host", "%FF", "..%2Fetc%2Fpasswd", "02:00"] {
+    for tz in ["", "Europe/Berlim", "CEST5", "%2B2", "%2B24:00", "Host", "%FF", "..%2Fetc%2Fpasswd", "02:00"]
+    {
         for times in ["", "&since=15m"] {
             let detail = refused(&format!("tz={tz}{times}"));
             assert!(detail.starts_with("tz is \""), "{detail}");
@@ -142,7 +192,13 @@ fn a_range_with_no_time_in_it_is_refused() {
 #[test]
 fn values_stand_once_and_scan_has_two() {
     for name in ["since", "until", "tz", "scan"] {
-        let value = if name == "scan" { "all" } else if name == "tz" { "Z" } else { "15m" };
+        let value = if name == "scan" {
+            "all"
+        } else if name == "tz" {
+            "Z"
+        } else {
+            "15m"
+        };
         let detail = refused(&format!("{name}={value}&{name}={value}"));
         assert!(detail.contains(&format!("{name} is given twice")), "{detail}");
     }

@@ -2,7 +2,7 @@
 //! delivered backwards.
 
 use super::{LineSearch, Phase, record};
-use crate::filter::Match;
+use crate::filter::{LineFilter, Match};
 use crate::nuls;
 use crate::scan::block_matcher::first_whole_line;
 use crate::scan::excerpt::excerpt;
@@ -12,6 +12,9 @@ use memchr::{memchr, memrchr, memrchr_iter};
 
 /// Bytes of a block that are matched in one go if a whole block would take too long.
 const PIECE: usize = if cfg!(test) { 9 } else { 8 << 10 };
+
+/// The same if that is done in steps: the newest record waits for the others of its piece.
+const LARGE_PIECE: usize = if cfg!(test) { 9 } else { 64 << 10 };
 
 impl<B: AsRef<[u8]>> LineSearch<B> {
     /// Appends lines of the region to `out`, if every line is a record. Returns how many lines that
@@ -90,9 +93,16 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
             self.phase = Phase::Region { start, end: feed };
             return Some((feed.map_or(start, |feed| feed + 1), end));
         }
-        let from = if self.filter.takes_whole_blocks() { start } else { piece_start(block, start, end) };
+        let from = match &*self.filter {
+            filter if filter.takes_whole_blocks() => start,
+            LineFilter::Compiled(_) => piece_start(block, start, end, LARGE_PIECE),
+            _ => piece_start(block, start, end, PIECE),
+        };
+        let (lines, limits) = (&block[..end], (self.nul_run, self.limit));
+        if !self.filter.matching_lines(&mut self.progress, from, lines, limits, &mut self.matches) {
+            return None;
+        }
         self.phase = Phase::Region { start, end: if from == start { None } else { Some(from - 1) } };
-        self.filter.matching_lines(from, &block[..end], self.nul_run, &mut self.matches);
         self.matches.pop().map(|(from, to)| (from as usize, to as usize))
     }
 
@@ -116,7 +126,7 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         self.delivered = Span { offset, len: bytes.len().min(self.limit) };
         self.excerpt = None;
         if bytes.len() > self.limit {
-            let first = self.filter.first_match(bytes);
+            let first = self.filter.first_match(&mut self.progress, bytes);
             let first = first.map(|Match { at, len }| Span { offset: offset + at as u64, len });
             self.excerpt = excerpt(offset, bytes.len() as u64, first, self.limit);
         }
@@ -125,9 +135,9 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
     }
 }
 
-/// Where the lines begin that are matched next, up to `end`. They are about [`PIECE`] bytes.
-fn piece_start(block: &[u8], start: usize, end: usize) -> usize {
-    let near = end.saturating_sub(PIECE);
+/// Where the lines begin that are matched next, up to `end`. They are about `piece` bytes.
+fn piece_start(block: &[u8], start: usize, end: usize, piece: usize) -> usize {
+    let near = end.saturating_sub(piece);
     if near <= start {
         return start;
     }

@@ -81,8 +81,31 @@ fn fields(ended: &Ended, fields: &mut Fields<'_>) {
         if let Some(n) = noted.n {
             fields.number("n", n);
         }
-        if noted.filters.keywords > 0 {
-            fields.number("keywords", noted.filters.keywords as u64);
+        let filters = &noted.filters;
+        for (name, number) in [
+            ("keywords", filters.keywords),
+            ("regexes", filters.regexes),
+            ("excludes", filters.excludes),
+            ("exclude_regexes", filters.exclude_regexes),
+        ] {
+            if number > 0 {
+                fields.number(name, number as u64);
+            }
+        }
+        for (name, is_so) in [
+            ("ignore_case", filters.ignore_case),
+            ("time_range", noted.has_range),
+            ("cursor", noted.has_cursor),
+        ] {
+            if is_so {
+                fields.flag(name, true);
+            }
+        }
+        if let Some(stopped) = noted.stopped {
+            fields.text("stopped", stopped.as_str());
+        }
+        if let Some(range) = noted.range {
+            fields.text("range", range.as_str());
         }
         fields.number("lines", noted.lines);
         fields.number("bytes_scanned", noted.bytes_scanned);

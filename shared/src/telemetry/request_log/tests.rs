@@ -4,7 +4,7 @@ use crate::telemetry::request_id::REQUEST_ID;
 use crate::telemetry::sampling::Fraction;
 use crate::telemetry::trace_context::TRACEPARENT;
 use crate::wire::code::Code;
-use crate::wire::verdict::Status;
+use crate::wire::verdict::{RangeFound, Status, Stopped};
 use http::{HeaderValue, Method, Request, StatusCode};
 use proptest::prelude::*;
 use std::sync::Mutex;
@@ -93,6 +93,8 @@ fn a_message_looks_like_all_others_of_the_log() {
         noted.filename = Some(b"a \"b\".log".to_vec());
         noted.real_filename = Some(b"real.log".to_vec());
         (noted.n, noted.filters.keywords) = (Some(20), 2);
+        (noted.has_range, noted.has_cursor) = (true, true);
+        (noted.stopped, noted.range) = (Some(Stopped::Since), Some(RangeFound::Order));
         (noted.lines, noted.bytes_scanned) = (20, 65536);
         noted.first_record = Some(Duration::from_micros(1_002));
         noted.caller = Some("ci".to_owned());
@@ -110,7 +112,7 @@ fn a_message_looks_like_all_others_of_the_log() {
                 method = "GET", endpoint = "/logs", status = 200, code = "io_error", verdict = "complete",
                 whole = false, hosts = "web1,web2", hosts_asked = 2, file = "a \"b\".log",
                 real_file = "real.log", n = 20,
-                keywords = 2, lines = 20, bytes_scanned = 65536, bytes_sent = 0, first_record_ms = 1.002,
+                keywords = 2, time_range = true, cursor = true, stopped = "since", range = "order", lines = 20, bytes_scanned = 65536, bytes_sent = 0, first_record_ms = 1.002,
                 duration_ms = display(&duration_ms), client = "[::1]:4711", caller = "ci", via = "primary",
                 request_id = "r-1", trace_id = TRACE,
                 "request"

@@ -1,0 +1,147 @@
+//! One condition: any of some literals, or a pattern.
+
+use super::automaton::{Automaton, Outcome, Room, TooLarge, Walk};
+use super::fuel::Fuel;
+use super::needles::{self, Needles};
+use regex_automata::Span;
+use regex_automata::hybrid::dfa::Cache;
+use regex_syntax::hir::{Hir, HirKind};
+
+/// A search for literals goes through this many bytes in the time of one unit of fuel.
+const SOUGHT: usize = 16;
+
+/// One condition. It has an automaton, or needles, or both: then only lines with a needle are looked
+/// at with the automaton.
+#[derive(Debug)]
+pub(super) struct Part {
+    needles: Option<Needles>,
+    automaton: Option<Automaton>,
+    /// For literals, in any case of their letters: the bytes of a match, at most. They are found in
+    /// a line of any length.
+    longest: Option<usize>,
+}
+
+/// How far the look at one line has come.
+#[derive(Debug, Default)]
+pub(super) struct Look {
+    is_sought: bool,
+    walk: Walk,
+}
+
+/// A place where a condition may be met.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hit {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// Whether the line of this place meets the condition.
+    pub(super) is_sure: bool,
+}
+
+impl Part {
+    /// Any of these literals, of which none is empty.
+    pub(super) fn literals(literals: &[Vec<u8>]) -> Option<Part> {
+        let needles = needles::new(literals)?;
+        let longest = literals.iter().map(Vec::len).max();
+        Some(Part { needles: Some(needles), automaton: None, longest })
+    }
+
+    /// The literals that this pattern stands for, in any case of their letters. Takes what it
+    /// needs off `room`.
+    pub(super) fn folded(hir: &Hir, room: &mut Room) -> Result<Part, TooLarge> {
+        if let HirKind::Literal(literal) = hir.kind()
+            && let Some(part) = Part::literals(&[literal.0.to_vec()])
+        {
+            return Ok(part);
+        }
+        let longest = hir.properties().maximum_len();
+        Ok(Part { longest, ..Part::pattern(hir, room)? })
+    }
+
+    /// A pattern.
+    pub(super) fn pattern(hir: &Hir, room: &mut Room) -> Result<Part, TooLarge> {
+        let automaton = Automaton::new(hir, room)?;
+        Ok(Part { needles: needles::of(hir), automaton: Some(automaton), longest: None })
+    }
+
+    /// How rare a hit may be: the higher, the rarer.
+    pub(super) fn rarity(&self) -> usize {
+        self.needles.as_ref().map_or(0, |needles| needles.rarity)
+    }
+
+    /// Whether it is found in a line of any length, piece by piece. A pattern needs the line.
+    pub(super) fn longest(&self) -> Option<usize> {
+        self.longest
+    }
+
+    /// Whether a line meets the condition. `to`: the end of what a pattern sees. None if there was
+    /// no fuel left.
+    pub(super) fn is_met(
+        &self,
+        cache: &mut Option<Cache>,
+        line: &[u8],
+        to: usize,
+        look: &mut Look,
+        fuel: &mut Fuel,
+    ) -> Option<bool> {
+        if let (Some(needles), false) = (&self.needles, look.is_sought) {
+            fuel.burn(1 + to / SOUGHT);
+            let found = needles.search.find(line, Span::from(0..to));
+            if found.is_none() || self.automaton.is_none() {
+                return Some(found.is_some());
+            }
+            look.is_sought = true;
+        }
+        let Some(automaton) = &self.automaton else { return Some(false) };
+        let cache = cache.get_or_insert_with(|| automaton.cache());
+        match automaton.walk(cache, line, to, &mut look.walk, fuel) {
+            Outcome::Match(_) => Some(true),
+            Outcome::Miss => Some(false),
+            Outcome::Tired => None,
+        }
+    }
+
+    /// The next place in whole lines where the condition may be met, `walk.at` or later. The inner
+    /// value is None if there is no such place, and the outer one if there was no fuel left.
+    pub(super) fn next_hit(
+        &self,
+        cache: &mut Option<Cache>,
+        lines: &[u8],
+        walk: &mut Walk,
+        fuel: &mut Fuel,
+    ) -> Option<Option<Hit>> {
+        if let Some(needles) = &self.needles {
+            let from = walk.from_here();
+            let found = needles.search.find(lines, Span::from(from..lines.len()));
+            let to = found.map_or(lines.len(), |found| found.end);
+            fuel.burn(1 + (to - from) / SOUGHT);
+            let is_sure = self.automaton.is_none();
+            return Some(found.map(|found| Hit { start: found.start, end: found.end, is_sure }));
+        }
+        let Some(automaton) = &self.automaton else { return Some(None) };
+        let cache = cache.get_or_insert_with(|| automaton.cache());
+        match automaton.walk(cache, lines, lines.len(), walk, fuel) {
+            // Where a match begins is not known, but it lies in the line in which it ends.
+            Outcome::Match(end) => Some(Some(Hit { start: end, end, is_sure: true })),
+            Outcome::Miss => Some(None),
+            Outcome::Tired => None,
+        }
+    }
+
+    /// The first place of one of the literals, in bytes that may be a part of a line. It may be
+    /// shorter than the place, by what the longest and the shortest spelling differ in.
+    pub(super) fn find(&self, cache: &mut Option<Cache>, bytes: &[u8]) -> Option<(usize, usize)> {
+        let sought = match &self.needles {
+            Some(needles) => Some(needles.search.find(bytes, Span::from(0..bytes.len()))?),
+            None => None,
+        };
+        let Some(automaton) = &self.automaton else { return sought.map(|found| (found.start, found.len())) };
+        let cache = cache.get_or_insert_with(|| automaton.cache());
+        match automaton.walk(cache, bytes, bytes.len(), &mut Walk::default(), &mut Fuel::endless()) {
+            Outcome::Match(end) => {
+                let start = end.saturating_sub(self.longest.unwrap_or(end));
+                Some((start, end - start))
+            }
+            Outcome::Miss | Outcome::Tired => None,
+        }
+    }
+}
