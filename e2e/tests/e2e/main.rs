@@ -15,6 +15,7 @@ mod man_pages;
 mod merged;
 mod namespaces;
 mod openapi;
+mod pages;
 mod pods;
 mod processes;
 mod readme;

@@ -98,7 +98,7 @@ impl Fanout {
             let is_complete = verdict.status == Status::Complete;
             self.out.extend(if is_complete { verdict.notes() } else { verdict.last_line() });
         }
-        self.phase = Phase::Ended(verdict);
+        self.phase = Phase::Ended(Box::new(verdict));
     }
 
     /// Adds how the answer can be continued.

@@ -110,7 +110,7 @@ pub(super) enum Phase {
     /// Records are merged.
     Merging,
     /// All records are written.
-    Ended(Verdict),
+    Ended(Box<Verdict>),
     /// The end has left.
     Over,
 }

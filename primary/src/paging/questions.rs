@@ -17,6 +17,10 @@ const LEAST: Duration = Duration::from_millis(100);
 /// a tenth of the time that is left.
 const LEAD: Duration = Duration::from_millis(500);
 
+/// A year in nanoseconds. No query takes a time that is so near to the ends of all times, but a record
+/// without any time stands there.
+const YEAR: i64 = 366 * 24 * 3600 * 1_000_000_000;
+
 /// The questions of one request.
 #[derive(Debug)]
 pub struct Questions {
@@ -67,7 +71,7 @@ impl ForHost for Questions {
         if let Some(over_at) = self.over_at {
             let left = over_at.saturating_duration_since(Instant::now());
             let time = left.saturating_sub((left / 10).min(LEAD)).max(LEAST);
-            text.push_str(&format!("&timeout={}ms", time.as_millis()));
+            text.extend(["&timeout=", &time.as_millis().to_string(), "ms"]);
         }
         if let Some(cursor) = place.and_then(|place| self.cursor(place)) {
             text.push_str("&cursor=");
@@ -81,7 +85,7 @@ impl ForHost for Questions {
 /// in the zone of each host stays, because the two cannot be compared here. Then such a host may
 /// deliver records that belong to other pages, but loses none.
 fn bounded(query: &LogQuery, paging: &Paging) -> Option<LogQuery> {
-    let after = paging.boundary()?.saturating_add(1);
+    let after = paging.boundary()?.saturating_add(1).clamp(i64::MIN + YEAR, i64::MAX - YEAR);
     let mut bounded = query.clone();
     let TimeRange { since, until } = &mut bounded.range;
     // A range that holds no time would be refused. That of one nanosecond loses nothing either.
@@ -89,13 +93,13 @@ fn bounded(query: &LogQuery, paging: &Paging) -> Option<LogQuery> {
         (Direction::Older, _, Some(Edge::OnHost(_))) | (Direction::Newer, Some(Edge::OnHost(_)), _) => {
             return None;
         }
-        (Direction::Older, first, last) => {
-            let least = at(first).map_or(i64::MIN, |first| first.saturating_add(1));
-            *until = Some(Edge::At(at(last).unwrap_or(i64::MAX).min(after).max(least)));
+        (Direction::Older, from, to) => {
+            let least = at(from).map_or(i64::MIN, |from| from.saturating_add(1));
+            *until = Some(Edge::At(at(to).unwrap_or(i64::MAX).min(after).max(least)));
         }
-        (Direction::Newer, first, last) => {
-            let most = at(last).map_or(i64::MAX, |last| last.saturating_sub(1));
-            *since = Some(Edge::At(at(first).unwrap_or(i64::MIN).max(after).min(most)));
+        (Direction::Newer, from, to) => {
+            let most = at(to).map_or(i64::MAX, |to| to.saturating_sub(1));
+            *since = Some(Edge::At(at(from).unwrap_or(i64::MIN).max(after).min(most)));
         }
     }
     Some(bounded)

@@ -92,26 +92,18 @@ async fn page_after_page_is_the_whole_answer_in_its_order() {
 /// All records of the older pages from here on, and all newer ones.
 async fn all_pages(primary: &Primary, first: (Vec<Value>, Value), rng: &mut Rng) -> Vec<Value> {
     let (mut all, end) = first;
-    println!("{:?} {end}", lines_of(&all));
     let newer = word(&end, "newer").map(str::to_owned);
     let mut older = word(&end, "older").map(str::to_owned);
     while let Some(cursor) = older {
         let (records, end) = page(primary, &format!("&n={}", rng.usize(1..9)), Some(&cursor)).await;
         assert_eq!(end["status"], "complete", "{end}");
-        println!("{:?}", lines_of(&records));
         all.extend(records);
         older = word(&end, "older").map(str::to_owned);
     }
     let (records, end) = page(primary, "", Some(&newer.expect("a cursor"))).await;
     assert_eq!(end["status"], "complete", "{end}");
-    println!("newer: {:?}", lines_of(&records));
     all.extend(records);
     all
-}
-
-/// Short, for a person.
-fn lines_of(records: &[Value]) -> Vec<&str> {
-    records.iter().map(|record| record["line"].as_str().unwrap()).collect()
 }
 
 fn sorted(mut records: Vec<Value>) -> Vec<String> {
@@ -142,7 +134,6 @@ async fn a_host_that_failed_on_the_first_page_delivers_each_record_once_on_the_o
         let primary = primary(config).await;
         let n = rng.usize(1..40);
         let first = page(&primary, &format!("&n={n}"), None).await;
-        println!("seed {seed}: n={n} {:?}", fleet.iter().map(Simulated::fault).collect::<Vec<_>>());
         for host in &fleet {
             match host.fault() {
                 Fault::Down => host.rise(Fault::None),
@@ -181,7 +172,9 @@ async fn once_the_time_is_over_the_pages_go_on_where_it_was() {
         let told = (&end["status"], &end["stopped"], &end["error"]["code"]);
         assert_eq!(told, (&"partial".into(), &"timeout".into(), &"timeout".into()), "seed {seed}: {end}");
         assert_eq!(end["hosts"]["h0"]["status"], "timeout", "{end}");
-        fleet.iter().for_each(|host| host.set(Fault::None));
+        for host in &fleet {
+            host.set(Fault::None);
+        }
         let all = all_pages(&primary, first, &mut rng).await;
         assert_eq!(all, page(&primary, "", None).await.0, "seed {seed}");
     }
