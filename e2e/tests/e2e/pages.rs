@@ -42,7 +42,8 @@ impl Hosts {
             let time = jiff::Timestamp::from_millisecond(self.now).unwrap();
             let path = self.path(random.usize(0..HOSTS), file);
             let mut log = OpenOptions::new().create(true).append(true).open(path).unwrap();
-            writeln!(log, "{time:.3} {} {}", random.choice(["alpha", "beta"]).unwrap(), random.u32(..)).unwrap();
+            writeln!(log, "{time:.3} {} {}", random.choice(["alpha", "beta"]).unwrap(), random.u32(..))
+                .unwrap();
         }
     }
 

@@ -234,7 +234,9 @@ impl Positions {
         match (self.paging.direction(), came) {
             // Newer than the first one of these answers.
             (Some(Direction::Older), Some(came)) => Some(Place::newer(came.file, came.end, None)),
-            (Some(Direction::Older), None) => Some(Place::newer(opened?.file, last.as_ref()?.newest_end?, None)),
+            (Some(Direction::Older), None) => {
+                Some(Place::newer(opened?.file, last.as_ref()?.newest_end?, None))
+            }
             (Some(Direction::Newer), None) if last.is_none() && !is_at_its_end => None,
             (_, came) => of_own.or(opened).or(came),
         }

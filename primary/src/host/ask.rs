@@ -132,7 +132,8 @@ impl Upstream {
         let file = head.headers.get(headers::FILE).cloned();
         under_way.is(Outcome::Answered);
         let kept = Held { permits, under_way };
-        let body = HostBody::new(body, idle, deadline, kept, pacing, pulse).with_timing(timing).with_file(file);
+        let body =
+            HostBody::new(body, idle, deadline, kept, pacing, pulse).with_timing(timing).with_file(file);
         Ok((instance, HostAnswer::Streaming(body)))
     }
 

@@ -42,7 +42,8 @@ fn notices(given: Vec<Notice>) -> Vec<Notice> {
 
 /// The verdict on a host that failed like this.
 pub fn failed(Failure { code, detail }: Failure) -> Verdict {
-    let status = if matches!(code, Code::UpstreamTimeout | Code::Timeout) { Status::Timeout } else { Status::Failed };
+    let status =
+        if matches!(code, Code::UpstreamTimeout | Code::Timeout) { Status::Timeout } else { Status::Failed };
     let failure = Failure { code, detail: line(&detail, TEXT_BYTES) };
     Verdict { error: Some(failure), ..Verdict::new(status) }
 }

@@ -91,9 +91,11 @@ async fn a_cursor_that_is_none_is_not_passed_on() {
 #[tokio::test]
 async fn a_host_that_hangs_past_the_time_of_the_request_ends_in_time() {
     let line = "{\"host\":\"web1\",\"file\":\"app.log\",\"offset\":7,\"line\":\"a\"}\n";
-    for (script, lines) in
-        [(vec![Step::Hang], 0), (vec![head(NDJSON), chunk(line), Step::Hang], 1), (vec![head(NDJSON), Step::Hang], 0)]
-    {
+    for (script, lines) in [
+        (vec![Step::Hang], 0),
+        (vec![head(NDJSON), chunk(line), Step::Hang], 1),
+        (vec![head(NDJSON), Step::Hang], 0),
+    ] {
         let liar = Liar::new(script).await;
         let mut config = configured(&[("web1", liar.url())]);
         (config.times.head, config.times.idle) = (Duration::from_mins(1), Duration::from_mins(1));
@@ -123,7 +125,8 @@ async fn a_host_that_hangs_past_the_time_of_the_request_ends_in_time() {
 #[tokio::test]
 async fn a_host_of_an_older_version_is_named_and_has_to_be_updated() {
     let problem = "{\"type\":\"about:blank\",\"status\":400,\"code\":\"unknown_parameter\",\"detail\":\"unknown parameter since\"}";
-    let liar = Liar::new(whole("400 Bad Request", "Content-Type: application/problem+json\r\n", problem)).await;
+    let liar =
+        Liar::new(whole("400 Bad Request", "Content-Type: application/problem+json\r\n", problem)).await;
     let primary = primary(configured(&[("web1", liar.url())])).await;
     for target in [ASK, "/logs?filename=app.log"] {
         let got = primary.curl(&format!("{target}&since=15m"), &[]).await;

@@ -4,10 +4,9 @@ fn hosts(all: &[(&str, Status)]) -> BTreeMap<String, Verdict> {
     all.iter()
         .map(|(name, status)| {
             let verdict = match status {
-                Status::Timeout => Verdict {
-                    status: *status,
-                    ..Verdict::failed(Code::UpstreamTimeout, "late".to_owned())
-                },
+                Status::Timeout => {
+                    Verdict { status: *status, ..Verdict::failed(Code::UpstreamTimeout, "late".to_owned()) }
+                }
                 Status::Failed => Verdict::failed(Code::IoError, "disk".to_owned()),
                 other => Verdict::new(*other),
             };
@@ -128,9 +127,7 @@ fn what_all_that_failed_say_has_its_own_status() {
         let error = overall(all.clone(), of(3), OnError::Report).error.unwrap();
         assert!(error.detail.contains(&advice), "{error:?}");
         all.insert("d".to_owned(), failed("another"));
-        assert!(
-            !overall(all.clone(), of(4), OnError::Report).error.unwrap().detail.contains("what to do")
-        );
+        assert!(!overall(all.clone(), of(4), OnError::Report).error.unwrap().detail.contains("what to do"));
         all.insert("c".to_owned(), Verdict::new(Status::NotFound));
         assert_eq!(problem(&all, of(4), OnError::Report, "f").unwrap().code().status(), 502, "{code}");
     }
@@ -150,11 +147,18 @@ fn the_clients_time_is_told_apart_from_failures() {
         let verdict = overall(all.clone(), of(2), on_error);
         let told = (verdict.status, verdict.stopped, verdict.error.unwrap());
         assert_eq!((told.0, told.1, told.2.code), (Status::Partial, Some(Stopped::Timeout), Code::Timeout));
-        assert!(told.2.detail.contains("before 2 of 2 hosts had ended (a (timeout), b (timeout))"), "{}", told.2.detail);
+        assert!(
+            told.2.detail.contains("before 2 of 2 hosts had ended (a (timeout), b (timeout))"),
+            "{}",
+            told.2.detail
+        );
     }
     all.insert("c".to_owned(), Verdict::failed(Code::IoError, "disk".to_owned()));
     let detail = overall(all.clone(), of(3), OnError::Report).error.unwrap().detail;
-    assert!(detail.contains("before 2 of 3 hosts") && detail.contains("; 1 hosts failed: c (io_error)"), "{detail}");
+    assert!(
+        detail.contains("before 2 of 3 hosts") && detail.contains("; 1 hosts failed: c (io_error)"),
+        "{detail}"
+    );
     assert!(problem(&all, of(3), OnError::Report, "f").is_none());
     assert_eq!(problem(&all, of(3), OnError::Fail, "f").unwrap().code(), Code::UpstreamUnreachable);
     assert_eq!(overall(all, of(3), OnError::Fail).status, Status::Failed);
@@ -164,7 +168,8 @@ fn the_clients_time_is_told_apart_from_failures() {
 fn where_the_search_stopped_is_said_of_all_hosts_together() {
     let host = |stopped, more| Verdict { stopped, more, ..Verdict::new(Status::Complete) };
     let told = |verdicts: &[Verdict]| {
-        let hosts = verdicts.iter().enumerate().map(|(number, verdict)| (number.to_string(), verdict.clone()));
+        let hosts =
+            verdicts.iter().enumerate().map(|(number, verdict)| (number.to_string(), verdict.clone()));
         let verdict = overall(hosts.collect(), of(verdicts.len()), OnError::Report);
         (verdict.stopped, verdict.more)
     };

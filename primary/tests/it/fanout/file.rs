@@ -22,7 +22,8 @@ impl<'e> Found<'e> {
     /// In the file of the host of this name. The query must be one that a secondary takes: its cursor
     /// belongs to it, and leads to this file.
     pub(crate) fn new(host: &str, entries: &'e [Entry], query: &str) -> Found<'e> {
-        let query = LogQuery::parse(query, Audience::Secondary).unwrap_or_else(|why| panic!("{query}: {why:?}"));
+        let query =
+            LogQuery::parse(query, Audience::Secondary).unwrap_or_else(|why| panic!("{query}: {why:?}"));
         let file = FileId { device: 1, inode: 2, head_len: 3, head: Digest::of(host.as_bytes()) };
         let size = entries.first().map_or(0, |entry| entry.offset + entry.text.len() as u64 + 1);
         let (mut window, mut end) = (0..size, size);
@@ -30,7 +31,8 @@ impl<'e> Found<'e> {
             let [HostPlace { host: of, place, .. }] = &cursor.places[..] else { panic!("{cursor:?}") };
             assert!(of.is_empty() && place.file == file, "{host}: {cursor:?}");
             if let Some(anchor) = place.anchor.filter(|_| cursor.direction == Direction::Older) {
-                let at = entries.iter().find(|entry| entry.offset == place.offset).expect("a record's beginning");
+                let at =
+                    entries.iter().find(|entry| entry.offset == place.offset).expect("a record's beginning");
                 assert_eq!(anchor, Digest::anchor(at.text.as_bytes()));
             }
             (window, end) = match cursor.direction {
@@ -76,7 +78,8 @@ impl<'e> Found<'e> {
 
     /// The verdict after so many records, if the time was over then.
     pub(crate) fn late(&self, sent: usize) -> Verdict {
-        let place = Place { file: self.file, offset: self.end, floor: self.floor, end: self.end, anchor: None };
+        let place =
+            Place { file: self.file, offset: self.end, floor: self.floor, end: self.end, anchor: None };
         let older = self.wanted[..sent].last().map_or(place, |entry| Place { offset: entry.offset, ..place });
         Verdict {
             status: Status::Partial,

@@ -141,7 +141,9 @@ async fn a_host_that_failed_on_the_first_page_delivers_each_record_once_on_the_o
             }
         }
         // Once all of them are asked again.
-        primary.until(&format!("{TARGET}&n=0"), |got| got.exit == 0 && !got.log.contains("log-hosts-failed")).await;
+        primary
+            .until(&format!("{TARGET}&n=0"), |got| got.exit == 0 && !got.log.contains("log-hosts-failed"))
+            .await;
         let all = sorted(all_pages(&primary, first, &mut rng).await);
         let whole = sorted(page(&primary, "", None).await.0);
         assert!(all == whole, "seed {seed}");
@@ -227,8 +229,9 @@ async fn a_host_with_two_names_has_one_place() {
 
 #[tokio::test]
 async fn the_cursor_of_a_large_fleet_travels_in_a_form() {
-    let fleet: Vec<_> =
-        (0..300).map(|number| Simulated::new(&format!("host-{number:03}"), entries(number, 3), Fault::None)).collect();
+    let fleet: Vec<_> = (0..300)
+        .map(|number| Simulated::new(&format!("host-{number:03}"), entries(number, 3), Fault::None))
+        .collect();
     let primary = asked_patiently(&fleet).await;
     let (whole, _) = page(&primary, "", None).await;
     let (mut all, end) = page(&primary, "&n=450", None).await;

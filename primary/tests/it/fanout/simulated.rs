@@ -294,7 +294,9 @@ async fn records(
         chunk(stream, host, &out).await?;
     }
     match fault {
-        Fault::None | Fault::Slow(_) | Fault::FailsAfter(_) | Fault::LateAfter(_) => stream.write_all(b"0\r\n\r\n").await,
+        Fault::None | Fault::Slow(_) | Fault::FailsAfter(_) | Fault::LateAfter(_) => {
+            stream.write_all(b"0\r\n\r\n").await
+        }
         Fault::HungAfter(_) => left(stream).await,
         Fault::Endless => endless(stream, host, encoder).await,
         _ => {
