@@ -6,8 +6,8 @@ mod filename;
 mod form;
 pub mod glob;
 pub mod parameters;
-mod patterns;
 pub mod pattern;
+mod patterns;
 pub mod pods;
 pub mod range;
 mod timeout;
@@ -21,8 +21,8 @@ use crate::text::quoted;
 use crate::wire::cursor::Cursor;
 use crate::wire::problem::{Code, Problem};
 use jiff::Timestamp;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use patterns::Wanted;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use range::{Asked, ScanMode, TimeRange};
 use std::time::Duration;
 
@@ -39,26 +39,37 @@ impl Audience {
     /// The parameters that `/logs` takes.
     pub fn parameters(self) -> &'static [&'static str] {
         match self {
-            Audience::Secondary => {
-                &[
-                    "filename",
-                    "keyword",
-                    "regex",
-                    "exclude",
-                    "exclude_regex",
-                    "ignore_case",
-                    "n",
-                    "since",
-                    "until",
-                    "tz",
-                    "scan",
-                    "timeout",
-                    "cursor",
-                ]
-            }
+            Audience::Secondary => &[
+                "filename",
+                "keyword",
+                "regex",
+                "exclude",
+                "exclude_regex",
+                "ignore_case",
+                "n",
+                "since",
+                "until",
+                "tz",
+                "scan",
+                "timeout",
+                "cursor",
+            ],
             Audience::Primary => &[
-                "hostname", "filename", "keyword", "regex", "exclude", "exclude_regex", "ignore_case", "n", "since",
-                "until", "tz", "scan", "timeout", "cursor", "on_error",
+                "hostname",
+                "filename",
+                "keyword",
+                "regex",
+                "exclude",
+                "exclude_regex",
+                "ignore_case",
+                "n",
+                "since",
+                "until",
+                "tz",
+                "scan",
+                "timeout",
+                "cursor",
+                "on_error",
             ],
         }
     }

@@ -66,7 +66,7 @@ pub(super) struct Walk {
 
 impl Walk {
     /// Where it goes on.
-    pub(super) fn from_here(&self) -> usize {
+    pub(super) fn place(&self) -> usize {
         self.at
     }
 
@@ -93,10 +93,8 @@ pub(super) struct TooLarge;
 impl Automaton {
     /// The automaton, if there is room.
     pub(super) fn new(hir: &Hir, room: &mut Room) -> Result<Automaton, TooLarge> {
-        let config = Config::new()
-            .utf8(false)
-            .nfa_size_limit(Some(room.compiled))
-            .which_captures(WhichCaptures::None);
+        let config =
+            Config::new().utf8(false).nfa_size_limit(Some(room.compiled)).which_captures(WhichCaptures::None);
         // The only other error is a pattern with too many groups, which are not compiled.
         let nfa = Compiler::new().configure(config).build_from_hir(hir).map_err(|_| TooLarge)?;
         let states = nfa.states().len();

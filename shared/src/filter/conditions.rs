@@ -68,7 +68,11 @@ impl Conditions {
         }
         for (parameter, pattern) in self.named().filter(|(name, _)| name.ends_with("regex")) {
             if pattern.len() > limits::PATTERN_BYTES {
-                let why = format!("it has {} bytes, and at most {} are taken", pattern.len(), limits::PATTERN_BYTES);
+                let why = format!(
+                    "it has {} bytes, and at most {} are taken",
+                    pattern.len(),
+                    limits::PATTERN_BYTES
+                );
                 return Err(PatternError::of(parameter, pattern, limits::PATTERN_BYTES, &why).into());
             }
         }

@@ -144,7 +144,8 @@ impl LineFilter {
         let LineFilter::Compiled(compiled) = self else { return Some(true) };
         let judging = progress.line.get_or_insert_with(Judging::default);
         let line = (head, limit);
-        let is_match = compiled.judge(&mut progress.caches, judging, Judges::Whole, line, &mut Fuel::turn())?;
+        let is_match =
+            compiled.judge(&mut progress.caches, judging, Judges::Whole, line, &mut Fuel::turn())?;
         progress.line = None;
         Some(is_match)
     }

@@ -62,7 +62,8 @@ impl Patterns {
         }
         let mut compiled = self.compile_aside().await?;
         let kib = u32::try_from(compiled.size().div_ceil(1 << 10)).map_err(|_| CompileError::Busy)?;
-        compiled.share = Some(Arc::clone(memory()).try_acquire_many_owned(kib).map_err(|_| CompileError::Busy)?);
+        compiled.share =
+            Some(Arc::clone(memory()).try_acquire_many_owned(kib).map_err(|_| CompileError::Busy)?);
         self.compiled.get_or_init(|| Arc::new(compiled));
         Ok(())
     }

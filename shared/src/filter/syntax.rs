@@ -19,9 +19,11 @@ pub(super) fn parse(parameter: &'static str, pattern: &[u8], ignore_case: bool) 
     let fail = |position, why: &str| PatternError::of(parameter, pattern, position, why);
     let text = std::str::from_utf8(pattern)
         .map_err(|error| fail(error.valid_up_to(), "it is not UTF-8: write such a byte as \\xFF"))?;
-    let ast = ParserBuilder::new().nest_limit(NEST).build().parse(text).map_err(|error| {
-        fail(error.span().start.offset, &syntax_hint(error.kind()))
-    })?;
+    let ast = ParserBuilder::new()
+        .nest_limit(NEST)
+        .build()
+        .parse(text)
+        .map_err(|error| fail(error.span().start.offset, &syntax_hint(error.kind())))?;
     let flaws = Flaws { unicode: false, ignore_case, groups: Vec::new() };
     match ast::visit(&ast, flaws) {
         Ok(()) => {}
@@ -31,7 +33,8 @@ pub(super) fn parse(parameter: &'static str, pattern: &[u8], ignore_case: bool) 
             return Err(fail(position, why));
         }
         Err((position, Flaw::Boundary)) => {
-            let why = "there is a word boundary of Unicode, which is not supported: write (?-u:\\b), that of ASCII";
+            let why =
+                "there is a word boundary of Unicode, which is not supported: write (?-u:\\b), that of ASCII";
             return Err(fail(position, why));
         }
     }
@@ -132,7 +135,8 @@ impl ast::Visitor for Flaws {
                     return Err((at, Flaw::LineFeed));
                 }
                 let is_byte = literal.byte().is_some();
-                let has_case = |c: char| !c.is_ascii() && (!c.to_lowercase().eq([c]) || !c.to_uppercase().eq([c]));
+                let has_case =
+                    |c: char| !c.is_ascii() && (!c.to_lowercase().eq([c]) || !c.to_uppercase().eq([c]));
                 if self.ignore_case && !self.unicode && !is_byte && has_case(literal.c) {
                     return Err((at, Flaw::Case));
                 }
@@ -176,12 +180,8 @@ fn within_lines(hir: Hir) -> Result<Hir, LineFeed> {
         }
         HirKind::Look(Look::Start | Look::StartLF | Look::StartCRLF) => Hir::look(Look::StartLF),
         HirKind::Look(Look::End | Look::EndLF | Look::EndCRLF) => {
-            let carriage_return = hir::Repetition {
-                min: 0,
-                max: Some(1),
-                greedy: true,
-                sub: Box::new(Hir::literal(*b"\r")),
-            };
+            let carriage_return =
+                hir::Repetition { min: 0, max: Some(1), greedy: true, sub: Box::new(Hir::literal(*b"\r")) };
             Hir::concat(vec![Hir::repetition(carriage_return), Hir::look(Look::EndLF)])
         }
         HirKind::Look(look) => Hir::look(look),

@@ -2,9 +2,8 @@ use super::*;
 
 #[test]
 fn keywords_decide_the_kind_of_search() {
-    let filter = |keywords: &[&str]| {
-        Filter::new(keywords.iter().map(|keyword| keyword.as_bytes().to_vec()).collect())
-    };
+    let filter =
+        |keywords: &[&str]| Filter::new(keywords.iter().map(|keyword| keyword.as_bytes().to_vec()).collect());
     assert_eq!(filter(&[]), Ok(Filter::All));
     assert_eq!(filter(&["", ""]), Ok(Filter::All));
     assert_eq!(filter(&["a", "", "b"]), Ok(Filter::Literals(vec![b"a".to_vec(), b"b".to_vec()])));
@@ -27,9 +26,9 @@ async fn patterns_are_compiled_on_a_thread_of_their_own_and_have_a_bound_togethe
     assert_eq!(regex("a+").compile().await, Ok(()));
     assert!(matches!(regex("a(").compile().await, Err(CompileError::Pattern(_))));
     assert!(matches!(regex("a(").check().await, Err(CompileError::Pattern(_))));
-    let named = std::fs::read_dir("/proc/self/task").unwrap().filter_map(|task| {
-        std::fs::read_to_string(task.ok()?.path().join("comm")).ok()
-    });
+    let named = std::fs::read_dir("/proc/self/task")
+        .unwrap()
+        .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
     assert_eq!(named.filter(|name| name == "compile\n").count(), 1);
 
     let mut held = Vec::new();

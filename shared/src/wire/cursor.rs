@@ -261,10 +261,15 @@ mod tests {
     use proptest::prelude::*;
 
     fn places() -> impl Strategy<Value = Vec<HostPlace>> {
-        let place =
-            (any::<[u64; 3]>(), 0..=1024_u16, any::<[u32; 3]>(), any::<[Option<i64>; 2]>(), "[a-z0-9.@-]{0,12}");
-        let place =
-            place.prop_map(|([device, inode, head], head_len, [a, b, more], [anchor, key], host)| HostPlace {
+        let place = (
+            any::<[u64; 3]>(),
+            0..=1024_u16,
+            any::<[u32; 3]>(),
+            any::<[Option<i64>; 2]>(),
+            "[a-z0-9.@-]{0,12}",
+        );
+        let place = place.prop_map(|([device, inode, head], head_len, [a, b, more], [anchor, key], host)| {
+            HostPlace {
                 host,
                 key,
                 place: Place {
@@ -274,7 +279,8 @@ mod tests {
                     end: u64::from(a.max(b)) + u64::from(more),
                     anchor: anchor.map(|hash| Digest(hash.cast_unsigned())),
                 },
-            });
+            }
+        });
         proptest::collection::vec(place, 0..5)
     }
 

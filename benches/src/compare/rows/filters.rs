@@ -132,7 +132,9 @@ pub(super) fn beside(bench: &Bench, results: &mut Results) -> Result<()> {
             .collect();
             if deep > 0 {
                 let url = format!("logs?filename={LARGE_LOG}&regex={}", as_parameter(SLOWEST.as_bytes()));
-                options.extend(["--deep", &deep.to_string(), "--deep-url", &server.url(&url)].map(str::to_owned));
+                options.extend(
+                    ["--deep", &deep.to_string(), "--deep-url", &server.url(&url)].map(str::to_owned),
+                );
             }
             let (report, cpu) = server.load(&newest(LARGE_LOG), &options)?;
             p99.push(if deep > 0 { &beside } else { &alone }, "ms", report.p99_us / 1e3, Some(cpu));

@@ -45,7 +45,14 @@ fn access_log() -> Vec<u8> {
         let (status, took) = (numbers.choice([200, 302, 404, 500]).unwrap(), numbers.u32(0..2000));
         let path = numbers.choice(["/", "/login", "/API/v1/items", "/health"]).unwrap();
         let level = if status == 500 { "ERROR upstream timeout" } else { "info" };
-        writeln!(out, "2026-11-01T{:02}:{:02}:{:02}Z {level} GET {path} status={status} user={took} took={took}ms", second / 3600, second / 60 % 60, second % 60).unwrap();
+        writeln!(
+            out,
+            "2026-11-01T{:02}:{:02}:{:02}Z {level} GET {path} status={status} user={took} took={took}ms",
+            second / 3600,
+            second / 60 % 60,
+            second % 60
+        )
+        .unwrap();
         if status == 404 {
             out.push('\n');
         }
@@ -58,7 +65,11 @@ fn printed(program: &str, args: &[&str], path: &std::path::Path) -> BTreeMap<Vec
     let mut command = Command::new(program);
     let output = command.args(args).arg(path).env("LC_ALL", "C").env_remove("RIPGREP_CONFIG_PATH").output();
     let output = output.unwrap_or_else(|error| panic!("{program} is needed for this test: {error}"));
-    assert!(output.status.code() < Some(2), "{program} {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.code() < Some(2),
+        "{program} {args:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     counted(output.stdout.split_inclusive(|byte| *byte == b'\n').map(|line| line[..line.len() - 1].to_vec()))
 }
 
@@ -79,8 +90,20 @@ fn ours(file: &[u8], conditions: &Conditions) -> BTreeMap<Vec<u8>, usize> {
 #[test]
 fn the_lines_are_those_of_grep_and_rg() {
     let patterns = [
-        r"timeout.*user=[0-9]+", "^$", "^[^t]*$", "[0-9]{3}ms$", "[0-9]{4}$", "(timeout|login).*5", "e{1,3}r", "x*",
-        "[^ -~]", "user=[0-9]*7 ", "t.m", "(a|b|c)(d|e|f)", "^....$", "ERROR|status=404",
+        r"timeout.*user=[0-9]+",
+        "^$",
+        "^[^t]*$",
+        "[0-9]{3}ms$",
+        "[0-9]{4}$",
+        "(timeout|login).*5",
+        "e{1,3}r",
+        "x*",
+        "[^ -~]",
+        "user=[0-9]*7 ",
+        "t.m",
+        "(a|b|c)(d|e|f)",
+        "^....$",
+        "ERROR|status=404",
     ];
     let literals = ["timeout", "user=", "é", "t", "/login", "Login", "ms"];
     let dir = tempfile::tempdir().unwrap();
@@ -101,16 +124,28 @@ fn the_lines_are_those_of_grep_and_rg() {
                 let grep = |args: &[&str]| printed("grep", &[case, args, &["-aE", pattern]].concat(), &path);
                 assert_eq!(ours(&file, &wanted), grep(&[]), "grep {pattern} {ignore_case}");
                 assert_eq!(ours(&file, &unwanted), grep(&["-v"]), "grep -v {pattern} {ignore_case}");
-                assert_eq!(ours(&file, &wanted), rg(&[case, &["-e", pattern]].concat()), "rg {pattern} {ignore_case}");
+                assert_eq!(
+                    ours(&file, &wanted),
+                    rg(&[case, &["-e", pattern]].concat()),
+                    "rg {pattern} {ignore_case}"
+                );
             }
         }
         for literal in literals {
             let one = vec![literal.as_bytes().to_vec()];
             let unwanted = Conditions { excludes: one.clone(), ..Conditions::default() };
-            assert_eq!(ours(&file, &unwanted), printed("grep", &["-aFv", literal], &path), "grep -v {literal}");
+            assert_eq!(
+                ours(&file, &unwanted),
+                printed("grep", &["-aFv", literal], &path),
+                "grep -v {literal}"
+            );
             if literal.is_ascii() {
                 let folded = Conditions { keywords: one, ignore_case: true, ..Conditions::default() };
-                assert_eq!(ours(&file, &folded), printed("grep", &["-aiF", literal], &path), "grep -i {literal}");
+                assert_eq!(
+                    ours(&file, &folded),
+                    printed("grep", &["-aiF", literal], &path),
+                    "grep -i {literal}"
+                );
             }
         }
         let both = Conditions {

@@ -94,7 +94,9 @@ fn fields(ended: &Ended, fields: &mut Fields<'_>) {
         }
         for (name, is_so) in [
             ("ignore_case", filters.ignore_case),
-            ("time_range", noted.has_range), ("cursor", noted.has_cursor)] {
+            ("time_range", noted.has_range),
+            ("cursor", noted.has_cursor),
+        ] {
             if is_so {
                 fields.flag(name, true);
             }
