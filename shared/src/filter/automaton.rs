@@ -66,7 +66,7 @@ pub(super) struct Walk {
 
 impl Walk {
     /// Where it goes on.
-    pub(super) fn from_here(&self) -> usize {
+    pub(super) fn place(&self) -> usize {
         self.at
     }
 

@@ -8,7 +8,7 @@ use super::automaton::Walk;
 use super::compiled::{Caches, Compiled, Judges, Judging};
 use super::fuel::Fuel;
 use super::literals::narrow;
-use super::part::Hit;
+use super::part::{Hit, Sought};
 use crate::nuls;
 use memchr::{memchr, memrchr};
 
@@ -99,13 +99,14 @@ impl BlockScan {
             if self.has_runs {
                 self.judge(lines, self.from, self.from, Judges::All);
             } else if compiled.required > 0 {
-                let Some(hit) = compiled.parts[0].next_hit(&mut caches[0], lines.block, &mut self.walk, fuel)
-                else {
-                    return false;
-                };
-                let Some(Hit { start, end, is_sure }) = hit else { return true };
-                let judges = if is_sure { Judges::AllBut(0) } else { Judges::All };
-                self.judge(lines, start, end, judges);
+                match compiled.parts[0].next_hit(&mut caches[0], lines.block, &mut self.walk, fuel) {
+                    Sought::Hit(Hit { start, end, is_sure }) => {
+                        let judges = if is_sure { Judges::AllBut(0) } else { Judges::All };
+                        self.judge(lines, start, end, judges);
+                    }
+                    Sought::Nothing => return true,
+                    Sought::Tired => return false,
+                }
             } else if !self.pass_before_hit(compiled, caches, lines, fuel, out) {
                 return false;
             }
@@ -125,9 +126,9 @@ impl BlockScan {
         let NextHit { start, end, is_sure } = match self.hit {
             Some(hit) => hit,
             None => match compiled.parts[0].next_hit(&mut caches[0], block, &mut self.walk, fuel) {
-                None => return false,
-                Some(None) => NextHit { start: block.len() + 1, end: block.len() + 1, is_sure: true },
-                Some(Some(Hit { start, end, is_sure })) => {
+                Sought::Tired => return false,
+                Sought::Nothing => NextHit { start: block.len() + 1, end: block.len() + 1, is_sure: true },
+                Sought::Hit(Hit { start, end, is_sure }) => {
                     let (start, end) = line_of(block, self.from, start, end);
                     NextHit { start, end, is_sure }
                 }

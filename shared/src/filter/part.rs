@@ -28,6 +28,16 @@ pub(super) struct Look {
     walk: Walk,
 }
 
+/// Where a search for such a place has come to.
+#[derive(Debug)]
+pub(super) enum Sought {
+    Hit(Hit),
+    /// There is none.
+    Nothing,
+    /// It is not over: there was no fuel left.
+    Tired,
+}
+
 /// A place where a condition may be met.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Hit {
@@ -100,30 +110,31 @@ impl Part {
         }
     }
 
-    /// The next place in whole lines where the condition may be met, `walk.at` or later. The inner
-    /// value is None if there is no such place, and the outer one if there was no fuel left.
+    /// The next place in whole lines where the condition may be met, from where the walk is.
     pub(super) fn next_hit(
         &self,
         cache: &mut Option<Cache>,
         lines: &[u8],
         walk: &mut Walk,
         fuel: &mut Fuel,
-    ) -> Option<Option<Hit>> {
+    ) -> Sought {
         if let Some(needles) = &self.needles {
-            let from = walk.from_here();
+            let from = walk.place();
             let found = needles.search.find(lines, Span::from(from..lines.len()));
             let to = found.map_or(lines.len(), |found| found.end);
             fuel.burn(1 + (to - from) / SOUGHT);
             let is_sure = self.automaton.is_none();
-            return Some(found.map(|found| Hit { start: found.start, end: found.end, is_sure }));
+            return found.map_or(Sought::Nothing, |found| {
+                Sought::Hit(Hit { start: found.start, end: found.end, is_sure })
+            });
         }
-        let Some(automaton) = &self.automaton else { return Some(None) };
+        let Some(automaton) = &self.automaton else { return Sought::Nothing };
         let cache = cache.get_or_insert_with(|| automaton.cache());
         match automaton.walk(cache, lines, lines.len(), walk, fuel) {
             // Where a match begins is not known, but it lies in the line in which it ends.
-            Outcome::Match(end) => Some(Some(Hit { start: end, end, is_sure: true })),
-            Outcome::Miss => Some(None),
-            Outcome::Tired => None,
+            Outcome::Match(end) => Sought::Hit(Hit { start: end, end, is_sure: true }),
+            Outcome::Miss => Sought::Nothing,
+            Outcome::Tired => Sought::Tired,
         }
     }
 

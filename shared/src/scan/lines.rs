@@ -17,6 +17,7 @@ use std::sync::Arc;
 /// Goes through the blocks backwards. With a keyword, it searches each block forwards: this is
 /// several times faster for literals.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each says something else")]
 pub(super) struct LineSearch<B> {
     filter: Arc<LineFilter>,
     window: Window,

@@ -19,7 +19,7 @@ pub struct Problem {
     /// Whether it asks the client to show who it is.
     challenges: bool,
     /// The parameter that is wrong, and bytes of its value before the place that is.
-    place: Option<(&'static str, usize)>,
+    place: Option<Box<(&'static str, usize)>>,
 }
 
 /// Seconds after which a client may try again at an overloaded or draining server. Chosen at random,
@@ -55,7 +55,7 @@ impl Problem {
     /// Names the parameter that is wrong, and the place in its value: bytes before it.
     #[must_use]
     pub fn at(self, parameter: &'static str, position: usize) -> Problem {
-        Problem { place: Some((parameter, position)), ..self }
+        Problem { place: Some(Box::new((parameter, position))), ..self }
     }
 
     /// Asks the client to show who it is, in `WWW-Authenticate`. Each `unauthorized` does.
@@ -84,7 +84,7 @@ impl Problem {
             "detail": self.detail,
             "code": self.code.as_str(),
         });
-        if let Some((parameter, position)) = self.place {
+        if let Some((parameter, position)) = self.place.as_deref().copied() {
             body["parameter"] = parameter.into();
             body["position"] = position.into();
         }

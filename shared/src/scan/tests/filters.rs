@@ -24,7 +24,7 @@ impl Plain {
             text = if is_text {
                 regex_syntax::escape(&text)
             } else {
-                pattern.iter().map(|byte| format!("\\x{byte:02x}")).collect()
+                pattern.iter().map(|byte| format!("\\x{byte:02x}")).collect::<Vec<_>>().concat()
             };
         }
         let engine = PikeVM::builder()
