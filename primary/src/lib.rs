@@ -9,11 +9,12 @@
 //! ```
 //!
 //! Each name is a module, and imports go from the left of this list to the right only:
-//! [`mod@run`], [`http`], [`fanout`] and [`relay`], [`fleet`], [`host`], [`capacity`].
+//! [`mod@run`], [`http`], [`fanout`] and [`relay`], [`paging`], [`fleet`], [`host`], [`capacity`].
 //!
 //! - [`mod@run`] accepts connections for the threads. [`config`] is what the command line says.
 //! - [`http`] is what clients see: connections and endpoints.
 //! - [`fanout`] merges the records of several hosts; [`relay`] passes on those of one.
+//! - [`paging`] is where an answer is continued: the cursor of a request, and those of its answer.
 //! - [`fleet`] knows which hosts there are, and which ones a request names.
 //! - [`host`] is one host: a request to it, its health, and what is taken of its answers.
 //! - [`capacity`] is what all requests together may hold.

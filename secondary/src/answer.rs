@@ -12,7 +12,8 @@
 //! - `range` finds where a time range lies in the file, and judges records.
 //! - [`look_back`] reads the lines before a record that has no time of its own. [`second_look`]
 //!   checks that the file still holds the bytes that were read.
-//! - `context` is what answers share, `delivered` what one has sent. `turns` lets the other tasks of a thread run. [`chunks`] holds the buffers that are sent.
+//! - `context` is what answers share, `delivered` what one has sent. `turns` lets the other tasks of
+//!   a thread run. [`chunks`] holds the buffers that are sent.
 //! - [`cursors`] and `continuing` say where other answers continue.
 //! - `halting` ends an answer before all its records are out.
 //! - `ending` writes the verdict in the form that the client understands, `notices` what is worth

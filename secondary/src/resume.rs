@@ -5,7 +5,7 @@
 //! Only the file of the query and its rotated members are looked at, as far as the caller may see
 //! them: a cursor gives no rights.
 //!
-//! - `candidate` holds one file against a place. `search` finds the one among the files.
+//! - `candidate` compares one file with a place. `search` finds the one among the files.
 //! - `place` decides which part of the file is read.
 
 mod candidate;

@@ -1,4 +1,4 @@
-//! What a record must contain.
+//! What a record must contain, and what it must not contain.
 //!
 //! A [`Filter`] is made once, from the query, and only here is it decided which kind of search the
 //! query needs. `scan` has two: one for lines, and one for records of several lines. A search for
@@ -36,7 +36,7 @@ pub(crate) use lines::{LineFilter, Progress};
 pub(crate) use literals::{Match, PartialMatch};
 pub use patterns::{CompileError, Patterns};
 
-/// What a record must contain.
+/// What a record must contain, and what it must not contain.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Filter {
     /// No condition: every line is a record.

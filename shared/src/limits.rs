@@ -17,8 +17,9 @@ pub const RECORD_BYTES: usize = 1 << 20;
 /// again one by one, and each takes a few bytes of memory until the client has read it.
 pub const RECORD_RUNS: usize = 256;
 
-/// The most keywords in one query. Each line that holds the rarest keyword is searched for all
-/// others. With 64 at most, one machine word can say which of them were found.
+/// The most keywords in one query, and also the most texts that it excludes: the two are counted
+/// apart. Each line that holds the rarest keyword is searched for all others. With 64 at most, one
+/// machine word can say which of them were found.
 pub const KEYWORDS: usize = 64;
 
 /// The most regular expressions in one query, those that exclude included.

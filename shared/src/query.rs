@@ -96,7 +96,7 @@ pub struct LogQuery {
     pub on_error: OnError,
     /// The file, below the log directory.
     pub filename: FileName,
-    /// What a record must contain.
+    /// What a record must contain, and what it must not contain.
     pub filter: Filter,
     /// The most records to deliver; `None` means all.
     pub n: Option<u64>,

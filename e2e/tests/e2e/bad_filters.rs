@@ -67,7 +67,7 @@ fn check(server: &Server, name: &str, value: &str, code: &str, words: &[&str]) {
     }
 }
 
-/// Times that are none, and words of what is said of them.
+/// Values that are no times, and words of what is said of them.
 const TIMES: &[(&str, &[&str])] = &[
     ("", &[]),
     ("yesterday", &["\"yesterday\"", "15m"]),
@@ -99,7 +99,7 @@ const TIMES: &[(&str, &[&str])] = &[
 ];
 
 #[test]
-fn every_time_that_is_none_is_quoted_with_what_to_write() {
+fn each_bad_time_is_quoted_with_what_to_write() {
     let sample = Sample::start();
     for server in Server::both(&sample) {
         for name in ["since", "until"] {
@@ -162,7 +162,7 @@ const WORDS: &[(&str, &str, &[&str])] = &[
 ];
 
 #[test]
-fn every_word_that_is_none_is_quoted_with_those_there_are() {
+fn each_unknown_word_is_quoted_with_the_known_ones() {
     let sample = Sample::start();
     for server in Server::both(&sample) {
         for (name, value, words) in WORDS {
@@ -187,7 +187,7 @@ fn every_word_that_is_none_is_quoted_with_those_there_are() {
     }
 }
 
-/// Expressions that are none, and words of what is said of them.
+/// Expressions that are wrong, and words of what is said of them.
 const PATTERNS: &[(&str, &[&str])] = &[
     ("(", &[]),
     (")", &[]),
@@ -214,7 +214,7 @@ const PATTERNS: &[(&str, &[&str])] = &[
 ];
 
 #[test]
-fn every_pattern_that_is_none_is_quoted_with_its_place_and_what_to_write() {
+fn each_bad_pattern_is_quoted_with_its_place_and_what_to_write() {
     let sample = Sample::start();
     for server in Server::both(&sample) {
         for name in ["regex", "exclude_regex"] {

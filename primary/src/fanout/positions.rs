@@ -12,8 +12,9 @@ use http::HeaderValue;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A place of which the host has not told the file. No file is like that, so what cannot be continued
-/// is not found either. Nothing is left in it.
+/// The place of a host that has not told which file it has opened. No file has this identity, so the
+/// host does not find it when it is asked for newer records. Further back nothing is left in it,
+/// because its offset is its floor.
 const UNKNOWN: Place = Place {
     file: FileId { device: 0, inode: 0, head_len: 0, head: Digest(0) },
     offset: 0,

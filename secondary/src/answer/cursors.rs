@@ -17,7 +17,7 @@ pub struct Cursors {
     pub file: Option<FileId>,
     /// What stands before this offset belongs to an earlier answer.
     pub floor: u64,
-    /// Records that begin here or later do, too.
+    /// Records that begin at this offset or later belong to an earlier answer, too.
     pub settled: u64,
     /// Where newer records begin: the end of the file at the opening, of the first of several pages.
     pub end: u64,
@@ -25,7 +25,7 @@ pub struct Cursors {
     pub newer: Option<Place>,
     /// Whether that place is in a file that has taken the place of this one, and has something.
     pub leads_on: bool,
-    /// The place of the cursor by which this answer continues: its offset and its anchor.
+    /// The place of the cursor that the request came with: its offset and its anchor.
     pub from: Option<(u64, Option<Digest>)>,
 }
 

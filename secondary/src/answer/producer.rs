@@ -55,10 +55,11 @@ pub(super) struct Producer<E, S> {
     /// When the first block came, and how many have come.
     first_block: Option<Instant>,
     blocks: u64,
-    /// What has to be known to note how far the records have come, where that is wanted; how far they
-    /// had come before the last one; and at the end.
+    /// What is needed to note how far the records have come; None where that is not wanted.
     tracked: Option<Tracked>,
+    /// How far they had come before the last record.
     before: u64,
+    /// How far they have come, as it was noted last.
     reached: Option<Reached>,
 }
 

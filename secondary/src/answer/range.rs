@@ -75,9 +75,10 @@ pub(super) enum Phase {
     NotRead,
     /// The search runs.
     Searching,
-    /// All lines are older than the range now. It is looked whether that stays so.
+    /// The last lines were all older than the range. A few lines before them are looked at, in case
+    /// they are not.
     Stopping,
-    /// So it is.
+    /// The search has stopped, because all that is left is older than the range.
     Stopped,
     /// What lies after the edge is searched.
     Rest,

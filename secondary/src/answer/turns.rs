@@ -29,7 +29,7 @@ pub(super) enum Halt {
     /// The times of the lines contradict each other, and records of the range stand after lines that
     /// are newer than it.
     #[error(
-        "its lines are not in the order of their times, and records of the range stand at places that come before those which were sent"
+        "its lines are not in the order of their times, and newer records of the range were found too late to be sent in their place"
     )]
     OutOfOrder,
 }

@@ -21,7 +21,7 @@ pub(super) struct Candidate<E: Engine> {
     engine: E,
 }
 
-/// What a file is to a place.
+/// Whether a file is the one of a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Likeness {
     /// Another file.
@@ -55,7 +55,7 @@ impl<E: Engine> Candidate<E> {
         Ok(Candidate { log, head, source, engine })
     }
 
-    /// What this file is to the place.
+    /// Whether this file is the one of the place.
     pub(super) async fn likeness(
         &mut self,
         direction: Direction,

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
-/// How long to wait before one looks again: the file may just be being rotated.
+/// How long to wait before the second look: the file may be in the middle of a rotation.
 const ROTATION_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long to wait for a permit to read a directory.
@@ -170,7 +170,7 @@ impl<E: Engine> Files<'_, E> {
                 copies.push(Found::Member(at, Box::new(candidate)));
             }
         }
-        // Of several it is not known which one it is.
+        // If there are several, it is not known which one it is.
         Ok(if copies.len() == 1 { copies.pop() } else { None })
     }
 
@@ -193,7 +193,7 @@ impl<E: Engine> Files<'_, E> {
     }
 }
 
-/// What a file is to the place. One that shrinks meanwhile is another one.
+/// Whether a file is the one of the place. A file that shrinks meanwhile is another one.
 async fn likeness<E: Engine>(
     candidate: &mut Candidate<E>,
     direction: Direction,

@@ -24,12 +24,12 @@ pub enum FilterError {
         "a keyword that holds a line feed stands alone: keyword conflicts with {0}; ask for it without {0}"
     )]
     LineFeedBeside(&'static str),
-    /// One of the patterns is none.
+    /// One of the patterns is wrong.
     #[error(transparent)]
     Pattern(#[from] PatternError),
 }
 
-/// A pattern that is none, or is too large.
+/// A pattern that is wrong or too large.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct PatternError {

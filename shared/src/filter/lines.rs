@@ -58,10 +58,10 @@ impl LineFilter {
     }
 
     /// Puts the bounds of every matching line of `block` from `from` on, oldest first, into `out`,
-    /// which must be empty. `from` must be the beginning of a line, and the end of the block the end of a line's content. A run
-    /// of at least `nul_run` NUL bytes at the beginning of a line is not part of the line. A pattern
-    /// sees `limit` bytes of a line. False if other tasks should run first: `out` is then still
-    /// empty, and the next call goes on from `progress`.
+    /// which must be empty. `from` must be the beginning of a line, and the end of the block the end
+    /// of a line's content. A run of at least `nul_run` NUL bytes at the beginning of a line is not
+    /// part of the line. A pattern sees `limit` bytes of a line. False if other tasks should run
+    /// first: `out` is then still empty, and the next call goes on from `progress`.
     ///
     /// # Panics
     /// If every line matches. There is nothing to search for then.

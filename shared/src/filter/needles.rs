@@ -1,5 +1,5 @@
-//! Literals of which each match of a pattern holds one. They are searched for in whole blocks, at a
-//! speed that no automaton has, and only the lines that hold one are looked at with the pattern.
+//! Literals, one of which is in each match of a pattern. They are searched for in whole blocks, much
+//! faster than an automaton can, and only the lines that hold one are looked at with the pattern.
 
 use regex_automata::MatchKind;
 use regex_automata::util::prefilter::Prefilter;

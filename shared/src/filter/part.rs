@@ -28,7 +28,7 @@ pub(super) struct Look {
     walk: Walk,
 }
 
-/// Where a search for such a place has come to.
+/// Where a search for a [`Hit`] has come to.
 #[derive(Debug)]
 pub(super) enum Sought {
     Hit(Hit),
@@ -138,8 +138,9 @@ impl Part {
         }
     }
 
-    /// The first place of one of the literals, in bytes that may be a part of a line. It may be
-    /// shorter than the place, by what the longest and the shortest spelling differ in.
+    /// Where the first of the literals stands, and its length, in bytes that may be a part of a line.
+    /// With several spellings, the longest one is taken for the length, so the place may begin before
+    /// the match.
     pub(super) fn find(&self, cache: &mut Option<Cache>, bytes: &[u8]) -> Option<(usize, usize)> {
         let sought = match &self.needles {
             Some(needles) => Some(needles.search.find(bytes, Span::from(0..bytes.len()))?),

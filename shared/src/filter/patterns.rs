@@ -36,7 +36,7 @@ impl Eq for Patterns {}
 /// Why conditions were not compiled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CompileError {
-    /// One of the patterns is none.
+    /// One of the patterns is wrong.
     #[error(transparent)]
     Pattern(#[from] PatternError),
     /// Too many others wait for the same, or hold compiled patterns.
@@ -54,7 +54,7 @@ impl Patterns {
         &self.conditions
     }
 
-    /// Compiles the conditions where they take little time, and else on a thread that does nothing
+    /// Compiles the conditions: here where that is quick, and else on a thread that does nothing
     /// else, so that the caller's thread goes on.
     pub(super) async fn compile(&self) -> Result<(), CompileError> {
         if self.compiled.get().is_some() {

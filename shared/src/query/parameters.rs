@@ -48,25 +48,25 @@ const TOLD: [Told; 16] = [
     told(
         "exclude",
         "healthz",
-        "text that drops a record that contains it; repeatable: any of them",
+        "text that the record does not contain; repeatable: none of them",
         &["not", "without", "invert", "ignore", "skip", "except", "reject"],
     ),
     told(
         "exclude_regex",
         "took=\\dms",
-        "regular expression that drops a record that it matches; repeatable",
+        "regular expression that the record does not match; repeatable: none of them",
         &["not_regex", "regex_not", "not_match"],
     ),
     told(
         "ignore_case",
         "true",
-        "whether the four above take capitals for small letters",
+        "whether capitals and small letters are the same for the four above",
         &["i", "nocase", "no_case", "case", "insensitive", "case_insensitive", "case_sensitive", "icase"],
     ),
     told(
         "since",
         "15m",
-        "the first time: so long ago, 2026-11-25T12:00:00Z, or seconds since 1970",
+        "the first time: 15m for 15 minutes ago, 2026-11-25T12:00:00Z, or seconds since 1970",
         &[
             "from",
             "start",
@@ -82,7 +82,7 @@ const TOLD: [Told; 16] = [
     told(
         "until",
         "2026-11-25T12:05:00Z",
-        "the first time after those that are wanted",
+        "the first time that is too late",
         &["to", "end", "stop", "end_time", "endtime", "end_date", "older_than", "max_time"],
     ),
     told(

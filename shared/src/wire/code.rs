@@ -16,7 +16,7 @@ pub enum Code {
     UnknownParameter,
     /// Parameters that make no sense together.
     ConflictingParameters,
-    /// A pattern that is none, or is too large.
+    /// A pattern that is wrong or too large.
     BadPattern,
     /// The cursor is that of another query.
     CursorMismatch,

@@ -97,7 +97,7 @@ pub struct HostPlace {
 pub struct Cursor {
     /// Which way it continues.
     pub direction: Direction,
-    /// The query that it belongs to, without `n`, `timeout` and the cursor.
+    /// The query that it belongs to, without `n`, `timeout`, `on_error` and the cursor.
     pub query: Digest,
     /// The time range as it was resolved, in nanoseconds since 1970.
     pub since: Option<i64>,
@@ -125,7 +125,7 @@ impl FileId {
 }
 
 impl Place {
-    /// The place in a file from which on nothing has been read.
+    /// The place in a file where newer records begin: from there on nothing has been read.
     pub fn newer(file: FileId, offset: u64, anchor: Option<Digest>) -> Place {
         Place { file, offset, floor: 0, end: offset, anchor }
     }
@@ -286,7 +286,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_cursor_survives_its_word(
+        fn a_cursor_survives_encoding(
             newer: bool,
             query: u64,
             times: [Option<i64>; 3],

@@ -1,5 +1,6 @@
-//! Finds the newer edge of a range by the order of times: gallops back from the end of the file, and
-//! then bisects. Does no I/O: it says which bytes it wants to see, and takes them.
+//! Finds the newer edge of a range by the order of times: it goes back from the end of the file in
+//! steps that double (it gallops), and then bisects. It does no I/O: it says which bytes it wants to
+//! see, and takes them.
 //!
 //! A probe looks at a few lines at one place. It moves the newer bound only if they are newer than
 //! the range for certain. A place without times, or with times in the hour that comes twice, moves

@@ -41,7 +41,8 @@ impl Judge {
             return self.instants.contains(nanos);
         }
         self.untimed += 1;
-        // The lines around it tell where it stands. Without any, nothing speaks against it.
+        // The nearest newer line with a time decides. If there is none, the record is taken, since no
+        // time says that it is not in the range.
         let seen = watch.newer_than(record.offset);
         let near = [self.newer, seen].into_iter().flatten().min_by_key(|(at, _)| *at);
         near.is_none_or(|(_, nanos)| self.instants.contains(nanos))

@@ -1,4 +1,4 @@
-//! Times that are relative to now: each request resolves them anew, but for the next page of an answer.
+//! Times that are relative to now: each request resolves them anew, except one for the next page.
 
 use super::Asked;
 use super::parse::back_from_now;
