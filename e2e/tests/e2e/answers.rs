@@ -116,7 +116,8 @@ fn a_secondarys_own_statuses_pass_through_unchanged() {
         ("/logs?hostname=secondary-1&filename=none.log", &[][..], "404", "not_found"),
         ("/logs?hostname=secondary-1&filename=../x", &[], "400", "bad_parameter"),
         ("/logs?hostname=secondary-1&filename=app.log&n=-1", &[], "400", "bad_parameter"),
-        ("/logs?hostname=secondary-1&filename=app.log&regex=x", &[], "400", "unknown_parameter"),
+        ("/logs?hostname=secondary-1&filename=app.log&colour=x", &[], "400", "unknown_parameter"),
+        ("/logs?hostname=secondary-1&filename=app.log&regex=%28", &[], "400", "bad_pattern"),
         (
             "/logs?hostname=secondary-1&filename=app.log",
             &["-H", "Accept: image/png"],

@@ -114,7 +114,8 @@ async fn what_is_asked_wrongly_is_refused_before_a_host_is_asked() {
     let large = format!("X: {}", "x".repeat(20_000));
     for (target, flags, status, code) in [
         ("/logs?hostname=web1", &[] as &[&str], "400", "bad_parameter"),
-        ("/logs?hostname=web1&filename=a&regex=x", &[], "400", "unknown_parameter"),
+        ("/logs?hostname=web1&filename=a&colour=x", &[], "400", "unknown_parameter"),
+        ("/logs?hostname=web1&filename=a&regex=%28", &[], "400", "bad_pattern"),
         ("/logs?hostname=web1&filename=../a", &[], "400", "bad_parameter"),
         (ASK, &["-H", "Accept: image/png"], "406", "not_acceptable"),
         (ASK, &["-H", "Range: bytes=7-"], "400", "bad_request"),

@@ -166,9 +166,9 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(out)
     }
 
-    /// Reads one.
+    /// Reads one. White space around it does not count: a shell adds a line feed easily.
     pub fn decode(text: &[u8]) -> Result<Cursor, Malformed> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| Malformed)?;
+        let bytes = URL_SAFE_NO_PAD.decode(text.trim_ascii()).map_err(|_| Malformed)?;
         let mut rest = Rest(&bytes);
         if rest.byte()? != VERSION {
             return Err(Malformed);

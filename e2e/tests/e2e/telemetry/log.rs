@@ -24,7 +24,7 @@ fn each_request_has_one_message_in_json_on_both_servers_with_the_same_id() {
         let fixed: serde_json::Map<String, Value> =
             fixed.map(|(name, value)| (name.clone(), value.clone())).collect();
         let expected = format!(
-            r#"{{"message":"request","method":"GET","endpoint":"/logs","status":200,"verdict":"complete","whole":true,{hosts}"file":"app.log","n":3,"keywords":2,"lines":3,"bytes_scanned":1650,"bytes_sent":{bytes_sent},"request_id":"golden"}}"#
+            r#"{{"message":"request","method":"GET","endpoint":"/logs","status":200,"verdict":"complete","whole":true,{hosts}"file":"app.log","n":3,"keywords":2,"stopped":"n","lines":3,"bytes_scanned":1650,"bytes_sent":{bytes_sent},"request_id":"golden"}}"#
         );
         assert_eq!(Value::Object(fixed), serde_json::from_str::<Value>(&expected).unwrap());
         assert!(VARIES.iter().all(|name| fields.contains_key(*name)), "{fields:?}");
@@ -141,7 +141,7 @@ fn each_request_has_one_message_in_text_on_both_servers_and_files_stay_small() {
         let words = line.split(' ').filter(|word| !VARIES.iter().any(|name| word.starts_with(name)));
         let fixed: Vec<&str> = words.skip(1).collect();
         let expected = format!(
-            " INFO backscroll::request: request method=\"GET\" endpoint=\"/logs\" status=200 verdict=\"complete\" whole=true{hosts} file=\"app.log\" n=1 lines=1 bytes_scanned=8 bytes_sent=4 request_id=golden"
+            " INFO backscroll::request: request method=\"GET\" endpoint=\"/logs\" status=200 verdict=\"complete\" whole=true{hosts} file=\"app.log\" n=1 stopped=\"n\" lines=1 bytes_scanned=8 bytes_sent=4 request_id=golden"
         );
         assert_eq!(fixed.join(" "), expected);
     }
