@@ -75,6 +75,11 @@ impl CutLine {
         self.partial.free();
     }
 
+    /// Whether bytes have to be read again.
+    pub(super) fn has_lost(&self) -> bool {
+        self.open.has_lost()
+    }
+
     /// The bytes that have to be read again next, if any. `base` is the offset of the oldest byte
     /// read so far. Between it and the line lie NUL bytes that may not be part of the line.
     pub(super) fn lost(&self, base: u64) -> Option<Span> {

@@ -17,7 +17,6 @@ use std::sync::Arc;
 /// Goes through the blocks backwards. With a keyword, it searches each block forwards: this is
 /// several times faster for literals.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each says something else")]
 pub(super) struct LineSearch<B> {
     filter: Arc<LineFilter>,
     window: Window,
@@ -45,8 +44,8 @@ pub(super) struct LineSearch<B> {
     matches: Vec<(u32, u32)>,
     /// How far the look at the region, or at the cut line, has come.
     progress: Progress,
-    /// Whether the cut line is complete, and only its filter has not looked at it as a whole.
-    is_judging: bool,
+    /// The phase after [`Phase::Judging`].
+    next_phase: Phase,
     /// Whether another thread has matched the block.
     is_matched: bool,
     /// Whether a line of the region begins with a run of NUL bytes.
@@ -67,6 +66,8 @@ enum Phase {
     Rest { end: usize },
     /// The start of the window lies in a hole, so the cut line is complete.
     Start,
+    /// The cut line is complete, and only its filter has not looked at it as a whole.
+    Judging,
     /// The start of the window has been reached.
     Finished,
 }
@@ -90,7 +91,7 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
             excerpt: None,
             matches: Vec::new(),
             progress: Progress::default(),
-            is_judging: false,
+            next_phase: Phase::Hungry,
             is_matched: false,
             has_runs: false,
             at_end: true,
@@ -163,19 +164,20 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
     /// Whether the cut line is still needed: its beginning has not been read yet, or it is being
     /// judged.
     fn is_open(&self) -> bool {
-        self.is_judging || matches!(self.phase, Phase::Hungry | Phase::Seam | Phase::Start)
+        matches!(self.phase, Phase::Hungry | Phase::Seam | Phase::Start | Phase::Judging)
     }
 
     /// Bytes of the cut line that have to be fed again first, if any.
     fn lost(&self) -> Option<Span> {
-        let base = if self.is_judging {
-            self.open_offset + self.open_run
-        } else if self.phase == Phase::Seam {
-            self.span.end()
-        } else {
-            self.span.offset
-        };
-        self.cut.lost(base)
+        if !self.cut.has_lost() {
+            // Asked for each record.
+            return None;
+        }
+        self.cut.lost(match self.phase {
+            Phase::Judging => self.open_offset + self.open_run,
+            Phase::Seam => self.span.end(),
+            _ => self.span.offset,
+        })
     }
 
     /// As [`Search::excerpt`](super::Search::excerpt) says.
@@ -214,16 +216,6 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
             return Step::NeedAgain(span);
         }
         loop {
-            if self.is_judging {
-                let head = self.cut.line().0;
-                let Some(is_record) = self.filter.judge(&mut self.progress, head, self.limit) else {
-                    return Step::Working;
-                };
-                self.is_judging = false;
-                if is_record {
-                    return self.cut_record();
-                }
-            }
             match self.phase {
                 Phase::Hungry => return Step::NeedBlock,
                 Phase::Finished => return Step::Done,
@@ -250,6 +242,16 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
                     self.grow_cut_line(0, end);
                     self.block = None;
                     self.phase = Phase::Hungry;
+                }
+                Phase::Judging => {
+                    let head = self.cut.line().0;
+                    let Some(is_record) = self.filter.judge(&mut self.progress, head, self.limit) else {
+                        return Step::Working;
+                    };
+                    self.phase = self.next_phase;
+                    if is_record {
+                        return self.cut_record();
+                    }
                 }
                 Phase::Start => {
                     self.phase = Phase::Finished;
@@ -296,8 +298,11 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         let (is_record, run) = self.cut.complete(&self.filter, self.open_offset);
         self.skipped += run;
         self.open_run = run;
-        self.is_judging = is_record && self.filter.needs_whole_lines();
-        is_record && !self.is_judging
+        if !is_record || !self.filter.needs_whole_lines() {
+            return is_record;
+        }
+        self.next_phase = std::mem::replace(&mut self.phase, Phase::Judging);
+        false
     }
 
     /// The bytes before the cut line that are in memory.

@@ -103,6 +103,11 @@ impl OpenLine {
         }
     }
 
+    /// Whether bytes have to be read again.
+    pub(super) fn has_lost(&self) -> bool {
+        self.lost > 0
+    }
+
     /// The bytes that have to be read again next, if any: the newest ones first. `base` is the
     /// offset at which the known part of the line begins.
     pub(super) fn lost(&self, base: u64) -> Option<Span> {

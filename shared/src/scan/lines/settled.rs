@@ -11,11 +11,8 @@ impl<B> LineSearch<B> {
     /// As [`Search::settled`](crate::scan::Search::settled) says.
     pub(in crate::scan) fn settled(&self) -> u64 {
         let after_line = |end: usize| self.span.offset + end as u64 + 1;
-        if self.is_judging {
-            return self.open_end;
-        }
         match (self.phase, self.matches.last()) {
-            (Phase::Hungry | Phase::Seam | Phase::Start, _) => self.open_end,
+            (Phase::Hungry | Phase::Seam | Phase::Start | Phase::Judging, _) => self.open_end,
             (Phase::Region { .. }, Some((_, end))) => after_line(*end as usize),
             (Phase::Region { end: Some(end), .. } | Phase::Rest { end }, _) => after_line(end),
             (Phase::Region { start, end: None }, None) => self.span.offset + start as u64,
