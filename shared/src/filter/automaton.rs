@@ -32,6 +32,12 @@ impl Room {
         Room { compiled: limits::COMPILED_BYTES, cache: CACHE_BYTES / automata.max(1) }
     }
 
+    /// Takes so many bytes.
+    pub(super) fn take(&mut self, bytes: usize) -> Result<(), TooLarge> {
+        self.compiled = self.compiled.checked_sub(bytes).ok_or(TooLarge)?;
+        Ok(())
+    }
+
     /// Bytes of the patterns that were compiled.
     pub(super) fn used(&self) -> usize {
         limits::COMPILED_BYTES - self.compiled
@@ -99,7 +105,7 @@ impl Automaton {
         let nfa = Compiler::new().configure(config).build_from_hir(hir).map_err(|_| TooLarge)?;
         let states = nfa.states().len();
         let size = nfa.memory_usage().max(states * STATE_BYTES);
-        room.compiled = room.compiled.checked_sub(size).ok_or(TooLarge)?;
+        room.take(size)?;
         let config = DFA::config().cache_capacity(room.cache).skip_cache_capacity_check(true);
         // It fails with a word boundary of Unicode alone, and the parser has refused those.
         let dfa = DFA::builder().configure(config).build_from_nfa(nfa).map_err(|_| TooLarge)?;

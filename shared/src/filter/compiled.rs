@@ -16,6 +16,10 @@ use tokio::sync::OwnedSemaphorePermit;
 /// The states that the automata of one search have made, part by part.
 pub(super) type Caches = Vec<Option<Cache>>;
 
+/// Bytes of the excluded literals that are searched for together, at most. Their automaton takes
+/// 128 bytes for each. More of them are searched for one by one, which takes no memory.
+const TOGETHER: usize = 2 << 10;
+
 /// All conditions of a query, compiled.
 #[derive(Debug)]
 pub(crate) struct Compiled {
@@ -70,8 +74,19 @@ impl Compiled {
             required.push(Part::pattern(&hir, &mut room).map_err(|_| too_large("regex", regex))?);
         }
         let mut excluded = Vec::new();
-        if !excludes.is_empty() {
-            excluded.push(any_literal("exclude", excludes, *ignore_case, &mut room)?);
+        if excludes.iter().map(Vec::len).sum::<usize>() <= TOGETHER {
+            if !excludes.is_empty() {
+                excluded.push(any_literal("exclude", excludes, *ignore_case, &mut room)?);
+            }
+        } else {
+            for exclude in excludes {
+                excluded.push(any_literal(
+                    "exclude",
+                    std::slice::from_ref(exclude),
+                    *ignore_case,
+                    &mut room,
+                )?);
+            }
         }
         if let Some(last) = exclude_regexes.last() {
             let hirs: Result<Vec<Hir>, PatternError> = exclude_regexes
@@ -223,7 +238,7 @@ fn any_literal(
 ) -> Result<Part, PatternError> {
     let large = || too_large(parameter, &literals[0]);
     if !ignore_case {
-        return Part::literals(literals).ok_or_else(large);
+        return Part::literals(literals, room).map_err(|_| large());
     }
     let any = Hir::alternation(literals.iter().map(|literal| syntax::folded(literal)).collect());
     Part::folded(&any, room).map_err(|_| large())

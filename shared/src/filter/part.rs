@@ -2,13 +2,9 @@
 
 use super::automaton::{Automaton, Outcome, Room, TooLarge, Walk};
 use super::fuel::Fuel;
-use super::needles::{self, Needles};
-use regex_automata::Span;
+use super::needles::{self, Found, Needles};
 use regex_automata::hybrid::dfa::Cache;
 use regex_syntax::hir::{Hir, HirKind};
-
-/// A search for literals goes through this many bytes in the time of one unit of fuel.
-const SOUGHT: usize = 16;
 
 /// One condition. It has an automaton, or needles, or both: then only lines with a needle are looked
 /// at with the automaton.
@@ -24,6 +20,8 @@ pub(super) struct Part {
 /// How far the look at one line has come.
 #[derive(Debug, Default)]
 pub(super) struct Look {
+    /// Where the search for needles goes on.
+    sought: usize,
     is_sought: bool,
     walk: Walk,
 }
@@ -48,20 +46,21 @@ pub(super) struct Hit {
 }
 
 impl Part {
-    /// Any of these literals, of which none is empty.
-    pub(super) fn literals(literals: &[Vec<u8>]) -> Option<Part> {
-        let needles = needles::new(literals)?;
+    /// Any of these literals, of which none is empty. Takes what it needs off `room`.
+    pub(super) fn literals(literals: &[Vec<u8>], room: &mut Room) -> Result<Part, TooLarge> {
         let longest = literals.iter().map(Vec::len).max();
-        Some(Part { needles: Some(needles), automaton: None, longest })
+        if let Some(needles) = needles::new(literals, room) {
+            return Ok(Part { needles: Some(needles), automaton: None, longest });
+        }
+        let any = Hir::alternation(literals.iter().map(|one| Hir::literal(one.clone())).collect());
+        Ok(Part { needles: None, automaton: Some(Automaton::new(&any, room)?), longest })
     }
 
     /// The literals that this pattern stands for, in any case of their letters. Takes what it
     /// needs off `room`.
     pub(super) fn folded(hir: &Hir, room: &mut Room) -> Result<Part, TooLarge> {
-        if let HirKind::Literal(literal) = hir.kind()
-            && let Some(part) = Part::literals(&[literal.0.to_vec()])
-        {
-            return Ok(part);
+        if let HirKind::Literal(literal) = hir.kind() {
+            return Part::literals(&[literal.0.to_vec()], room);
         }
         let longest = hir.properties().maximum_len();
         Ok(Part { longest, ..Part::pattern(hir, room)? })
@@ -70,7 +69,7 @@ impl Part {
     /// A pattern.
     pub(super) fn pattern(hir: &Hir, room: &mut Room) -> Result<Part, TooLarge> {
         let automaton = Automaton::new(hir, room)?;
-        Ok(Part { needles: needles::of(hir), automaton: Some(automaton), longest: None })
+        Ok(Part { needles: needles::of(hir, room), automaton: Some(automaton), longest: None })
     }
 
     /// How rare a hit may be: the higher, the rarer.
@@ -94,10 +93,16 @@ impl Part {
         fuel: &mut Fuel,
     ) -> Option<bool> {
         if let (Some(needles), false) = (&self.needles, look.is_sought) {
-            fuel.burn(1 + to / SOUGHT);
-            let found = needles.search.find(line, Span::from(0..to));
-            if found.is_none() || self.automaton.is_none() {
-                return Some(found.is_some());
+            let found = match needles.seek(line, (look.sought, to), fuel) {
+                Found::At(_) => true,
+                Found::Nothing => false,
+                Found::Tired(at) => {
+                    look.sought = at;
+                    return None;
+                }
+            };
+            if !found || self.automaton.is_none() {
+                return Some(found);
             }
             look.is_sought = true;
         }
@@ -119,14 +124,17 @@ impl Part {
         fuel: &mut Fuel,
     ) -> Sought {
         if let Some(needles) = &self.needles {
-            let from = walk.place();
-            let found = needles.search.find(lines, Span::from(from..lines.len()));
-            let to = found.map_or(lines.len(), |found| found.end);
-            fuel.burn(1 + (to - from) / SOUGHT);
-            let is_sure = self.automaton.is_none();
-            return found.map_or(Sought::Nothing, |found| {
-                Sought::Hit(Hit { start: found.start, end: found.end, is_sure })
-            });
+            return match needles.seek(lines, (walk.place(), lines.len()), fuel) {
+                Found::At(found) => {
+                    let is_sure = self.automaton.is_none();
+                    Sought::Hit(Hit { start: found.start, end: found.end, is_sure })
+                }
+                Found::Nothing => Sought::Nothing,
+                Found::Tired(at) => {
+                    *walk = Walk::from(at);
+                    Sought::Tired
+                }
+            };
         }
         let Some(automaton) = &self.automaton else { return Sought::Nothing };
         let cache = cache.get_or_insert_with(|| automaton.cache());
@@ -143,7 +151,7 @@ impl Part {
     /// the match.
     pub(super) fn find(&self, cache: &mut Option<Cache>, bytes: &[u8]) -> Option<(usize, usize)> {
         let sought = match &self.needles {
-            Some(needles) => Some(needles.search.find(bytes, Span::from(0..bytes.len()))?),
+            Some(needles) => Some(needles.find(bytes)?),
             None => None,
         };
         let Some(automaton) = &self.automaton else { return sought.map(|found| (found.start, found.len())) };

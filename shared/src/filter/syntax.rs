@@ -4,7 +4,11 @@
 //! holds a line feed, so that whole blocks can be searched. `^` and `$` are the ends of a line, `$`
 //! also before the carriage return that ends it.
 
+mod ends;
+mod folding;
+
 use super::error::PatternError;
+use folding::{Folding, TooLarge};
 use regex_syntax::ast::parse::ParserBuilder;
 use regex_syntax::ast::{self, Ast};
 use regex_syntax::hir::translate::TranslatorBuilder;
@@ -24,12 +28,16 @@ pub(super) fn parse(parameter: &'static str, pattern: &[u8], ignore_case: bool) 
         .build()
         .parse(text)
         .map_err(|error| fail(error.span().start.offset, &syntax_hint(error.kind())))?;
-    let flaws = Flaws { unicode: false, ignore_case, groups: Vec::new() };
+    let flaws = Flaws { unicode: false, ignore_case, groups: Vec::new(), folding: Folding::default() };
     match ast::visit(&ast, flaws) {
         Ok(()) => {}
         Err((position, Flaw::LineFeed)) => return Err(PatternError::line_feed(parameter, pattern, position)),
         Err((position, Flaw::Case)) => {
             let why = "there is a letter beyond ASCII, whose case only (?u) ignores: put (?u) in front";
+            return Err(fail(position, why));
+        }
+        Err((position, Flaw::Folding)) => {
+            let why = "the classes of Unicode are too large to be taken in any case of their letters: put (?-i) before them, or leave out (?u)";
             return Err(fail(position, why));
         }
         Err((position, Flaw::Boundary)) => {
@@ -44,9 +52,12 @@ pub(super) fn parse(parameter: &'static str, pattern: &[u8], ignore_case: bool) 
         .build()
         .translate(text, &ast)
         .map_err(|error| fail(error.span().start.offset, &meaning_hint(error.kind())))?;
-    within_lines(hir).map_err(|LineFeed| {
+    let hir = within_lines(hir).map_err(|LineFeed| {
         let position = text.find("\\n").or_else(|| text.find('[')).unwrap_or_default();
         PatternError::line_feed(parameter, pattern, position)
+    })?;
+    ends::before_return(&hir).map_err(|ends::TooMany| {
+        fail(0, "there are too many ends of lines within repetitions, before other assertions: simplify it")
     })
 }
 
@@ -96,6 +107,7 @@ enum Flaw {
     LineFeed,
     Case,
     Boundary,
+    Folding,
 }
 
 /// Looks for flaws. Knows which flags are in force where.
@@ -103,12 +115,18 @@ struct Flaws {
     unicode: bool,
     ignore_case: bool,
     groups: Vec<(bool, bool)>,
+    folding: Folding,
 }
 
 impl Flaws {
     fn set(&mut self, flags: &ast::Flags) {
         self.unicode = flags.flag_state(ast::Flag::Unicode).unwrap_or(self.unicode);
         self.ignore_case = flags.flag_state(ast::Flag::CaseInsensitive).unwrap_or(self.ignore_case);
+    }
+
+    /// Whether classes are folded by the tables of Unicode here.
+    fn folds(&self) -> bool {
+        self.unicode && self.ignore_case
     }
 }
 
@@ -147,6 +165,14 @@ impl ast::Visitor for Flaws {
                     return Err((assertion.span.start.offset, Flaw::Boundary));
                 }
             }
+            Ast::ClassUnicode(class) if self.folds() => {
+                let at = class.span.start.offset;
+                self.folding.class(class.is_negated()).map_err(|TooLarge| (at, Flaw::Folding))?;
+            }
+            Ast::ClassBracketed(class) if self.folds() => {
+                let at = class.span.start.offset;
+                self.folding.set(&class.kind).map_err(|TooLarge| (at, Flaw::Folding))?;
+            }
             _ => {}
         }
         Ok(())
@@ -179,11 +205,7 @@ fn within_lines(hir: Hir) -> Result<Hir, LineFeed> {
             Hir::class(Class::Unicode(class))
         }
         HirKind::Look(Look::Start | Look::StartLF | Look::StartCRLF) => Hir::look(Look::StartLF),
-        HirKind::Look(Look::End | Look::EndLF | Look::EndCRLF) => {
-            let carriage_return =
-                hir::Repetition { min: 0, max: Some(1), greedy: true, sub: Box::new(Hir::literal(*b"\r")) };
-            Hir::concat(vec![Hir::repetition(carriage_return), Hir::look(Look::EndLF)])
-        }
+        HirKind::Look(Look::End | Look::EndLF | Look::EndCRLF) => Hir::look(Look::EndLF),
         HirKind::Look(look) => Hir::look(look),
         HirKind::Repetition(mut repetition) => {
             repetition.sub = Box::new(within_lines(*repetition.sub)?);

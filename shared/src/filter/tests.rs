@@ -1,4 +1,5 @@
 use super::*;
+use crate::limits;
 
 #[test]
 fn keywords_decide_the_kind_of_search() {
@@ -53,4 +54,35 @@ fn filters_are_equal_if_they_ask_for_the_same() {
     compiled.compile_here().unwrap();
     assert_eq!(compiled, regex("a"));
     assert_ne!(compiled, regex("b"));
+}
+
+#[test]
+fn sets_of_literals_take_no_more_than_the_room() {
+    let excludes = |count: usize, len: usize| {
+        let one = |at: usize| (0..len).map(|i| ((i * 7 + at * 13 + i * i * at) % 200) as u8 + 20).collect();
+        let excludes = (0..count).map(one).collect::<Vec<Vec<u8>>>();
+        let conditions = Conditions { keywords: vec![b"a".to_vec()], excludes, ..Conditions::default() };
+        compiled::Compiled::new(&conditions).map(|compiled| (compiled.size(), compiled.parts.len()))
+    };
+    let (few, _) = excludes(64, 8).unwrap();
+    assert!(few > 0, "the tables count");
+    let (together, parts) = excludes(64, 30).unwrap();
+    assert!(
+        (1..=limits::COMPILED_BYTES).contains(&together) && parts == 2,
+        "{together} bytes, {parts} parts"
+    );
+    assert_eq!(excludes(64, 1000).unwrap(), (0, 65));
+}
+
+#[test]
+fn large_classes_of_unicode_are_not_folded_again_and_again() {
+    let parse = |pattern: &str| syntax::parse("regex", pattern.as_bytes(), false).map(drop);
+    for fine in [r"(?iu)[^a]é\w[\w-]\PL", r"(?u)[\x{0}-\x{10ffff}][^a]\PL\PL\PL[\PL]", r"(?iu)[[a-z]&&[^x]]"]
+    {
+        parse(fine).unwrap();
+    }
+    for slow in [r"\PL\PL\PL", r"[\x{0}-\x{10ffff}][\x{1}-\x{10ffff}][\x{2}-\x{10ffff}]", "[[[[^a]]]]"] {
+        let error = parse(&format!("(?iu){slow}")).unwrap_err();
+        assert!(error.to_string().contains("too large to be taken in any case"), "{error}");
+    }
 }

@@ -265,3 +265,40 @@ fn ends_of_lines_are_ends_whatever_ends_them() {
     assert_eq!(lines(r"(?u)^\w$", "é\nß\n\u{ff}\n?\n".as_bytes()).len(), 3);
     assert_eq!(lines(r"^\w$", "é\na\n".as_bytes()), [b"a"]);
 }
+
+#[test]
+fn assertions_behind_an_end_look_at_the_place_before_the_carriage_return() {
+    let files = [&b"\r\n"[..], b"\n", b"\r", b"a\r\n", b"a\r\r\n", b"a\rb\r\n", b"b\r\na\n"];
+    let patterns = [
+        "(?:a|$^)",
+        "$^",
+        r"a$\b",
+        r"a$\B",
+        r"(?:$|a)(?:^|b)",
+        r"(?:$|\b)(?:$|^)",
+        r"(?:a?$){2}^*",
+        r"(?:a?\b$){2,3}",
+        r"$\r",
+        r"(?:a|$|^){2}b?",
+        "^a$",
+        r"\ba$|$^",
+        "(?:^$)+",
+    ];
+    for pattern in patterns {
+        let conditions = Conditions { regexes: vec![pattern.into()], ..Conditions::default() };
+        let filter = compiled(&conditions);
+        for file in files {
+            let plan = ReadPlan::new(Window::whole(file.len() as u64));
+            let limits = Limits::default();
+            let found = found(file, &filter, None, limits, plan, &Releases::default(), false);
+            assert_eq!(found, expected(file, &conditions, limits), "{pattern} in {file:?}");
+        }
+    }
+}
+
+#[test]
+fn a_search_for_literals_stops_and_goes_on_as_the_others_do() {
+    for pattern in ["needle", "needle|other|third", "needle|n[eo]dles"] {
+        assert!(turns(&vec![b'n'; 16 << 10], 1, pattern) > 100, "{pattern}");
+    }
+}
