@@ -215,11 +215,7 @@ impl Ranged {
                 self.phase = Phase::Searching;
                 self.edge = at;
                 self.begin_at(newest);
-                if at == self.whole.end {
-                    Next::GoOn
-                } else {
-                    self.search_before(at)
-                }
+                if at == self.whole.end { Next::GoOn } else { self.search_before(at) }
             }
         }
     }
@@ -275,11 +271,7 @@ impl Ranged {
         self.phase = Phase::Searching;
         self.finder = None;
         self.begin_at(None);
-        if is_moved {
-            Next::Search { window: self.whole, settled: self.settled }
-        } else {
-            Next::GoOn
-        }
+        if is_moved { Next::Search { window: self.whole, settled: self.settled } } else { Next::GoOn }
     }
 
     /// The part after the edge, if it has to be searched now. Records in it begin before the offset.

@@ -22,7 +22,8 @@ impl<E: Engine> Candidate<E> {
                 // The place of a line of which an excerpt was delivered lies within it. At the end of
                 // what is paged nothing was delivered, even of a last line that has no end.
                 let is_line = place.offset == place.end || self.is_line(place.offset).await?;
-                let settled = if is_line { Some(place.offset) } else { self.line_start(place.offset).await? };
+                let settled =
+                    if is_line { Some(place.offset) } else { self.line_start(place.offset).await? };
                 let Some(settled) = settled else { return Ok(None) };
                 let anchor = self.anchor_before(place.end).await?;
                 let file = self.head.identity(self.log.device, self.log.inode);

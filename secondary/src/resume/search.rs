@@ -95,7 +95,8 @@ pub(crate) async fn find<E: Engine>(
                     member.log.opened =
                         opened.map_err(|source| problem(ReadFailure::Io { offset: 0, source }))?;
                 }
-                let resumed = member.resume(direction, place, reach).await.map_err(problem)?.ok_or_else(too_far)?;
+                let resumed =
+                    member.resume(direction, place, reach).await.map_err(problem)?.ok_or_else(too_far)?;
                 return Ok(match next {
                     None => resumed,
                     Some(next) => {

@@ -27,7 +27,15 @@ pub(super) struct Judge {
 
 impl Judge {
     pub(super) fn new(instants: Instants, times: LineTimes) -> Judge {
-        Judge { instants, times, steps: Steps::default(), older: None, untimed_lines: None, newer: None, untimed: 0 }
+        Judge {
+            instants,
+            times,
+            steps: Steps::default(),
+            older: None,
+            untimed_lines: None,
+            newer: None,
+            untimed: 0,
+        }
     }
 
     /// Whether the record is in the range.
