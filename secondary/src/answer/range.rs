@@ -223,10 +223,15 @@ impl Ranged {
     /// Searches what begins before the edge at `at`.
     fn search_before(&self, at: u64) -> Next {
         let Window { start, end } = self.whole;
-        // A record may reach past the edge.
-        let reach = if at > start { Search::<&[u8]>::reach(&self.filter, Limits::default()) } else { 0 };
-        let window = Window { start, end: at.saturating_add(reach).min(end) };
-        Next::Search { window, settled: at.min(self.settled) }
+        let limits = Limits::default();
+        // A record may reach past the edge, to the end of a line.
+        let more = match Search::<&[u8]>::reach(&self.filter, limits) {
+            0 => 0,
+            _ if at == start => 0,
+            reach => reach + limits.line as u64,
+        };
+        let window = Window { start, end: at.saturating_add(more).min(end) };
+        Next::Search { window, settled: self.settled }
     }
 
     /// Takes the next block of the search.
