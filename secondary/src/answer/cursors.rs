@@ -32,7 +32,7 @@ pub struct Cursors {
 impl Cursors {
     /// What a producer has to note.
     pub(super) fn tracked(&self) -> Tracked {
-        Tracked { floor: self.floor, settled: self.settled, end: self.end, wants_end: self.newer.is_none() }
+        Tracked { floor: self.floor, end: self.end, wants_end: self.newer.is_none() }
     }
 
     /// Says in the verdict where others continue. It is left open if the file is not known. `reached`:

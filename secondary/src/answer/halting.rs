@@ -7,7 +7,7 @@ use super::{Answer, Phase};
 use crate::read::{Engine, ReadFailure};
 use backscroll_shared::conn::exchange::Exchange;
 use backscroll_shared::wire::code::Code;
-use backscroll_shared::wire::verdict::{Failure, Verdict};
+use backscroll_shared::wire::verdict::{Failure, Status, Verdict};
 
 impl<E: Engine, S: LogSource> Answer<E, S> {
     /// Ends the answer before all records are written.
@@ -23,6 +23,21 @@ impl<E: Engine, S: LogSource> Answer<E, S> {
         let error = Some(Failure { code: halt.code(), detail });
         let stopped = halt.stopped();
         self.end(Verdict { error, stopped, ..self.producer.tally(halt.status()) });
+    }
+
+    /// Ends the answer as a partial one, because the time was over before it was known what the file is:
+    /// it may be compressed, and a search through that would look complete.
+    pub fn end_unidentified(&mut self) {
+        let Phase::Ended(Verdict { status: Status::Complete, .. }) = self.phase else { return };
+        let is_closed = self.producer.frames().is_some() && self.tail == Tail::Written;
+        self.halt(&Halt::TimedOut);
+        if is_closed {
+            // The last frame said that the answer is complete.
+            self.out.clear();
+            if let Phase::Ended(verdict) = &mut self.phase {
+                (verdict.lines, verdict.truncated_lines) = (0, 0);
+            }
+        }
     }
 
     /// Empties the chunk, because its bytes may come from another file, and ends the answer.

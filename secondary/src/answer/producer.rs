@@ -43,8 +43,8 @@ pub(super) struct Producer<E, S> {
     encoding: Encoding,
     /// The time range, if one is asked for.
     range: Option<Box<Ranged>>,
-    /// Records that were found outside of it.
-    passed_over: u64,
+    /// Records that were held against it.
+    judged: u64,
     /// The record that is being written in pieces, if any.
     long: Option<Long>,
     look: SecondLook,
@@ -95,7 +95,7 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
             source,
             encoding,
             range: None,
-            passed_over: 0,
+            judged: 0,
             long: None,
             look: SecondLook::new(opened),
             is_look_due: false,
@@ -133,6 +133,7 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
             }
             if self.range.is_some() {
                 self.look_back_for_range().await?;
+                self.count_judged().await;
             } else if self.encoding.is_text() && self.search.take_lines(out, sizes.chunk, sizes.piece) {
                 continue;
             }
@@ -143,7 +144,7 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
             match self.search.step() {
                 Step::Record(record) if self.range.as_mut().is_some_and(|range| !range.has(&record)) => {
                     let (lines, truncated_lines) = (record.lines, record.truncated_lines);
-                    self.pass_over(lines, truncated_lines).await;
+                    self.search.take_back(lines, truncated_lines);
                 }
                 Step::Record(record) if self.range.as_ref().is_some_and(|range| range.is_in_rest()) => {
                     let (lines, truncated_lines) = (record.lines, record.truncated_lines);

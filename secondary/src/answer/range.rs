@@ -23,7 +23,7 @@ mod watch;
 
 use backscroll_shared::filter::Filter;
 use backscroll_shared::query::range::{Instants, ScanMode};
-use backscroll_shared::scan::{Record, Span, Summary, Window};
+use backscroll_shared::scan::{Limits, Record, Search, Span, Summary, Window};
 use backscroll_shared::time::LineTimes;
 use backscroll_shared::wire::verdict::{RangeFound, Verdict};
 use before::LookBack;
@@ -46,6 +46,10 @@ pub struct Ranged {
     modified_seconds: i64,
     /// What would be searched without a range.
     whole: Window,
+    /// Records that begin here or later belong to an earlier answer.
+    settled: u64,
+    /// Whether that is less than the file, which may have times elsewhere.
+    is_page: bool,
     /// Where the part ends that is searched.
     edge: u64,
     phase: Phase,
@@ -89,8 +93,8 @@ pub(super) enum Phase {
 pub(super) enum Next {
     /// The search runs on.
     GoOn,
-    /// This window is searched from its end.
-    Search(Window),
+    /// This window is searched from its end, for records that begin before `settled`.
+    Search { window: Window, settled: u64 },
     /// No line has a time.
     NoTimes,
 }
@@ -118,6 +122,8 @@ impl Ranged {
             has_index: !has_older_lines,
             modified_seconds,
             whole: window,
+            settled: u64::MAX,
+            is_page: false,
             edge: window.end,
             phase: if is_older && !is_scan { Phase::NotRead } else { Phase::Finding },
             finder: Some(finder),
@@ -132,6 +138,14 @@ impl Ranged {
         };
         range.begin_at(None);
         range
+    }
+
+    /// The window is a page of a file of `size` bytes. Records that begin at `settled` or later belong to
+    /// an earlier answer.
+    #[must_use]
+    pub fn paged(mut self, settled: u64, size: u64) -> Ranged {
+        (self.settled, self.is_page) = (settled, self.whole != Window::whole(size));
+        self
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -181,7 +195,12 @@ impl Ranged {
     pub(super) fn found(&mut self) -> Next {
         let Some(outcome) = self.finder.take().and_then(|finder| finder.outcome()) else { return Next::GoOn };
         match (self.phase, outcome) {
-            (_, Outcome::NoTimes) => Next::NoTimes,
+            (_, Outcome::NoTimes) if !self.is_page => Next::NoTimes,
+            (_, Outcome::NoTimes) => {
+                // The lines before the page may have times. Those are looked for later.
+                self.phase = Phase::Searching;
+                Next::GoOn
+            }
             (Phase::Stopping, Outcome::Edge { .. }) => {
                 self.phase = Phase::Stopped;
                 Next::GoOn
@@ -196,13 +215,23 @@ impl Ranged {
                 self.phase = Phase::Searching;
                 self.edge = at;
                 self.begin_at(newest);
-                if at == self.whole.end {
-                    Next::GoOn
-                } else {
-                    Next::Search(Window { start: self.whole.start, end: at })
-                }
+                if at == self.whole.end { Next::GoOn } else { self.search_before(at) }
             }
         }
+    }
+
+    /// Searches what begins before the edge at `at`.
+    fn search_before(&self, at: u64) -> Next {
+        let Window { start, end } = self.whole;
+        let limits = Limits::default();
+        // A record may reach past the edge, to the end of a line.
+        let more = match Search::<&[u8]>::reach(&self.filter, limits) {
+            0 => 0,
+            _ if at == start => 0,
+            reach => reach + limits.line as u64,
+        };
+        let window = Window { start, end: at.saturating_add(more).min(end) };
+        Next::Search { window, settled: self.settled }
     }
 
     /// Takes the next block of the search.
@@ -247,18 +276,18 @@ impl Ranged {
         self.phase = Phase::Searching;
         self.finder = None;
         self.begin_at(None);
-        if is_moved { Next::Search(self.whole) } else { Next::GoOn }
+        if is_moved { Next::Search { window: self.whole, settled: self.settled } } else { Next::GoOn }
     }
 
-    /// The part after the edge, if it has to be searched now.
-    pub(super) fn take_rest(&mut self) -> Option<Window> {
+    /// The part after the edge, if it has to be searched now. Records in it begin before the offset.
+    pub(super) fn take_rest(&mut self) -> Option<(Window, u64)> {
         if !std::mem::take(&mut self.is_rest_due) {
             return None;
         }
         self.phase = Phase::Rest;
         self.untimed += self.judge.untimed();
         self.begin_at(None);
-        Some(Window { start: self.edge, end: self.whole.end })
+        Some((Window { start: self.edge, end: self.whole.end }, self.settled))
     }
 
     /// Keeps the counts of a search that is begun anew. `is_sent`: whether its records count.

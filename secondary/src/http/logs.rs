@@ -26,6 +26,7 @@ use futures_util::future::join;
 use futures_util::stream;
 use http::{Method, Request, Response, header};
 use hyper::body::Incoming;
+use std::cell::Cell;
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -58,9 +59,12 @@ pub(super) async fn logs<E: Engine>(
     if let Some(exchange) = &exchange {
         exchange.note_query(&query);
     }
-    query.compile().await?;
+    let begun = async {
+        query.compile().await?;
+        begin(thread, viewer, &query, relay.is_some(), exchange.as_ref()).await
+    };
     let Begun { log, real, at: opened_at, rest } =
-        begin(thread, viewer, &query, relay.is_some(), exchange.as_ref()).await?;
+        within(deadline.into_iter().chain(end_at).min(), begun).await?;
     let since_head = || exchange.as_ref().map(|exchange| exchange.began.elapsed());
     let open = exchange.as_ref().map(|exchange| opened_at.saturating_duration_since(exchange.began));
     let mut timing = Timing { open, first_record: None };
@@ -154,6 +158,18 @@ pub(super) async fn logs<E: Engine>(
     Ok(response)
 }
 
+/// What is done before the search, until `end_at` at most.
+async fn within<T>(
+    end_at: Option<Instant>,
+    work: impl Future<Output = Result<T, Problem>>,
+) -> Result<T, Problem> {
+    let Some(at) = end_at else { return work.await };
+    timeout_at(at.into(), work).await.unwrap_or_else(|_| {
+        let detail = "the time for this request was over before the search began: ask again, with more time";
+        Err(Problem::new(Code::Overloaded, detail))
+    })
+}
+
 /// The search for a query, and its time range if it has one.
 fn search(
     query: &LogQuery,
@@ -165,6 +181,7 @@ fn search(
     let range = (!query.range.is_open()).then(|| {
         let filter = (query.filter.clone(), search.has_older_lines());
         Ranged::new(instants, query.scan, filter, rest.window, opened.modified_seconds)
+            .paged(rest.settled, opened.size)
     });
     (search, range)
 }
@@ -198,6 +215,7 @@ async fn prime_beside<E: Engine, S: LogSource>(
     head: impl Future<Output = Result<Option<Head>, ReadFailure>>,
     end_at: Option<Instant>,
 ) -> Result<(Result<Result<(), Problem>, Elapsed>, Option<Head>), Problem> {
+    let is_late = Cell::new(false);
     let prime = async {
         let primed = timeout(FIRST_RECORD_WAIT, answer.prime()).await;
         // Give the answer's blocks back, so that it holds none while the other read waits for one.
@@ -207,10 +225,16 @@ async fn prime_beside<E: Engine, S: LogSource>(
     let head = async {
         match end_at {
             None => head.await,
-            Some(at) => timeout_at(at.into(), head).await.unwrap_or(Ok(None)),
+            Some(at) => timeout_at(at.into(), head).await.unwrap_or_else(|_| {
+                is_late.set(true);
+                Ok(None)
+            }),
         }
     };
     let (primed, head) = join(prime, head).await;
+    if is_late.get() {
+        answer.end_unidentified();
+    }
     let starved = |failure: ReadFailure| Problem::new(Code::Overloaded, format!("{failure}: ask again"));
     let head = head.map_err(starved)?;
     plain(name, head.as_ref())?;

@@ -29,24 +29,55 @@ impl Wanted {
 }
 
 /// The first bytes of a file.
-#[derive(Debug, Clone, Default)]
-pub struct Head(Vec<u8>);
+#[derive(Debug, Clone)]
+pub struct Head(Bytes);
+
+/// Those that tell only the format need no memory of their own.
+#[derive(Debug, Clone)]
+enum Bytes {
+    Few([u8; FORMAT_BYTES], usize),
+    Many(Vec<u8>),
+}
+
+impl Default for Head {
+    fn default() -> Head {
+        Head::of(&[])
+    }
+}
 
 impl Head {
+    fn of(head: &[u8]) -> Head {
+        let mut few = [0; FORMAT_BYTES];
+        Head(match few.get_mut(..head.len()) {
+            Some(start) => {
+                start.copy_from_slice(head);
+                Bytes::Few(few, head.len())
+            }
+            None => Bytes::Many(head.to_vec()),
+        })
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match &self.0 {
+            Bytes::Few(few, len) => &few[..*len],
+            Bytes::Many(many) => many,
+        }
+    }
+
     /// How the file is compressed, if it is.
     pub fn compression(&self) -> Option<Compression> {
-        compression(&self.0)
+        compression(self.bytes())
     }
 
     /// What tells the file from others. The bytes must have been read for that.
     pub fn identity(&self, device: u64, inode: u64) -> FileId {
-        let head_len = u16::try_from(self.0.len()).expect("no more bytes are read");
-        FileId { device, inode, head_len, head: Digest::of(&self.0) }
+        let head_len = u16::try_from(self.bytes().len()).expect("no more bytes are read");
+        FileId { device, inode, head_len, head: Digest::of(self.bytes()) }
     }
 
     /// Whether the file begins as this one did.
     pub fn is_of(&self, file: &FileId) -> bool {
-        file.has_head(&self.0)
+        file.has_head(self.bytes())
     }
 }
 
@@ -70,11 +101,21 @@ pub fn cached<F: ReadAt>(file: &F, size: u64, wanted: Wanted) -> Option<Head> {
         // Otherwise the kernel reads megabytes ahead from there, which nobody needs.
         file.advise_random();
     }
-    let mut head = [0; cursor::HEAD_BYTES];
     // Bytes past the size at opening are not there.
     let most = usize::try_from(size).map_or(wanted.bytes(), |size| size.min(wanted.bytes()));
-    let len = file.read_cached(&mut head[..most], 0, CacheUse::Keep)?;
-    Some(Head(head[..len].to_vec()))
+    let (mut few, mut many);
+    let head = match wanted {
+        Wanted::Format => {
+            few = [0; FORMAT_BYTES];
+            &mut few[..most]
+        }
+        Wanted::Identity => {
+            many = [0; cursor::HEAD_BYTES];
+            &mut many[..most]
+        }
+    };
+    let len = file.read_cached(head, 0, CacheUse::Keep)?;
+    Some(Head::of(&head[..len]))
 }
 
 /// Looks at the first bytes of a file of `size` bytes, and waits for them if necessary. None where
@@ -89,7 +130,7 @@ pub async fn read(
         return Ok(Some(Head::default()));
     }
     match source.again(Span { offset: 0, len }).await {
-        Ok(head) => Ok(Some(Head(head.block.as_ref().to_vec()))),
+        Ok(head) => Ok(Some(Head::of(head.block.as_ref()))),
         Err(failure @ ReadFailure::Starved) => Err(failure),
         Err(_) => Ok(None),
     }

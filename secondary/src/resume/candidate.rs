@@ -13,6 +13,9 @@ use std::sync::Arc;
 /// Bytes that are read at once while the beginning of a line is looked for.
 const BACK_BYTES: u64 = 64 << 10;
 
+/// Bytes in which it is looked for. Nothing admits these reads, so they may not be many.
+pub(super) const LINE_START_BYTES: u64 = 8 << 20;
+
 /// An open file, and its first bytes.
 pub(super) struct Candidate<E: Engine> {
     pub(super) log: LogFile,
@@ -108,19 +111,23 @@ impl<E: Engine> Candidate<E> {
         Ok(self.bytes(offset, self.log.opened.size.min(offset + 1)).await? == b"\n")
     }
 
-    /// Where the line begins that the byte before this offset belongs to.
-    pub(super) async fn line_start(&mut self, offset: u64) -> Result<u64, ReadFailure> {
+    /// Where the line begins that the byte before this offset belongs to. None if that is further away
+    /// than [`LINE_START_BYTES`].
+    pub(super) async fn line_start(&mut self, offset: u64) -> Result<Option<u64>, ReadFailure> {
         let mut end = offset;
         while end > 0 {
+            if offset - end >= LINE_START_BYTES {
+                return Ok(None);
+            }
             let start = end.saturating_sub(BACK_BYTES);
             let bytes = self.bytes(start, end).await?;
             if let Some(feed) = memchr::memrchr(b'\n', &bytes) {
-                return Ok(start + feed as u64 + 1);
+                return Ok(Some(start + feed as u64 + 1));
             }
             end = start;
             self.engine.pause().await;
         }
-        Ok(0)
+        Ok(Some(0))
     }
 
     /// The bytes from one offset to another one. None of them may lie past the size at opening.

@@ -9,43 +9,44 @@ use backscroll_shared::wire::cursor::{Direction, Place};
 impl<E: Engine> Candidate<E> {
     /// Goes on at the place, which is in this file. `reach`: how many bytes of what has been delivered
     /// a match may reach into.
+    /// None if the place is too far within a line.
     pub(super) async fn resume(
         mut self,
         direction: Direction,
         place: &Place,
         reach: u64,
-    ) -> Result<Resumed, ReadFailure> {
+    ) -> Result<Option<Resumed>, ReadFailure> {
         let size = self.log.opened.size;
         let (window, settled, end, newer) = match direction {
             Direction::Older => {
-                // The place of a line of which an excerpt was delivered lies within it.
-                let settled = if self.is_line(place.offset).await? {
-                    place.offset
-                } else {
-                    self.line_start(place.offset).await?
-                };
+                // The place of a line of which an excerpt was delivered lies within it. At the end of
+                // what is paged nothing was delivered, even of a last line that has no end.
+                let is_line = place.offset == place.end || self.is_line(place.offset).await?;
+                let settled =
+                    if is_line { Some(place.offset) } else { self.line_start(place.offset).await? };
+                let Some(settled) = settled else { return Ok(None) };
                 let anchor = self.anchor_before(place.end).await?;
                 let file = self.head.identity(self.log.device, self.log.inode);
                 let window = Window { start: place.floor.min(settled), end: place.end.min(settled + reach) };
                 (window, settled, place.end, Some(Place::newer(file, place.end, anchor)))
             }
             Direction::Newer => {
-                let start = self.newer_start(place.offset).await?;
+                let Some(start) = self.newer_start(place.offset).await? else { return Ok(None) };
                 (Window { start, end: size }, size, size, None)
             }
         };
         let Candidate { log, head, .. } = self;
         let from = Some((settled, place.anchor));
-        Ok(Resumed { log, head, rest: Rest { window, settled, end, newer, leads_on: false, from } })
+        Ok(Some(Resumed { log, head, rest: Rest { window, settled, end, newer, leads_on: false, from } }))
     }
 
     /// Where newer records begin. A last line that had no line feed at `offset` has got one since, or
     /// it has grown and comes again as a whole.
-    async fn newer_start(&mut self, offset: u64) -> Result<u64, ReadFailure> {
+    async fn newer_start(&mut self, offset: u64) -> Result<Option<u64>, ReadFailure> {
         if offset == self.log.opened.size || self.is_line(offset).await? {
-            Ok(offset)
+            Ok(Some(offset))
         } else if self.has_feed(offset).await? {
-            Ok(offset + 1)
+            Ok(Some(offset + 1))
         } else {
             self.line_start(offset).await
         }

@@ -1,6 +1,6 @@
 //! Finds the file of a place, among those of the query.
 
-use super::candidate::{Candidate, Likeness};
+use super::candidate::{Candidate, LINE_START_BYTES, Likeness};
 use super::{Rest, Resumed};
 use crate::catalog::{Catalog, LogFile};
 use crate::read::admission::Admission;
@@ -47,6 +47,14 @@ pub(crate) async fn find<E: Engine>(
         let code = failure.code().for_problem().unwrap_or(Code::IoError);
         Problem::new(code, format!("{}: {failure}: ask again", files.name))
     };
+    let too_far = || {
+        let mib = LINE_START_BYTES >> 20;
+        let detail = format!(
+            "the place of the cursor is in a line of {}, more than {mib} MiB after its beginning: ask without the cursor",
+            files.name
+        );
+        Problem::new(Code::CursorGone, detail)
+    };
     let mut named = match named {
         Some(log) => Some(files.candidate(log).await.map_err(problem)?),
         None => None,
@@ -66,13 +74,13 @@ pub(crate) async fn find<E: Engine>(
         if likeness == Likeness::Same
             && let Some(named) = named
         {
-            return named.resume(direction, place, reach).await.map_err(problem);
+            return named.resume(direction, place, reach).await.map_err(problem)?.ok_or_else(too_far);
         }
         let members = files.members().await?;
         match files.among(&members, direction, place, likeness).await.map_err(problem)? {
             Some(Found::Named) => {
                 if let Some(named) = named {
-                    return named.resume(direction, place, reach).await.map_err(problem);
+                    return named.resume(direction, place, reach).await.map_err(problem)?.ok_or_else(too_far);
                 }
             }
             Some(Found::Member(at, mut member)) => {
@@ -87,7 +95,8 @@ pub(crate) async fn find<E: Engine>(
                     member.log.opened =
                         opened.map_err(|source| problem(ReadFailure::Io { offset: 0, source }))?;
                 }
-                let resumed = member.resume(direction, place, reach).await.map_err(problem)?;
+                let resumed =
+                    member.resume(direction, place, reach).await.map_err(problem)?.ok_or_else(too_far)?;
                 return Ok(match next {
                     None => resumed,
                     Some(next) => {
@@ -165,6 +174,7 @@ impl<E: Engine> Files<'_, E> {
         }
         let others = members.iter().enumerate().filter(|(_, member)| !is_same(member) && may_be(member));
         for (at, member) in others.take(COPIES) {
+            self.engine.pause().await;
             let Some(mut candidate) = self.open(member).await? else { continue };
             if likeness(&mut candidate, direction, place).await? == Likeness::Content {
                 copies.push(Found::Member(at, Box::new(candidate)));

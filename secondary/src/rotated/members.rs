@@ -5,6 +5,9 @@ use crate::read::Engine;
 use backscroll_shared::query::FileName;
 use rustix::fs::{AtFlags, statat};
 
+/// After so many members that were looked at, others get a turn.
+const STATS_AT_ONCE: usize = 8;
+
 /// A member, as it was when the directory was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Member {
@@ -26,9 +29,13 @@ impl Rotated {
         let mut found: Vec<&Vec<u8>> = all.iter().filter(|name| is_kept(name, &all)).collect();
         found.sort_by_cached_key(|name| names.age(name));
         found.truncate(STATS);
+        engine.pause().await;
         let is_numbered = found.iter().all(|name| names.is_numbered(name));
         let mut members = Vec::with_capacity(found.len());
-        for name in found {
+        for (at, name) in found.into_iter().enumerate() {
+            if at % STATS_AT_ONCE == STATS_AT_ONCE - 1 {
+                engine.pause().await;
+            }
             let Ok(stat) = statat(&fd, &name[..], AtFlags::SYMLINK_NOFOLLOW) else { continue };
             let Ok(full) = FileName::parse(full(dir, name)) else { continue };
             let written = i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec);

@@ -1,5 +1,6 @@
 //! Cursors: page after page is the whole answer, whatever becomes of the file meanwhile.
 
+mod bounds;
 mod model;
 mod places;
 mod timeouts;

@@ -15,6 +15,8 @@ use backscroll_shared::filter::Filter;
 use backscroll_shared::query::FileName;
 use backscroll_shared::scan::{Limits, ReadPlan, Search, Span, Window};
 use backscroll_shared::time::{LineTimes, Stamps};
+use backscroll_shared::wire::frames::{Decoder, Item};
+use backscroll_shared::wire::verdict::Status;
 use backscroll_shared::wire::{Encoder, Format};
 use futures_util::future::poll_immediate;
 use std::cell::{Cell, RefCell};
@@ -290,4 +292,34 @@ fn lines_that_are_looked_back_at_are_looked_at_in_turns() {
         look_back(Slow, &readahead, &mut stamps, SIZE - 1).await.unwrap();
         assert!(PAUSES.get() > 100, "{} turns for four million lines", PAUSES.get());
     });
+}
+
+#[test]
+fn a_search_of_a_file_whose_beginning_is_not_known_in_time_is_not_complete() {
+    for format in [Format::Text, Format::Ndjson, Format::Frames] {
+        run(async {
+            let (pool, admission) = (Pool::new(64), Arc::new(Admission::default()));
+            let mut stream = Disk::new(100).stream(format, &pool, &admission);
+            stream.prime().await.unwrap();
+            stream.end_unidentified();
+            stream.identify(None);
+            let (mut body, mut status) = (Vec::new(), None);
+            while let Some(frame) = stream.next_frame().await {
+                let frame = frame.unwrap();
+                status = frame.trailers_ref().map(|trailers| trailers["log-status"].clone()).or(status);
+                body.extend_from_slice(frame.data_ref().map_or(b"", |data| data));
+            }
+            assert_eq!(status.unwrap(), "partial");
+            if format == Format::Frames {
+                let mut decoder = Decoder::default();
+                decoder.push(body.into());
+                let mut items = Vec::new();
+                while let Some(item) = decoder.next_item().unwrap() {
+                    items.push(item);
+                }
+                let Some(Item::End(verdict)) = items.pop() else { panic!("{items:?}") };
+                assert_eq!((verdict.status, verdict.lines, items.len()), (Status::Partial, 0, 0));
+            }
+        });
+    }
 }

@@ -1,6 +1,7 @@
 //! Time ranges, against an oracle that judges each line of the file.
 
 mod disorder;
+mod pages;
 mod times;
 
 use crate::support::{Response, Server, find};

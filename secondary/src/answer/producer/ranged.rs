@@ -9,7 +9,7 @@ use crate::read::{BlockSource as _, Engine, ReadFailure, SourceBlock};
 use backscroll_shared::nuls::is_all_nul;
 use backscroll_shared::scan::{Limits, Search, Window};
 
-/// After so many records outside the range, others get a turn if it is due.
+/// After so many records that were judged, others get a turn if it is due.
 const RECORDS_AT_ONCE: u64 = 64;
 
 impl<E: Engine, S: LogSource> Producer<E, S> {
@@ -29,7 +29,8 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
     pub(super) async fn find_range(&mut self) -> Result<bool, Halt> {
         match self.range.as_ref().map(|range| range.phase()) {
             Some(Phase::NotRead) => Ok(false),
-            Some(Phase::Finding) => {
+            // If no record is wanted, nothing is read.
+            Some(Phase::Finding) if self.search.remaining() != Some(0) => {
                 self.look_for_edge().await?;
                 Ok(true)
             }
@@ -40,6 +41,8 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
     /// Looks at all that the range wants to see.
     async fn look_for_edge(&mut self) -> Result<(), Halt> {
         self.make_room_for_another_block();
+        // The probes may need a pass of their own.
+        self.source.give_up_pass();
         let mut beside = self.source.beside(None);
         let Some(range) = &mut self.range else { return Ok(()) };
         while let Some(span) = range.wanted() {
@@ -62,8 +65,8 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
         match range.found() {
             Next::GoOn => Ok(()),
             Next::NoTimes => Err(Halt::NoTimes),
-            Next::Search(window) => {
-                self.search_again(window, false);
+            Next::Search { window, settled } => {
+                self.search_again(window, settled, false);
                 Ok(())
             }
         }
@@ -94,8 +97,8 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
             return true;
         }
         // Nothing has been found yet, so nothing is in the wrong place.
-        if let Next::Search(window) = range.scan_whole() {
-            self.search_again(window, false);
+        if let Next::Search { window, settled } = range.scan_whole() {
+            self.search_again(window, settled, false);
             return false;
         }
         true
@@ -125,11 +128,10 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
         Ok(())
     }
 
-    /// Passes over a record that is not in the range.
-    pub(super) async fn pass_over(&mut self, lines: u64, truncated_lines: u64) {
-        self.search.take_back(lines, truncated_lines);
-        self.passed_over += 1;
-        if self.passed_over.is_multiple_of(RECORDS_AT_ONCE) {
+    /// Lets others have a turn after a number of records that were judged.
+    pub(super) async fn count_judged(&mut self) {
+        self.judged += 1;
+        if self.judged.is_multiple_of(RECORDS_AT_ONCE) {
             self.take_turn().await;
         }
     }
@@ -138,18 +140,20 @@ impl<E: Engine, S: LogSource> Producer<E, S> {
     pub(super) fn search_rest(&mut self) -> bool {
         self.note_disorder();
         self.note_reached();
-        let Some(window) = self.range.as_mut().and_then(|range| range.take_rest()) else { return false };
-        self.search_again(window, true);
+        let Some((window, settled)) = self.range.as_mut().and_then(|range| range.take_rest()) else {
+            return false;
+        };
+        self.search_again(window, settled, true);
         true
     }
 
-    /// Searches another window. `is_sent`: whether the records that were found so far count.
-    fn search_again(&mut self, window: Window, is_sent: bool) {
+    /// Searches another window for records that begin before `settled`. `is_sent`: whether the records that
+    /// were found so far count.
+    fn search_again(&mut self, window: Window, settled: u64, is_sent: bool) {
         let Some(range) = &mut self.range else { return };
         range.keep(self.search.summary(), is_sent);
         // One record after the edge is enough to tell that the answer is incomplete.
         let n = if is_sent { Some(1) } else { self.search.remaining() };
-        let settled = self.tracked.map_or(u64::MAX, |tracked| tracked.settled);
         self.search = Search::new(range.filter(), n, window, Limits::default()).resumed(settled);
         self.source.restart(window);
         self.leave_large_permit();

@@ -17,8 +17,6 @@ const ANCHOR_TIME: Duration = Duration::from_millis(50);
 pub(in crate::answer) struct Tracked {
     /// What stands before this offset belongs to an earlier answer.
     pub(in crate::answer) floor: u64,
-    /// Records that begin at this offset or later belong to an earlier answer, too.
-    pub(in crate::answer) settled: u64,
     /// Where newer records begin.
     pub(in crate::answer) end: u64,
     /// Whether the anchor of that place is wanted.

@@ -243,7 +243,8 @@ impl Finder {
                 self.newer = line.at.clamp(self.older, self.newer);
                 self.newest = Some(line.latest);
             }
-            None => self.older = self.target,
+            // The lines that the last probe saw may lie long before its target.
+            None => self.older = self.target.min(self.newer),
         }
     }
 
@@ -269,7 +270,7 @@ impl Finder {
             self.older = self.window.start;
             return self.bisect();
         }
-        self.probe(Stage::Gallop(distance), self.window.end - distance);
+        self.probe(Stage::Gallop(distance), self.newer.min(self.window.end - distance));
     }
 
     fn bisect(&mut self) {

@@ -17,6 +17,9 @@ pub(super) struct Judge {
     steps: Steps,
     /// The line with a time that was found before the last record without one.
     older: Option<(u64, i64)>,
+    /// No line that lies between these has a time. Without it, each record of a block without times would
+    /// look at the whole block again.
+    untimed_lines: Option<(u64, u64)>,
     /// The last record with a time.
     newer: Option<(u64, i64)>,
     untimed: u64,
@@ -24,7 +27,15 @@ pub(super) struct Judge {
 
 impl Judge {
     pub(super) fn new(instants: Instants, times: LineTimes) -> Judge {
-        Judge { instants, times, steps: Steps::default(), older: None, newer: None, untimed: 0 }
+        Judge {
+            instants,
+            times,
+            steps: Steps::default(),
+            older: None,
+            untimed_lines: None,
+            newer: None,
+            untimed: 0,
+        }
     }
 
     /// Whether the record is in the range.
@@ -68,21 +79,27 @@ impl Judge {
             return Some(nanos);
         }
         let base = record.offset - record.older.len() as u64;
+        let known = self.untimed_lines.filter(|(from, to)| (*from..=*to).contains(&record.offset));
+        let (mut untimed_from, untimed_to) = known.unwrap_or((record.offset, record.offset));
         // The lines are seen again as records, and each only once newest first.
-        let mut times = self.times.clone();
-        let mut end = record.older.len().checked_sub(1);
+        let mut times = None;
+        let unknown = usize::try_from(untimed_from.saturating_sub(base)).unwrap_or(0);
+        let mut end = unknown.checked_sub(1);
         while let Some(to) = end {
             let feed = memrchr(b'\n', &record.older[..to]);
             if feed.is_none() && base > 0 {
                 break;
             }
             let from = feed.map_or(0, |feed| feed + 1);
+            let times = times.get_or_insert_with(|| self.times.clone());
             if let Some(time) = times.of(&record.older[from..to]) {
                 self.older = Some((base + from as u64, time.nanos));
                 return Some(time.nanos);
             }
+            untimed_from = base + from as u64;
             end = feed;
         }
+        self.untimed_lines = Some((untimed_from, untimed_to));
         match watch.before() {
             Before::Line { at, nanos } if at < record.offset => {
                 self.older = Some((at, nanos));
@@ -90,5 +107,51 @@ impl Judge {
             }
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_line_of_a_block_without_times_is_looked_at_once() {
+        let block = vec![b'\n'; 512 << 10];
+        let times = LineTimes::new(1_793_836_800);
+        let mut watch = Watch::new(times.clone(), None, false);
+        let mut judge = Judge::new(Instants { since: Some(5), until: None }, times);
+        // If each record looked at all older ones again, this would take an hour.
+        for base in [block.len(), 0] {
+            for at in (0..block.len()).rev() {
+                let offset = (base + at) as u64;
+                let older = &block[..at];
+                let record = Record { offset, bytes: b"", lines: 1, truncated_lines: 0, older };
+                assert!(judge.has(&record, &mut watch));
+            }
+        }
+        assert_eq!(judge.untimed(), 1 << 20);
+    }
+
+    #[test]
+    fn a_time_in_the_block_before_is_found_after_a_block_without_times() {
+        let block = b"2026-11-05T00:00:00Z a\nb\nc\nd\n";
+        let times = LineTimes::new(1_793_836_800);
+        let mut watch = Watch::new(times.clone(), None, false);
+        let since = Some(1_793_836_805_000_000_000);
+        let mut judge = Judge::new(Instants { since, until: None }, times);
+        let mut has = |at: usize, from: usize| {
+            let record = Record {
+                offset: at as u64,
+                bytes: &block[at..=at],
+                lines: 1,
+                truncated_lines: 0,
+                older: &block[from..at],
+            };
+            judge.has(&record, &mut watch)
+        };
+        // `d` sees `c` alone, so it is taken. The others see the line with the time.
+        assert!(has(27, 25));
+        assert!(!has(25, 0));
+        assert!(!has(23, 0));
     }
 }

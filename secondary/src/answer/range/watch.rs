@@ -18,8 +18,8 @@ const LINES: usize = 3;
 /// Bytes for each place. A smaller block has fewer places.
 const PLACE_BYTES: usize = 8 << 10;
 
-/// The times of a search for a keyword with a line feed that are kept.
-const INDEX_LINES: usize = 64 << 10;
+/// The times of a search for a keyword with a line feed that are kept: 16 bytes each.
+const INDEX_LINES: usize = 16 << 10;
 
 /// What the blocks have shown.
 #[derive(Debug)]
@@ -38,9 +38,13 @@ pub(super) struct Watch {
     before: Before,
     /// What to look at for a line with a time before the last block, if that has to be done.
     look_back: Option<LookBackPlan>,
-    /// All lines with a time, newest first, for a search whose records come without the lines before
-    /// them.
+    /// The lines with a time that stand before lines without one, newest first, for a search whose
+    /// records come without the lines before them. And the oldest line with a time.
     index: Option<VecDeque<(u64, i64)>>,
+    /// Whether the last line that was seen has a time, and whether that is in the index only as the
+    /// oldest one.
+    is_timed: bool,
+    is_spare: bool,
     /// The end of the line that the last block's older edge cuts.
     cut: Vec<u8>,
 }
@@ -59,6 +63,8 @@ impl Watch {
             before: Before::Unknown,
             look_back: None,
             index: has_index.then(VecDeque::new),
+            is_timed: false,
+            is_spare: false,
             cut: Vec::new(),
         }
     }
@@ -115,7 +121,10 @@ impl Watch {
         let is_newer = |line: &&(u64, i64)| line.0 > offset;
         match &self.index {
             Some(index) => index.iter().take_while(is_newer).last().copied(),
-            None => self.samples.iter().take_while(is_newer).last().copied(),
+            None => {
+                let next = self.samples.partition_point(|(at, _)| *at > offset);
+                next.checked_sub(1).map(|last| self.samples[last])
+            }
         }
     }
 
@@ -207,14 +216,20 @@ impl Watch {
     }
 
     fn see(&mut self, at: u64, line: &[u8]) {
-        let Some(time) = self.times.of(line) else { return };
+        let Some(time) = self.times.of(line) else {
+            self.is_timed = false;
+            return;
+        };
         self.steps.see(time.nanos);
         if let Some(index) = &mut self.index {
-            index.push_back((at, time.nanos));
-            if index.len() > INDEX_LINES {
+            if self.is_spare {
+                index.pop_back();
+            } else if index.len() == INDEX_LINES {
                 index.pop_front();
             }
+            index.push_back((at, time.nanos));
         }
+        self.is_spare = std::mem::replace(&mut self.is_timed, true);
     }
 
     /// Counts the lines at the block's older edge that are older than the range. `times`: what was

@@ -135,11 +135,23 @@ impl Run {
     }
 
     /// Checks that a page has the newest `n` of these lines of a file, and notes what is left.
-    fn check(&mut self, page: Page, n: u64, file: usize, range: std::ops::Range<usize>) {
-        let wanted = |number: &usize| self.model.lines[*number].contains(self.filter);
+    fn check(
+        &mut self,
+        page: Page,
+        n: u64,
+        file: usize,
+        range: std::ops::Range<usize>,
+        open: Option<String>,
+    ) {
+        // A last line that had no end is on older pages as it was at first.
+        let text = |number: usize| match &open {
+            Some(open) if number + 1 == range.end => open,
+            _ => &self.model.lines[number],
+        };
+        let wanted = |number: &usize| text(*number).contains(self.filter);
         let most = usize::try_from(n).unwrap();
         let expected: Vec<usize> = range.clone().rev().filter(wanted).take(most).collect();
-        let lines: Vec<&String> = expected.iter().map(|number| &self.model.lines[*number]).collect();
+        let lines: Vec<&String> = expected.iter().map(|number| text(*number)).collect();
         assert_eq!(page.lines.iter().collect::<Vec<_>>(), lines);
         assert_eq!(page.status, "complete");
         let is_exhausted = expected.len() < most;
@@ -148,9 +160,9 @@ impl Run {
         assert!(page.older.is_none() || !is_exhausted);
         let none_is_left = !(range.start..left).any(|number| wanted(&number));
         assert!(page.older.is_some() || none_is_left, "lines are left");
+        let open = open.filter(|_| left == range.end);
         let range = range.start..left;
-        self.older =
-            page.older.map(|cursor| At { cursor, file, from: range.start, to: range.end, open: None });
+        self.older = page.older.map(|cursor| At { cursor, file, from: range.start, to: range.end, open });
     }
 
     /// Whether the file of a place is the empty beginning of one, of which nothing is known but its inode.
@@ -171,14 +183,15 @@ impl Run {
                 let file = self.model.files.len() - 1;
                 let range = self.model.range(file);
                 self.note_newer(page.newer.clone().unwrap(), file);
-                self.check(page, n, file, range);
+                let open = self.model.lines.last().filter(|_| self.model.is_open).cloned();
+                self.check(page, n, file, range, open);
             }
             Step::Older(n) => {
-                let Some(At { cursor, file, from, to, .. }) = self.older.take() else { return };
+                let Some(At { cursor, file, from, to, open }) = self.older.take() else { return };
                 let page = self.ask(n, Some(&cursor));
                 assert_eq!(page.is_none(), self.model.files[file].is_lost, "{cursor}");
                 if let Some(page) = page {
-                    self.check(page, n, file, from..to);
+                    self.check(page, n, file, from..to, open);
                 }
             }
             Step::Newer(n) => {
@@ -204,7 +217,8 @@ impl Run {
                     }
                     None => self.note_newer(cursor, file),
                 }
-                self.check(page, n, file, range);
+                let open = self.newer.as_ref().and_then(|newer| newer.open.clone());
+                self.check(page, n, file, range, open);
             }
         }
     }

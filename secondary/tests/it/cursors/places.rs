@@ -113,6 +113,15 @@ fn a_last_line_without_its_end_goes_on_or_comes_again_whole() {
 }
 
 #[test]
+fn a_last_line_without_its_end_is_on_the_page_after_one_of_no_lines() {
+    let server = server("a\nunfin");
+    for form in FORMS {
+        let none = page(&server, form, "&n=0", None);
+        assert_eq!(page(&server, form, "", none.older.as_deref()).lines, ["unfin", "a"]);
+    }
+}
+
+#[test]
 fn a_renamed_file_is_read_to_its_end_and_then_the_next_ones() {
     for form in FORMS {
         let server = server(&lines(0..3));

@@ -187,3 +187,19 @@ fn holes_are_passed_over() {
     assert!(at >= needed(&text, DAY + 1_000) && at <= size - newer.len() as u64 + (128 << 10), "{at}");
     assert!(finder.bytes_read() <= 1 << 20, "{}", finder.bytes_read());
 }
+
+#[test]
+fn times_that_are_rare_let_no_bounds_cross() {
+    let untimed = |bytes: usize| b"no time in here\n".repeat(bytes / 16);
+    for shift in 0..40 {
+        let mut file = lines((0..40).map(|at| DAY + at));
+        file.extend(untimed(2 << 20));
+        file.extend(lines((100..140).map(|at| DAY + at)));
+        file.extend(lines((10_000..10_040).map(|at| DAY + at)));
+        file.extend(untimed((1 << 20) + shift * 3_000));
+        let until = DAY + 1_000;
+        let (outcome, _) = edge(&file, until);
+        let Outcome::Edge { at, .. } = outcome else { panic!("{outcome:?}") };
+        assert!(at >= needed(&file, until), "{shift}");
+    }
+}
