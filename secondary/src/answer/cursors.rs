@@ -70,7 +70,7 @@ impl Cursors {
 
     fn cursor(&self, direction: Direction, place: Place) -> String {
         let Cursors { query, since, until, .. } = *self;
-        let places = vec![HostPlace { host: String::new(), key: None, place }];
+        let places = vec![HostPlace { host: String::new(), key: None, bound: None, place }];
         Cursor { direction, query, since, until, boundary: None, places }.encode()
     }
 }

@@ -145,8 +145,7 @@ fn the_head_of_a_relayed_answer_names_the_file_that_is_read() {
     append(&server, "app.log", &lines(3..5));
     rename(&server, "app.log", "app.log.1");
     append(&server, "app.log", &lines(5..7));
-    let relay =
-        "te: trailers\r\nbackscroll-relay: x\r\naccept: application/vnd.backscroll.frames.v2\r\n";
+    let relay = "te: trailers\r\nbackscroll-relay: x\r\naccept: application/vnd.backscroll.frames.v2\r\n";
     let target = format!("/logs?filename=app.log&n=1&cursor={first}");
     let framed = server.request("GET", &target, relay);
     let word = framed.header("backscroll-file").unwrap();
