@@ -105,11 +105,15 @@ impl Fanout {
     fn add_cursors(&self, verdict: &mut Verdict) {
         let Some(positions) = &self.positions else { return };
         let hosts = || (0..self.names.len()).map(|index| (index, self.twins.asked_for(index)));
+        positions.add_range(verdict);
+        if !self.options.trailers && self.options.format != Format::Ndjson {
+            // Nothing carries them.
+            return;
+        }
         if verdict.more != Some(false) {
             verdict.older = positions.older(&self.names, hosts());
         }
         verdict.newer = positions.newer(&self.names, hosts());
-        positions.add_range(verdict);
     }
 
     /// Gives this verdict to each host that has none yet.

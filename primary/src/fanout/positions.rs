@@ -4,24 +4,13 @@
 //! of each host that is written, and the host's own cursor only where all its records are.
 
 use super::merge::Merge;
-use crate::paging::{Paging, place_in};
-use backscroll_shared::wire::cursor::{ANCHOR_BYTES, Digest, Direction, FileId, HostPlace, Place};
+use crate::paging::{NOWHERE, Paging, place_in};
+use backscroll_shared::wire::cursor::{ANCHOR_BYTES, Bound, Digest, Direction, HostPlace, Place};
 use backscroll_shared::wire::frames::Framed;
 use backscroll_shared::wire::verdict::{Status, Stopped, Verdict};
 use http::HeaderValue;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
-
-/// The place of a host that has not told which file it has opened. No file has this identity, so the
-/// host does not find it when it is asked for newer records. Further back nothing is left in it,
-/// because its offset is its floor.
-const UNKNOWN: Place = Place {
-    file: FileId { device: 0, inode: 0, head_len: 0, head: Digest(0) },
-    offset: 0,
-    floor: 0,
-    end: 0,
-    anchor: None,
-};
 
 /// The places of the hosts of one answer.
 #[derive(Debug)]
@@ -46,8 +35,6 @@ struct Position {
 #[derive(Debug)]
 struct Last {
     offset: u64,
-    /// Where the newest one that was delivered ends, if that is known.
-    newest_end: Option<u64>,
     key: Option<i64>,
     /// Its first bytes and their number. None where it was cut, or is not held.
     beginning: Option<([u8; ANCHOR_BYTES], u8)>,
@@ -89,12 +76,7 @@ impl Positions {
             (bytes, u8::try_from(len).unwrap_or(u8::MAX))
         });
         self.boundary = Some(key.unwrap_or(i64::MIN));
-        let last = &mut self.hosts[host].last;
-        let newest_end = match last {
-            Some(last) => last.newest_end,
-            None => beginning.and(framed.offset.checked_add(framed.bytes.len() as u64 + 1)),
-        };
-        *last = Some(Last { offset: framed.offset, newest_end, key, beginning });
+        self.hosts[host].last = Some(Last { offset: framed.offset, key, beginning });
     }
 
     /// Notes the verdict of a host whose records are all delivered.
@@ -122,6 +104,8 @@ impl Positions {
                 merge.mark(host, i64::MIN);
             } else if let Some(key) = self.paging.place(name).and_then(|place| place.key) {
                 merge.goes_on(host, key);
+            } else if let Some(Bound { side: Direction::Older, at }) = self.paging.bound(name) {
+                merge.mark(host, at);
             } else if let Some(boundary) = self.paging.boundary() {
                 merge.mark(host, boundary);
             }
@@ -130,8 +114,9 @@ impl Positions {
 
     /// Whether the host has nothing to deliver for this request, as an earlier answer has found.
     pub(super) fn has_nothing_left(&self, name: &str) -> bool {
-        let is_older = self.paging.direction() == Some(Direction::Older);
-        is_older && self.paging.place(name).is_some_and(|place| place.place.offset == place.place.floor)
+        self.paging.direction() == Some(Direction::Older)
+            && !self.paging.is_by_time(name)
+            && self.paging.place(name).is_some_and(|place| place.place.offset == place.place.floor)
     }
 
     /// Adds the range of times that was asked for.
@@ -147,10 +132,15 @@ impl Positions {
         hosts: impl Iterator<Item = (usize, usize)>,
     ) -> Option<String> {
         let places = hosts.filter_map(|(host, asked)| {
-            let (place, key) = self.older_place(&names[asked], asked)?;
-            Some(HostPlace { host: names[host].clone(), key, place })
+            let place = self.older_place(&names[asked], asked)?;
+            Some(HostPlace { host: names[host].clone(), ..place })
         });
-        self.paging.word(Direction::Older, self.last_boundary(), places.collect())
+        let others = self.paging.others().map(|came| match self.paging.direction() {
+            // All of its newer records are left to the newer pages.
+            Some(Direction::Newer) => nothing_left(came),
+            _ => came.clone(),
+        });
+        self.paging.word(Direction::Older, self.last_boundary(), places.chain(others).collect())
     }
 
     /// The cursor for what has come since.
@@ -168,14 +158,16 @@ impl Positions {
         for (host, asked) in hosts {
             let name = &names[asked];
             match (self.newer_place(name, asked), self.paging.place(name)) {
-                (Some(place), _) => {
-                    places.push(HostPlace { host: names[host].clone(), key: None, place });
-                }
+                (Some(place), _) => places.push(HostPlace { host: names[host].clone(), ..place }),
                 (None, None) if self.hosts[asked].last.is_none() => {}
                 // By time, its records would come twice.
                 (None, _) => return None,
             }
         }
+        places.extend(self.paging.others().map(|came| match self.paging.direction() {
+            Some(Direction::Older) => newer_than_all(came),
+            _ => came.clone(),
+        }));
         self.paging.word(Direction::Newer, boundary, places)
     }
 
@@ -187,17 +179,29 @@ impl Positions {
         before.into_iter().chain(self.boundary).min()
     }
 
-    /// Where the host goes on further back, and the key of its last record there.
-    fn older_place(&self, name: &str, host: usize) -> Option<(Place, Option<i64>)> {
+    /// Where the host goes on further back.
+    fn older_place(&self, name: &str, host: usize) -> Option<HostPlace> {
         let Position { opened, last, own } = &self.hosts[host];
         let (direction, came) = (self.paging.direction(), self.paging.place(name));
-        if self.is_by_time(name) && last.is_none() {
+        let bound = self.paging.bound(name);
+        let is_at_its_end = own.as_ref().is_some_and(|own| own.is_at_its_end);
+        if self.paging.is_by_time(name) && last.is_none() {
             // Time still decides. All of its newer records are left to the newer pages.
-            return (direction == Some(Direction::Newer)).then_some((UNKNOWN, None));
+            return match (direction, bound) {
+                (Some(Direction::Newer), _) => Some(at(NOWHERE, None, bound)),
+                (_, Some(Bound { at: time, .. })) => {
+                    let side = if is_at_its_end { Direction::Newer } else { Direction::Older };
+                    Some(at(NOWHERE, None, Some(Bound { side, at: time })))
+                }
+                (_, None) => None,
+            };
         }
+        let came = came.filter(|_| !self.paging.is_by_time(name));
         let key = last.as_ref().map_or_else(|| came.and_then(|came| came.key), |last| last.key);
-        if let Some(place) = own.as_ref().and_then(|own| own.older).filter(|_| !self.is_by_time(name)) {
-            return Some((place, key));
+        // What is newer than a newer page's own part is not bounded any more.
+        let bound = bound.filter(|_| direction == Some(Direction::Older) || came.is_none());
+        if let Some(place) = own.as_ref().and_then(|own| own.older) {
+            return Some(at(place, key, bound));
         }
         let opened = opened.as_ref().and_then(|word| Some(place_in(word.as_bytes())?.1));
         let whole = match (direction, came, opened) {
@@ -207,45 +211,72 @@ impl Positions {
             (Some(Direction::Newer), Some(came), Some(opened)) => {
                 Place { floor: came.place.offset.min(opened.offset), anchor: None, ..opened }
             }
-            (Some(Direction::Older), None, Some(opened)) => {
-                Place { floor: 0, end: last.as_ref()?.newest_end?.min(opened.offset), anchor: None, ..opened }
-            }
             (_, None, Some(opened)) => Place { floor: 0, anchor: None, ..opened },
-            (Some(Direction::Newer), Some(_), None) => UNKNOWN,
-            (_, None, None) if last.is_some() => UNKNOWN,
+            (Some(Direction::Newer), Some(came), None) => nothing_left(came).place,
+            (_, None, None) if last.is_some() => NOWHERE,
             (_, None, None) | (None, Some(_), _) => return None,
         };
-        if own.as_ref().is_some_and(|own| own.is_at_its_end) {
-            return Some((Place { offset: whole.floor, anchor: None, ..whole }, key));
+        if is_at_its_end {
+            return Some(at(Place { offset: whole.floor, anchor: None, ..whole }, key, bound));
         }
-        let Some(Last { offset, beginning, .. }) = last else { return Some((whole, key)) };
+        let Some(Last { offset, beginning, .. }) = last else { return Some(at(whole, key, bound)) };
         let anchor = beginning.map(|(bytes, len)| Digest::anchor(&bytes[..usize::from(len)]));
         // A host may say any number.
         let (floor, end) = (whole.floor.min(*offset), whole.end.max(*offset));
-        Some((Place { offset: *offset, floor, end, anchor, ..whole }, key))
+        Some(at(Place { offset: *offset, floor, end, anchor, ..whole }, key, bound))
     }
 
     /// Where the host goes on with what comes since.
-    fn newer_place(&self, name: &str, host: usize) -> Option<Place> {
+    fn newer_place(&self, name: &str, host: usize) -> Option<HostPlace> {
         let Position { opened, last, own } = &self.hosts[host];
         let opened = opened.as_ref().and_then(|word| Some(place_in(word.as_bytes())?.1));
         let of_own = own.as_ref().and_then(|own| own.newer);
-        let came = self.paging.place(name).map(|came| came.place);
+        let (came, bound) = (self.paging.place(name), self.paging.bound(name));
         let is_at_its_end = own.as_ref().is_some_and(|own| own.is_at_its_end);
         match (self.paging.direction(), came) {
             // Newer than the first one of these answers.
-            (Some(Direction::Older), Some(came)) => Some(Place::newer(came.file, came.end, None)),
-            (Some(Direction::Older), None) => {
-                Some(Place::newer(opened?.file, last.as_ref()?.newest_end?, None))
+            (Some(Direction::Older), Some(came)) => Some(newer_than_all(came)),
+            (Some(Direction::Older), None) => match bound {
+                Some(Bound { at: time, .. }) => {
+                    Some(at(NOWHERE, None, Some(Bound { side: Direction::Newer, at: time })))
+                }
+                None => {
+                    let opened = opened.filter(|_| last.is_some())?;
+                    Some(at(Place::newer(opened.file, opened.offset, None), None, None))
+                }
+            },
+            (Some(Direction::Newer), came)
+                if self.paging.is_by_time(name) && last.is_none() && !is_at_its_end =>
+            {
+                came.cloned()
             }
-            (Some(Direction::Newer), None) if last.is_none() && !is_at_its_end => None,
-            (_, came) => of_own.or(opened).or(came),
+            (_, came) => {
+                let came = came.map(|came| came.place).filter(|_| !self.paging.is_by_time(name));
+                Some(at(of_own.or(opened).or(came)?, None, None))
+            }
         }
     }
+}
 
-    /// Whether time decides what the host has to deliver, because the request continues another one
-    /// and has no place for it.
-    fn is_by_time(&self, name: &str) -> bool {
-        self.paging.direction().is_some() && self.paging.place(name).is_none()
-    }
+/// A place whose host is named elsewhere.
+fn at(place: Place, key: Option<i64>, bound: Option<Bound>) -> HostPlace {
+    HostPlace { host: String::new(), key, bound, place }
+}
+
+/// For the older pages of a newer one: what stood in the way of a host's newer records is left to
+/// other pages, and so are those.
+fn nothing_left(came: &HostPlace) -> HostPlace {
+    HostPlace { place: Place { floor: came.place.offset, ..came.place }, ..came.clone() }
+}
+
+/// The place for what is newer than all pages of a cursor for older records.
+fn newer_than_all(came: &HostPlace) -> HostPlace {
+    let HostPlace { bound, place, .. } = came;
+    let (place, bound) = match *bound {
+        // Time decides about them, too.
+        Some(Bound { side: Direction::Older, at }) => (NOWHERE, Some(Bound { side: Direction::Newer, at })),
+        bound if place.file == NOWHERE.file => (NOWHERE, bound),
+        _ => (Place::newer(place.file, place.end, None), None),
+    };
+    HostPlace { key: None, bound, place, ..came.clone() }
 }

@@ -84,7 +84,7 @@ async fn answer(app: &App, request: &Parts, query: &str) -> Result<Response, Pro
     let options = Options { format, trailers, browser };
     let can_say_so = trailers || format == Format::Ndjson;
     let is_paged = can_say_so || limit.is_some() || query.cursor.is_some();
-    let paging = is_paged.then(|| Arc::new(Paging::of(&mut query, text)));
+    let paging = is_paged.then(|| Arc::new(Paging::of(&mut query, text, &selection.hosts)));
     let asked = LogRequest { query, paging, limit, options, deadline, viewer, visible, exchange };
     let answered = match &selection.hosts[..] {
         [host] if selection.exact => one(app, request, host, &asked).await,
@@ -136,10 +136,11 @@ impl LogRequest {
         }
     }
 
-    /// How the answer can be continued, if its verdict can say so.
+    /// How the answer can be continued, if its verdict can say so, or if it continues another one: its
+    /// order is then that of all pages.
     fn wanted_paging(&self) -> WantedPaging {
         let can_say_so = self.options.trailers || self.options.format == Format::Ndjson;
-        self.paging.clone().filter(|_| can_say_so)
+        self.paging.clone().filter(|paging| can_say_so || paging.direction().is_some())
     }
 
     /// What the hosts are asked.

@@ -3,9 +3,10 @@
 
 use super::Paging;
 use crate::host::target::{ForHost, Target};
-use backscroll_shared::query::range::{Edge, TimeRange};
+use backscroll_shared::query::range::{Edge, Instants, TimeRange};
 use backscroll_shared::query::{Audience, LogQuery};
-use backscroll_shared::wire::cursor::{Cursor, Digest, Direction, HostPlace};
+use backscroll_shared::wire::cursor::{Bound, Cursor, Digest, Direction, HostPlace};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -24,56 +25,71 @@ const YEAR: i64 = 366 * 24 * 3600 * 1_000_000_000;
 /// The questions of one request.
 #[derive(Debug)]
 pub struct Questions {
-    /// What a host with a place is asked, without cursor and time.
-    base: String,
-    /// What a host without a place is asked, if that is something else.
-    bounded: Option<String>,
-    /// The query as the hosts parse it.
-    query: Digest,
+    /// The query without cursor and time.
+    query: LogQuery,
+    /// What a host that time does not keep to a part is asked.
+    base: Text,
+    /// What a host without a place is asked, and the bound for that.
+    bounded: Option<(Bound, Text)>,
     paging: Arc<Paging>,
     /// When the time that the client gave is over.
     over_at: Option<Instant>,
 }
 
+/// What a host is asked, without cursor and time.
+#[derive(Debug, Clone)]
+struct Text {
+    text: String,
+    /// The query as the host parses it. Its cursors hold that.
+    parsed: Digest,
+    range: Instants,
+}
+
+impl Text {
+    fn new(query: &LogQuery) -> Text {
+        let text = query.for_secondary();
+        let parsed = LogQuery::parse(&text, Audience::Secondary);
+        let parsed = parsed.as_ref().unwrap_or(query).digest();
+        Text { text, parsed, range: query.range.instants() }
+    }
+}
+
 impl Questions {
     /// Those of a query whose cursor and time are taken out.
     pub fn new(query: &LogQuery, paging: Arc<Paging>, over_at: Option<Instant>) -> Questions {
-        let base = query.for_secondary();
-        let bounded = bounded(query, &paging).map(|query| query.for_secondary());
-        // The hosts' cursors hold the query as they parse it.
-        let parsed = LogQuery::parse(&base, Audience::Secondary);
-        let query = parsed.as_ref().unwrap_or(query).digest();
-        Questions { base, bounded, query, paging, over_at }
+        let bound = paging.direction().zip(paging.boundary()).map(|(side, at)| Bound { side, at });
+        let bounded = bound.map(|bound| (bound, Text::new(&bounded(query, bound))));
+        Questions { query: query.clone(), base: Text::new(query), bounded, paging, over_at }
+    }
+
+    fn text(&self, host: &str) -> Cow<'_, Text> {
+        match (self.paging.bound(host), &self.bounded) {
+            (None, _) => Cow::Borrowed(&self.base),
+            (Some(bound), Some((of, text))) if bound == *of => Cow::Borrowed(text),
+            (Some(bound), _) => Cow::Owned(Text::new(&bounded(&self.query, bound))),
+        }
     }
 
     /// The cursor for a host.
-    fn cursor(&self, HostPlace { place, .. }: &HostPlace) -> Option<String> {
-        let cursor = Cursor {
-            direction: self.paging.direction()?,
-            query: self.query,
-            since: self.paging.range.since,
-            until: self.paging.range.until,
-            boundary: None,
-            places: vec![HostPlace { host: String::new(), key: None, place: *place }],
-        };
-        Some(cursor.encode())
+    fn cursor(&self, place: &HostPlace, text: &Text) -> Option<String> {
+        let Instants { since, until } = text.range;
+        let places = vec![HostPlace { host: String::new(), key: None, bound: None, place: place.place }];
+        let direction = self.paging.direction()?;
+        Some(Cursor { direction, query: text.parsed, since, until, boundary: None, places }.encode())
     }
 }
 
 impl ForHost for Questions {
     fn target(&self, host: &str) -> Target {
-        let place = self.paging.place(host);
-        let text = match (place, &self.bounded) {
-            (None, Some(bounded)) => bounded,
-            _ => &self.base,
-        };
-        let mut text = text.clone();
+        let asked = self.text(host);
+        let mut text = asked.text.clone();
         if let Some(over_at) = self.over_at {
             let left = over_at.saturating_duration_since(Instant::now());
             let time = left.saturating_sub((left / 10).min(LEAD)).max(LEAST);
             text.extend(["&timeout=", &time.as_millis().to_string(), "ms"]);
         }
-        if let Some(cursor) = place.and_then(|place| self.cursor(place)) {
+        let place = self.paging.place(host).filter(|_| !self.paging.is_by_time(host));
+        if let Some(cursor) = place.and_then(|place| self.cursor(place, &asked)) {
             text.push_str("&cursor=");
             text.push_str(&cursor);
         }
@@ -81,28 +97,23 @@ impl ForHost for Questions {
     }
 }
 
-/// The query for hosts without a place in the cursor: the boundary keeps them to their part. An edge
-/// in the zone of each host stays, because the two cannot be compared here. Then such a host may
-/// deliver records that belong to other pages, but loses none.
-fn bounded(query: &LogQuery, paging: &Paging) -> Option<LogQuery> {
-    let after = paging.boundary()?.saturating_add(1).clamp(i64::MIN + YEAR, i64::MAX - YEAR);
+/// The query for a host that time keeps to its part.
+fn bounded(query: &LogQuery, bound: Bound) -> LogQuery {
+    let after = bound.at.saturating_add(1).clamp(i64::MIN + YEAR, i64::MAX - YEAR);
     let mut bounded = query.clone();
     let TimeRange { since, until } = &mut bounded.range;
     // A range that holds no time would be refused. That of one nanosecond loses nothing either.
-    match (paging.direction()?, *since, *until) {
-        (Direction::Older, _, Some(Edge::OnHost(_))) | (Direction::Newer, Some(Edge::OnHost(_)), _) => {
-            return None;
+    match bound.side {
+        Direction::Older => {
+            let least = at(*since).map_or(i64::MIN, |from| from.saturating_add(1));
+            *until = Some(Edge::At(at(*until).unwrap_or(i64::MAX).min(after).max(least)));
         }
-        (Direction::Older, from, to) => {
-            let least = at(from).map_or(i64::MIN, |from| from.saturating_add(1));
-            *until = Some(Edge::At(at(to).unwrap_or(i64::MAX).min(after).max(least)));
-        }
-        (Direction::Newer, from, to) => {
-            let most = at(to).map_or(i64::MAX, |to| to.saturating_sub(1));
-            *since = Some(Edge::At(at(from).unwrap_or(i64::MIN).max(after).min(most)));
+        Direction::Newer => {
+            let most = at(*until).map_or(i64::MAX, |to| to.saturating_sub(1));
+            *since = Some(Edge::At(at(*since).unwrap_or(i64::MIN).max(after).min(most)));
         }
     }
-    Some(bounded)
+    bounded
 }
 
 fn at(edge: Option<Edge>) -> Option<i64> {

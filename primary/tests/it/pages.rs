@@ -15,7 +15,7 @@ fn place(offset: u64) -> Place {
 
 /// A host's cursor.
 fn word(direction: Direction, offset: u64) -> String {
-    let places = vec![HostPlace { host: String::new(), key: None, place: place(offset) }];
+    let places = vec![HostPlace { host: String::new(), key: None, bound: None, place: place(offset) }];
     Cursor { direction, query: Digest(1), since: None, until: None, boundary: None, places }.encode()
 }
 
@@ -50,7 +50,10 @@ async fn the_cursors_of_a_host_go_through_the_primary_and_back() {
         let cursor = field(&got, name).unwrap();
         let decoded = Cursor::decode(cursor.as_bytes()).unwrap();
         assert_eq!((decoded.direction, decoded.query), (direction, mine));
-        assert_eq!(decoded.places, [HostPlace { host: "web1".to_owned(), key: None, place: place(offset) }]);
+        assert_eq!(
+            decoded.places,
+            [HostPlace { host: "web1".to_owned(), key: None, bound: None, place: place(offset) }]
+        );
         // Another number of records is the same query.
         primary.raw(&ask(&format!("{ASK}&n=3&cursor={cursor}"), "")).await;
         let asked = liar.heads.lock().unwrap().last().unwrap().clone();
@@ -101,7 +104,7 @@ async fn a_host_that_hangs_past_the_time_of_the_request_ends_in_time() {
         (config.times.head, config.times.idle) = (Duration::from_mins(1), Duration::from_mins(1));
         let primary = primary(config).await;
         let mine = LogQuery::parse(&ASK[6..], Audience::Primary).unwrap().digest();
-        let places = vec![HostPlace { host: "web1".to_owned(), key: None, place: place(70) }];
+        let places = vec![HostPlace { host: "web1".to_owned(), key: None, bound: None, place: place(70) }];
         let direction = Direction::Older;
         let cursor =
             Cursor { direction, query: mine, since: None, until: None, boundary: None, places }.encode();

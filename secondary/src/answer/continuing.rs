@@ -37,10 +37,10 @@ impl<E: Engine, S: LogSource> Answer<E, S> {
         self.write_end();
     }
 
-    /// The cursor for what comes after the opening of the file, as far as it is known now.
-    pub fn newer(&self) -> Option<String> {
+    /// The cursor for what comes after the opening of the file that is read, as far as it is known now.
+    pub fn opened(&self) -> Option<String> {
         let cursors = self.cursors.as_ref()?;
-        cursors.newer(&self.reached.or_else(|| self.producer.reached())?)
+        cursors.opened(&self.reached.or_else(|| self.producer.reached())?)
     }
 
     /// Whether it is not known yet which file is read, and the verdict has to say it.

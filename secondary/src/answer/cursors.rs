@@ -32,7 +32,8 @@ pub struct Cursors {
 impl Cursors {
     /// What a producer has to note.
     pub(super) fn tracked(&self) -> Tracked {
-        Tracked { floor: self.floor, end: self.end, wants_end: self.newer.is_none() }
+        let wants_end = self.newer.is_none() || self.leads_on;
+        Tracked { floor: self.floor, end: self.end, wants_end }
     }
 
     /// Says in the verdict where others continue. It is left open if the file is not known. `reached`:
@@ -53,14 +54,23 @@ impl Cursors {
     }
 
     /// The cursor for newer records, as far as it is known now.
-    pub(super) fn newer(&self, reached: &Reached) -> Option<String> {
+    fn newer(&self, reached: &Reached) -> Option<String> {
+        match self.newer {
+            Some(newer) => Some(self.cursor(Direction::Newer, newer)),
+            None => self.opened(reached),
+        }
+    }
+
+    /// The cursor for what comes after the opening of the file that is read. It names that file also
+    /// where newer records are in another one.
+    pub(super) fn opened(&self, reached: &Reached) -> Option<String> {
         let here = || Some(Place::newer(self.file?, self.end, reached.end_anchor));
-        Some(self.cursor(Direction::Newer, self.newer.or_else(here)?))
+        Some(self.cursor(Direction::Newer, self.newer.filter(|_| !self.leads_on).or_else(here)?))
     }
 
     fn cursor(&self, direction: Direction, place: Place) -> String {
         let Cursors { query, since, until, .. } = *self;
-        let places = vec![HostPlace { host: String::new(), key: None, place }];
+        let places = vec![HostPlace { host: String::new(), key: None, bound: None, place }];
         Cursor { direction, query, since, until, boundary: None, places }.encode()
     }
 }

@@ -143,9 +143,9 @@ pub(super) async fn logs<E: Engine>(
     }
     timing.write(response.headers_mut());
     if format == Format::Frames
-        && let Some(newer) = answer.newer()
+        && let Some(opened) = answer.opened()
     {
-        response.headers_mut().insert(headers::FILE, headers::value(&newer));
+        response.headers_mut().insert(headers::FILE, headers::value(&opened));
     }
     if !trailers {
         notice::write(answer.notices(), response.headers_mut());

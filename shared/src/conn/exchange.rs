@@ -227,7 +227,7 @@ impl Ended {
     /// Whether a file was read whole because of a range of times, though the request leaves it to the
     /// server how that is found.
     pub fn fell_back_to_scan(&self) -> bool {
-        self.noted.range == Some(RangeFound::Scan) && self.noted.range_asked != Some(ScanMode::All)
+        self.noted.range == Some(RangeFound::Scan) && self.noted.range_asked == Some(ScanMode::Auto)
     }
 
     /// About how many bytes of memory it takes.

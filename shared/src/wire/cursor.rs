@@ -80,6 +80,15 @@ pub struct Place {
     pub anchor: Option<Digest>,
 }
 
+/// To which records time keeps a host, because the answer that asked it first had no place for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bound {
+    /// [`Direction::Older`]: those up to the time. [`Direction::Newer`]: those after it.
+    pub side: Direction,
+    /// The time, in nanoseconds since 1970.
+    pub at: i64,
+}
+
 /// A place on a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostPlace {
@@ -88,6 +97,8 @@ pub struct HostPlace {
     /// The time by which its last record was merged, in nanoseconds since 1970. No record that follows
     /// is merged as a newer one. None where nothing of it was merged, or by no time.
     pub key: Option<i64>,
+    /// Time keeps it to these records, too. None in the cursor of a secondary.
+    pub bound: Option<Bound>,
     /// The place there.
     pub place: Place,
 }
@@ -143,13 +154,20 @@ impl Cursor {
             }
         }
         push(self.places.len() as u64, &mut out);
-        for HostPlace { host, key, place } in &self.places {
+        for HostPlace { host, key, bound, place } in &self.places {
             let Place { file, offset, floor, end, anchor } = place;
             push(host.len() as u64, &mut out);
             out.extend_from_slice(host.as_bytes());
             out.push(u8::from(key.is_some()));
             if let Some(key) = key {
                 push(*key, &mut out);
+            }
+            match bound {
+                None => out.push(0),
+                Some(Bound { side, at }) => {
+                    out.push(if *side == Direction::Older { 1 } else { 2 });
+                    push(*at, &mut out);
+                }
             }
             push(file.device, &mut out);
             push(file.inode, &mut out);
@@ -239,6 +257,16 @@ impl<'a> Rest<'a> {
         let len = usize::try_from(self.number::<u64>()?).map_err(|_| Malformed)?;
         let host = std::str::from_utf8(self.take(len)?).map_err(|_| Malformed)?.to_owned();
         let key = if self.flag()? { Some(self.number()?) } else { None };
+        let side = match self.byte()? {
+            0 => None,
+            1 => Some(Direction::Older),
+            2 => Some(Direction::Newer),
+            _ => return Err(Malformed),
+        };
+        let bound = match side {
+            Some(side) => Some(Bound { side, at: self.number()? }),
+            None => None,
+        };
         let (device, inode) = (self.number()?, self.number()?);
         let head_len = self.number::<u16>()?;
         if usize::from(head_len) > HEAD_BYTES {
@@ -251,7 +279,7 @@ impl<'a> Rest<'a> {
         if floor > offset {
             return Err(Malformed);
         }
-        Ok(HostPlace { host, key, place: Place { file, offset, floor, end, anchor } })
+        Ok(HostPlace { host, key, bound, place: Place { file, offset, floor, end, anchor } })
     }
 }
 
@@ -266,21 +294,25 @@ mod tests {
             0..=1024_u16,
             any::<[u32; 3]>(),
             any::<[Option<i64>; 2]>(),
+            any::<Option<(bool, i64)>>(),
             "[a-z0-9.@-]{0,12}",
         );
-        let place = place.prop_map(|([device, inode, head], head_len, [a, b, more], [anchor, key], host)| {
-            HostPlace {
-                host,
-                key,
-                place: Place {
-                    file: FileId { device, inode, head_len, head: Digest(head) },
-                    offset: u64::from(a.max(b)),
-                    floor: u64::from(a.min(b)),
-                    end: u64::from(a.max(b)) + u64::from(more),
-                    anchor: anchor.map(|hash| Digest(hash.cast_unsigned())),
-                },
-            }
-        });
+        let place =
+            place.prop_map(|([device, inode, head], head_len, [a, b, more], [anchor, key], bound, host)| {
+                let side = |is_older| if is_older { Direction::Older } else { Direction::Newer };
+                HostPlace {
+                    host,
+                    key,
+                    bound: bound.map(|(is_older, at)| Bound { side: side(is_older), at }),
+                    place: Place {
+                        file: FileId { device, inode, head_len, head: Digest(head) },
+                        offset: u64::from(a.max(b)),
+                        floor: u64::from(a.min(b)),
+                        end: u64::from(a.max(b)) + u64::from(more),
+                        anchor: anchor.map(|hash| Digest(hash.cast_unsigned())),
+                    },
+                }
+            });
         proptest::collection::vec(place, 0..5)
     }
 

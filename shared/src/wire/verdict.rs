@@ -101,7 +101,7 @@ pub struct Verdict {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub untimed: u64,
     /// Why the search stopped. None of what was not searched.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "search::stopped")]
     pub stopped: Option<Stopped>,
     /// Whether there are more records further back. None where that is not known.
     #[serde(default)]
@@ -119,7 +119,7 @@ pub struct Verdict {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
     /// How the edges of the range were found. None where no range was asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "search::range")]
     pub range: Option<RangeFound>,
     /// From the primary: whether the one who asked sees only a part of the hosts.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -95,7 +95,7 @@ impl<'e> Found<'e> {
     }
 
     fn word(&self, direction: Direction, place: Place) -> String {
-        let places = vec![HostPlace { host: String::new(), key: None, place }];
+        let places = vec![HostPlace { host: String::new(), key: None, bound: None, place }];
         let query = self.query.digest();
         Cursor { direction, query, since: None, until: None, boundary: None, places }.encode()
     }

@@ -228,6 +228,76 @@ async fn a_host_with_two_names_has_one_place() {
 }
 
 #[tokio::test]
+async fn a_host_that_is_out_of_the_fleet_for_a_page_keeps_its_place() {
+    let host = |number| Simulated::new(&format!("h{number}"), entries(number, 20), Fault::None);
+    let fleet: Vec<_> = (0..3).map(host).collect();
+    let (all, few) = (asked(&fleet).await, asked(&fleet[..2]).await);
+    let whole = sorted(page(&all, "", None).await.0);
+    let (mut records, end) = page(&all, "&n=9", None).await;
+    let mut older = word(&end, "older").map(str::to_owned);
+    let mut primaries = std::iter::once(&few).chain(std::iter::repeat(&all));
+    while let Some(cursor) = older {
+        let (more, end) = page(primaries.next().unwrap(), "&n=9", Some(&cursor)).await;
+        records.extend(more);
+        assert_eq!(page(&all, "", word(&end, "newer")).await.0, Vec::<Value>::new(), "{end}");
+        older = word(&end, "older").map(str::to_owned);
+        // Also where it is away as one looks for what is new.
+        let (_, end) = page(&few, "", word(&end, "newer")).await;
+        assert_eq!(page(&all, "", word(&end, "newer")).await.0, Vec::<Value>::new(), "{end}");
+    }
+    assert_eq!(sorted(records), whole);
+}
+
+#[tokio::test]
+async fn time_keeps_a_host_that_joins_to_its_part_on_all_pages() {
+    for seed in 0..24 {
+        let mut rng = Rng::with_seed(seed);
+        let host = |number: usize| {
+            let mut entries = entries(number, 20 + rng.usize(0..20));
+            for entry in &mut entries {
+                let step = if rng.u8(0..4) == 0 { rng.i64(-9..9) * SECOND } else { 0 };
+                let nanos = entry.stamp.unwrap().nanos + step;
+                entry.stamp = Some(Stamp::carried(LineTime { nanos, offset_minutes: 0 }));
+            }
+            Simulated::new(&format!("h{number}"), entries, Fault::None)
+        };
+        let fleet: Vec<_> = (0..3).map(host).collect();
+        let first = page(&asked(&fleet[..2]).await, "&n=15", None).await;
+        let primary = asked(&fleet).await;
+        let (mut all, end) = first;
+        let mut older = word(&end, "older").map(str::to_owned);
+        let newer = page(&primary, "", word(&end, "newer")).await.0;
+        while let Some(cursor) = older {
+            let (records, end) = page(&primary, &format!("&n={}", rng.usize(1..9)), Some(&cursor)).await;
+            assert!(end.get("range").is_none(), "{end}");
+            all.extend(records);
+            // All older pages lead to the same newer records.
+            assert_eq!(page(&primary, "", word(&end, "newer")).await.0, newer, "seed {seed}: {end}");
+            older = word(&end, "older").map(str::to_owned);
+        }
+        all.extend(newer);
+        assert_eq!(sorted(all), sorted(page(&primary, "", None).await.0), "seed {seed}");
+    }
+}
+
+#[tokio::test]
+async fn a_text_without_trailers_is_continued_in_the_same_order() {
+    for seed in 0..12 {
+        let mut rng = Rng::with_seed(seed);
+        let fleet = fleet(&mut rng);
+        let primary = asked(&fleet).await;
+        let (_, end) = page(&primary, "&n=9", None).await;
+        let Some(older) = word(&end, "older") else { continue };
+        let target = format!("{TARGET}&cursor={older}");
+        let (plain, told) = (
+            get(primary.address, &target, "").await,
+            get(primary.address, &target, "TE: trailers\r\n").await,
+        );
+        assert_eq!(plain.text(), told.text(), "seed {seed}");
+    }
+}
+
+#[tokio::test]
 async fn the_cursor_of_a_large_fleet_travels_in_a_form() {
     let fleet: Vec<_> = (0..300)
         .map(|number| Simulated::new(&format!("host-{number:03}"), entries(number, 3), Fault::None))

@@ -146,6 +146,27 @@ fn a_renamed_file_is_read_to_its_end_and_then_the_next_ones() {
     }
 }
 
+/// A primary continues a host that has not ended from the file in the head of its answer.
+#[test]
+fn the_head_of_a_relayed_answer_names_the_file_that_is_read() {
+    let server = server(&lines(0..3));
+    let first = page(&server, Form::Trailers, "", None).newer.unwrap();
+    append(&server, "app.log", &lines(3..5));
+    rename(&server, "app.log", "app.log.1");
+    append(&server, "app.log", &lines(5..7));
+    let relay = "te: trailers\r\nbackscroll-relay: x\r\naccept: application/vnd.backscroll.frames.v2\r\n";
+    let target = format!("/logs?filename=app.log&n=1&cursor={first}");
+    let framed = server.request("GET", &target, relay);
+    let word = framed.header("backscroll-file").unwrap();
+    let place = |word: &str| Cursor::decode(word.as_bytes()).unwrap().places[0].place;
+    let (before, opened) = (place(&first), place(word));
+    assert_eq!((opened.file.inode, opened.end), (before.file.inode, lines(0..5).len() as u64));
+    // From there the next file follows.
+    let rest = page(&server, Form::Trailers, "", Some(word));
+    assert_eq!((rest.lines.len(), rest.more), (0, Some(true)));
+    assert_eq!(page(&server, Form::Trailers, "", rest.newer.as_deref()).lines, newest_first(5..7));
+}
+
 #[test]
 fn while_nothing_is_in_the_new_file_the_old_one_is_followed() {
     let server = server(&lines(0..3));

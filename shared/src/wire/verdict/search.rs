@@ -1,9 +1,9 @@
 //! What a verdict says of a search: why it stopped, and how it found its time range.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Why a search stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stopped {
     /// The window has been searched to its start.
@@ -40,7 +40,7 @@ impl Stopped {
 }
 
 /// How the edges of a time range were found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RangeFound {
     /// By the order of the times in the file: what lies outside was not read.
@@ -60,5 +60,37 @@ impl RangeFound {
 
     pub(super) fn parse(text: &str) -> Option<RangeFound> {
         [RangeFound::Order, RangeFound::Scan].into_iter().find(|found| found.as_str() == text)
+    }
+}
+
+/// Reads why a search stopped. A newer server may have another word, which is as good as none.
+pub(super) fn stopped<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Stopped>, D::Error> {
+    let word: Option<String> = Option::deserialize(from)?;
+    Ok(word.and_then(|word| Stopped::parse(&word)))
+}
+
+/// Reads how the edges of a range were found, in the same way.
+pub(super) fn range<'de, D: Deserializer<'de>>(from: D) -> Result<Option<RangeFound>, D::Error> {
+    let word: Option<String> = Option::deserialize(from)?;
+    Ok(word.and_then(|word| RangeFound::parse(&word)))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::wire::verdict::{RangeFound, Status, Stopped, Verdict};
+
+    #[test]
+    fn words_of_a_newer_server_do_not_spoil_a_verdict() {
+        let verdict = Verdict {
+            stopped: Some(Stopped::Since),
+            range: Some(RangeFound::Order),
+            ..Verdict::new(Status::Complete)
+        };
+        let json = serde_json::to_string(&verdict).unwrap();
+        assert_eq!(serde_json::from_str::<Verdict>(&json).unwrap(), verdict);
+        let newer = json.replace("\"since\"", "\"bored\"").replace("\"order\"", "\"index\"");
+        assert_ne!(newer, json);
+        let read = Verdict { stopped: None, range: None, ..verdict };
+        assert_eq!(serde_json::from_str::<Verdict>(&newer).unwrap(), read);
     }
 }
