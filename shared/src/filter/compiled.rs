@@ -20,6 +20,11 @@ pub(super) type Caches = Vec<Option<Cache>>;
 /// 128 bytes for each. More of them are searched for one by one, which takes no memory.
 const TOGETHER: usize = 2 << 10;
 
+/// Bytes of a long line that all literals together look at in a turn, at most, and the fewest that
+/// are worth one.
+const PIECE: usize = if cfg!(test) { 6 } else { 32 << 10 };
+const MIN_PIECE: usize = if cfg!(test) { 2 } else { 1 << 10 };
+
 /// All conditions of a query, compiled.
 #[derive(Debug)]
 pub(crate) struct Compiled {
@@ -121,6 +126,12 @@ impl Compiled {
     /// As [`LineFilter::reach`](super::LineFilter::reach) says.
     pub(super) fn reach(&self) -> usize {
         self.reach
+    }
+
+    /// As [`LineFilter::piece`](super::LineFilter::piece) says. Where two pieces meet, as much as
+    /// twice the reach is looked at once more.
+    pub(super) fn piece(&self) -> usize {
+        (PIECE / self.parts.len()).max(MIN_PIECE).max(2 * self.reach)
     }
 
     /// Whether a line of several blocks has to be judged once all of it is known.

@@ -111,6 +111,14 @@ impl LineFilter {
         }
     }
 
+    /// Bytes that are added to the known part of a line at once, before other tasks run.
+    pub(crate) fn piece(&self) -> usize {
+        match self {
+            LineFilter::All | LineFilter::Literals(_) => usize::MAX,
+            LineFilter::Compiled(compiled) => compiled.piece(),
+        }
+    }
+
     /// Adds `piece` to the known part of a line. `rest` are the bytes that follow the piece in the
     /// line: at least the first [`LineFilter::reach`] of the known part. Returns the first match
     /// that begins in the piece.

@@ -11,6 +11,8 @@ use crate::nuls;
 pub(super) struct CutLine {
     open: OpenLine,
     partial: PartialMatch,
+    /// If the filter has looked at a part of the bytes that are being added: where the rest ends.
+    left: Option<usize>,
     /// The first match in that part.
     first_match: Option<Span>,
     /// NUL bytes before that part. It is not known yet whether the line begins with them.
@@ -25,6 +27,7 @@ impl CutLine {
         CutLine {
             open: OpenLine::default(),
             partial: PartialMatch::default(),
+            left: None,
             first_match: None,
             nuls: 0,
             is_unended: false,
@@ -61,6 +64,7 @@ impl CutLine {
     pub(super) fn restart(&mut self) {
         self.open.clear();
         self.partial.restart();
+        self.left = None;
         self.first_match = None;
     }
 
@@ -91,20 +95,35 @@ impl CutLine {
         self.open.take_again(bytes, self.kept(filter));
     }
 
-    /// Adds the bytes before the known part. `offset` is where they begin in the file.
-    pub(super) fn grow(&mut self, filter: &LineFilter, offset: u64, bytes: &[u8]) {
+    /// Whether bytes have been added only in part.
+    pub(super) fn is_growing(&self) -> bool {
+        self.left.is_some()
+    }
+
+    /// Adds the bytes before the known part. `offset` is where they begin in the file. False if other
+    /// tasks should run before the same bytes are given again: the filter has looked at a piece.
+    pub(super) fn grow(&mut self, filter: &LineFilter, offset: u64, bytes: &[u8]) -> bool {
         let nuls = nuls::leading(bytes);
-        let piece = &bytes[nuls..];
-        if !piece.is_empty() {
-            self.hold_nuls(filter, offset + bytes.len() as u64);
-            let first = filter.extend(&mut self.partial, piece, self.open.head());
-            if let Some(Match { at, len }) = first {
-                self.first_match = Some(Span { offset: offset + (nuls + at) as u64, len });
+        if nuls < bytes.len() {
+            if self.left.is_none() {
+                self.hold_nuls(filter, offset + bytes.len() as u64);
             }
-            self.open.prepend(piece, self.kept(filter));
+            let end = self.left.unwrap_or(bytes.len()).min(bytes.len());
+            let start = end.saturating_sub(filter.piece()).max(nuls).min(end);
+            let rest = if end == bytes.len() { self.open.head() } else { &bytes[end..] };
+            let first = filter.extend(&mut self.partial, &bytes[start..end], rest);
+            if let Some(Match { at, len }) = first {
+                self.first_match = Some(Span { offset: offset + (start + at) as u64, len });
+            }
+            self.left = (start > nuls).then_some(start);
+            if self.is_growing() {
+                return false;
+            }
+            self.open.prepend(&bytes[nuls..], self.kept(filter));
         }
         // The bytes before these NUL bytes will show whether they are part of the line.
         self.nuls += nuls as u64;
+        true
     }
 
     /// Adds a hole before the known part.

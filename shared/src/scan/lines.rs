@@ -2,6 +2,7 @@
 //! edges of blocks cut, and applies the line limit.
 
 mod region;
+mod seam;
 mod settled;
 
 use super::block_matcher::{BlockMatcher, BlockMatches};
@@ -11,7 +12,6 @@ use super::limits::Limits;
 use super::record::{Record, Step};
 use super::window::{Span, Window};
 use crate::filter::{LineFilter, Progress};
-use memchr::memrchr;
 use std::sync::Arc;
 
 /// Goes through the blocks backwards. With a keyword, it searches each block forwards: this is
@@ -164,7 +164,8 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
     /// Whether the cut line is still needed: its beginning has not been read yet, or it is being
     /// judged.
     fn is_open(&self) -> bool {
-        matches!(self.phase, Phase::Hungry | Phase::Seam | Phase::Start | Phase::Judging)
+        self.cut.is_growing()
+            || matches!(self.phase, Phase::Hungry | Phase::Seam | Phase::Start | Phase::Judging)
     }
 
     /// Bytes of the cut line that have to be fed again first, if any.
@@ -226,6 +227,9 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
                     if self.cross_seam() {
                         return self.cut_record();
                     }
+                    if self.cut.is_growing() {
+                        return Step::Working;
+                    }
                 }
                 Phase::Region { start, end } => {
                     self.cut.clear();
@@ -237,9 +241,13 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
                     }
                 }
                 Phase::Rest { end } => {
-                    self.open_end = self.span.offset + end as u64 + 1;
-                    self.cut.restart();
-                    self.grow_cut_line(0, end);
+                    if !self.cut.is_growing() {
+                        self.open_end = self.span.offset + end as u64 + 1;
+                        self.cut.restart();
+                    }
+                    if !self.grow_cut_line(0, end) {
+                        return Step::Working;
+                    }
                     self.block = None;
                     self.phase = Phase::Hungry;
                 }
@@ -264,57 +272,11 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         }
     }
 
-    /// Adds the block to the line that its newer edge cuts. True if that line is now complete and a
-    /// record.
-    fn cross_seam(&mut self) -> bool {
-        let block = self.block.as_ref().expect("checked by step").as_ref();
-        let mut end = block.len();
-        if std::mem::take(&mut self.at_end) {
-            // A line feed ends the last line. No empty line follows it.
-            if block.last() == Some(&b'\n') {
-                end -= 1;
-            } else {
-                self.cut.set_unended();
-            }
-        }
-        if let Some(feed) = memrchr(b'\n', &block[..end]) {
-            self.grow_cut_line(feed + 1, end);
-            self.open_offset = self.span.offset + feed as u64 + 1;
-            self.enter_region(feed);
-            self.complete_cut_line()
-        } else {
-            self.grow_cut_line(0, end);
-            self.open_offset = self.window.start;
-            self.block = None;
-            let is_first = self.is_at_start();
-            self.phase = if is_first { Phase::Finished } else { Phase::Hungry };
-            is_first && self.complete_cut_line()
-        }
-    }
-
-    /// Completes the cut line, whose beginning is known. Returns whether it is a record; false if
-    /// it has to be judged first.
-    fn complete_cut_line(&mut self) -> bool {
-        let (is_record, run) = self.cut.complete(&self.filter, self.open_offset);
-        self.skipped += run;
-        self.open_run = run;
-        if !is_record || !self.filter.needs_whole_lines() {
-            return is_record;
-        }
-        self.next_phase = std::mem::replace(&mut self.phase, Phase::Judging);
-        false
-    }
-
     /// The bytes before the cut line that are in memory.
     fn older(&self) -> &[u8] {
         let block = self.block.as_ref().map_or(&[][..], AsRef::as_ref);
         let before = usize::try_from(self.open_offset.saturating_sub(self.span.offset));
         before.ok().and_then(|before| block.get(..before)).unwrap_or(&[])
-    }
-
-    fn grow_cut_line(&mut self, from: usize, to: usize) {
-        let block = self.block.as_ref().expect("in a block").as_ref();
-        self.cut.grow(&self.filter, self.span.offset + from as u64, &block[from..to]);
     }
 
     /// The record of the cut line.

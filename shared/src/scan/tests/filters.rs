@@ -302,3 +302,27 @@ fn a_search_for_literals_stops_and_goes_on_as_the_others_do() {
         assert!(turns(&vec![b'n'; 16 << 10], 1, pattern) > 100, "{pattern}");
     }
 }
+
+#[test]
+fn a_long_line_is_added_piece_by_piece() {
+    let file = vec![b'k'; 8 << 10];
+    let keywords = vec!["K\u{212a}a".as_bytes().to_vec()];
+    let filter = compiled(&Conditions { keywords, ignore_case: true, ..Conditions::default() });
+    let mut search: Search<&[u8]> =
+        Search::new(&filter, None, Window::whole(file.len() as u64), Limits::default());
+    let (mut fed, mut working) = (0, 0);
+    loop {
+        match search.step() {
+            Step::NeedBlock => {
+                // Two blocks of one line without an end.
+                let offset = 4096 - 4096 * fed;
+                search.feed(Span { offset, len: 4096 }, &file[..4096]);
+                fed += 1;
+            }
+            Step::Working => working += 1,
+            Step::Done => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(working > 100, "{working} turns");
+}
