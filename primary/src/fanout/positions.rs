@@ -236,15 +236,13 @@ impl Positions {
         match (self.paging.direction(), came) {
             // Newer than the first one of these answers.
             (Some(Direction::Older), Some(came)) => Some(newer_than_all(came)),
-            (Some(Direction::Older), None) => match bound {
-                Some(Bound { at: time, .. }) => {
-                    Some(at(NOWHERE, None, Some(Bound { side: Direction::Newer, at: time })))
+            (Some(Direction::Older), None) => {
+                if let Some(Bound { at: time, .. }) = bound {
+                    return Some(at(NOWHERE, None, Some(Bound { side: Direction::Newer, at: time })));
                 }
-                None => {
-                    let opened = opened.filter(|_| last.is_some())?;
-                    Some(at(Place::newer(opened.file, opened.offset, None), None, None))
-                }
-            },
+                let opened = opened.filter(|_| last.is_some())?;
+                Some(at(Place::newer(opened.file, opened.offset, None), None, None))
+            }
             (Some(Direction::Newer), came)
                 if self.paging.is_by_time(name) && last.is_none() && !is_at_its_end =>
             {

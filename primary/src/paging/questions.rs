@@ -39,7 +39,7 @@ pub struct Questions {
 /// What a host is asked, without cursor and time.
 #[derive(Debug, Clone)]
 struct Text {
-    text: String,
+    written: String,
     /// The query as the host parses it. Its cursors hold that.
     parsed: Digest,
     range: Instants,
@@ -47,10 +47,10 @@ struct Text {
 
 impl Text {
     fn new(query: &LogQuery) -> Text {
-        let text = query.for_secondary();
-        let parsed = LogQuery::parse(&text, Audience::Secondary);
+        let written = query.for_secondary();
+        let parsed = LogQuery::parse(&written, Audience::Secondary);
         let parsed = parsed.as_ref().unwrap_or(query).digest();
-        Text { text, parsed, range: query.range.instants() }
+        Text { written, parsed, range: query.range.instants() }
     }
 }
 
@@ -82,7 +82,7 @@ impl Questions {
 impl ForHost for Questions {
     fn target(&self, host: &str) -> Target {
         let asked = self.text(host);
-        let mut text = asked.text.clone();
+        let mut text = asked.written.clone();
         if let Some(over_at) = self.over_at {
             let left = over_at.saturating_duration_since(Instant::now());
             let time = left.saturating_sub((left / 10).min(LEAD)).max(LEAST);

@@ -37,6 +37,7 @@ const NANOS: i64 = 1_000_000_000;
 
 /// The range of an answer, and how far the search for it has come.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Ranged {
     instants: Instants,
     mode: ScanMode,

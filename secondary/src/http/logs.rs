@@ -4,6 +4,7 @@ use super::access::Viewer;
 use super::body::{AnswerBody, Reply};
 use super::resuming::{Begun, begin, cursors, may_have_older, rotated};
 use super::state::{Connection, InFlight, RingThread};
+use crate::answer::cursors::Cursors;
 use crate::answer::frame_writer::FrameWriter;
 use crate::answer::log_source::LogSource;
 use crate::answer::{Answer, Encoding, Ending, Ranged};
@@ -80,12 +81,7 @@ pub(super) async fn logs<E: Engine>(
     plain(&query.filename, head.as_ref())?;
 
     let host = relay.as_deref().unwrap_or(&thread.shared.config.hostname).to_owned();
-    let mut response = Response::new(AnswerBody::from(Bytes::new()));
-    headers::streaming(response.headers_mut(), format.content_type());
-    instants.write(response.headers_mut());
-    if trailers {
-        response.headers_mut().insert(header::TRAILER, headers::TRAILER_NAMES);
-    }
+    let mut response = empty(format, instants, trailers);
     let context = thread.context();
     let readahead =
         Readahead::new(file, ReadPlan::new(rest.window), thread.pool.clone(), context.admission.clone());
@@ -121,9 +117,7 @@ pub(super) async fn logs<E: Engine>(
     let alias = real.map(|real| alias_notice(&query.filename, &real));
     let mut answer = Answer::new(context, query.filename, log.opened, search, source, encoding, ending);
     answer.with_notices(alias, rotated);
-    range.into_iter().for_each(|range| answer.set_range(range));
-    cursors.into_iter().for_each(|cursors| answer.with_cursors(cursors));
-    end_at.into_iter().for_each(|at| answer.end_at(at));
+    set_up(&mut answer, range, cursors, end_at);
     answer.seen_by(exchange.clone(), thread.pool.meter().clone());
     let primed = match cold_head {
         None => timeout(FIRST_RECORD_WAIT, answer.prime()).await,
@@ -156,6 +150,35 @@ pub(super) async fn logs<E: Engine>(
     }
     *response.body_mut() = streamed(connection, answer, held);
     Ok(response)
+}
+
+/// An answer that has only its head.
+fn empty(format: Format, instants: Instants, trailers: bool) -> Response<AnswerBody> {
+    let mut response = Response::new(AnswerBody::from(Bytes::new()));
+    headers::streaming(response.headers_mut(), format.content_type());
+    instants.write(response.headers_mut());
+    if trailers {
+        response.headers_mut().insert(header::TRAILER, headers::TRAILER_NAMES);
+    }
+    response
+}
+
+/// Sets what only some queries have.
+fn set_up<E: Engine, S: LogSource>(
+    answer: &mut Answer<E, S>,
+    range: Option<Ranged>,
+    cursors: Option<Cursors>,
+    end_at: Option<Instant>,
+) {
+    if let Some(range) = range {
+        answer.set_range(range);
+    }
+    if let Some(cursors) = cursors {
+        answer.with_cursors(cursors);
+    }
+    if let Some(at) = end_at {
+        answer.end_at(at);
+    }
 }
 
 /// What is done before the search, until `end_at` at most.

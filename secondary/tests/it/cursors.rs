@@ -87,7 +87,6 @@ fn append(server: &Server, name: &str, text: &str) {
     file.write_all(text.as_bytes()).unwrap();
 }
 
-#[expect(clippy::disallowed_methods, reason = "a test's own thread may block")]
 fn rename(server: &Server, from: &str, to: &str) {
     std::fs::rename(server.dir.path().join(from), server.dir.path().join(to)).unwrap();
 }

@@ -10,6 +10,9 @@ fn newest(log: &str, keep: impl Fn(&str) -> bool) -> String {
     log.lines().rev().filter(|line| keep(line)).fold(String::new(), |all, line| all + line + "\n")
 }
 
+/// Which lines a case keeps.
+type Keep<'a> = &'a dyn Fn(&str) -> bool;
+
 #[test]
 fn records_are_those_that_meet_every_condition() {
     let mut log = String::new();
@@ -21,7 +24,7 @@ fn records_are_those_that_meet_every_condition() {
         let server = Server::start(io);
         server.write("app.log", log.as_bytes());
         let took = |line: &str| line.rsplit('=').next().map_or(0, str::len) - 2;
-        let cases: [(&str, &dyn Fn(&str) -> bool); 7] = [
+        let cases: [(&str, Keep<'_>); 7] = [
             ("regex=%5CdERR", &|_| false),
             (r"regex=took%3D%5Cd{4}ms%24", &|line| took(line) == 4),
             (r"regex==%5Cd{3}ms%24&keyword=ERROR", &|line| took(line) == 3 && line.contains("ERROR")),

@@ -51,17 +51,17 @@ impl Needles {
                 return Found::Tired(from);
             }
             let step = (fuel.left() / self.cost).max(2 * self.longest);
-            let stop = to.min(from.saturating_add(step));
-            if let Some(found) = self.search.find(text, Span::from(from..stop)) {
+            let past = to.min(from.saturating_add(step));
+            if let Some(found) = self.search.find(text, Span::from(from..past)) {
                 fuel.burn(1 + (found.end - from) * self.cost);
                 return Found::At(found);
             }
-            fuel.burn(1 + (stop - from) * self.cost);
-            if stop == to {
+            fuel.burn(1 + (past - from) * self.cost);
+            if past == to {
                 return Found::Nothing;
             }
             // A literal may lie across the end of the step.
-            from = stop - (self.longest - 1);
+            from = past - (self.longest - 1);
         }
     }
 

@@ -59,7 +59,8 @@ fn filters_are_equal_if_they_ask_for_the_same() {
 #[test]
 fn sets_of_literals_take_no_more_than_the_room() {
     let excludes = |count: usize, len: usize| {
-        let one = |at: usize| (0..len).map(|i| ((i * 7 + at * 13 + i * i * at) % 200) as u8 + 20).collect();
+        let byte = |at, i| u8::try_from((i * 7 + at * 13 + i * i * at) % 200).unwrap() + 20;
+        let one = |at: usize| (0..len).map(|i| byte(at, i)).collect();
         let excludes = (0..count).map(one).collect::<Vec<Vec<u8>>>();
         let conditions = Conditions { keywords: vec![b"a".to_vec()], excludes, ..Conditions::default() };
         compiled::Compiled::new(&conditions).map(|compiled| (compiled.size(), compiled.parts.len()))

@@ -78,7 +78,7 @@ pub(super) fn filters(bench: &Bench, results: &mut Results) -> Result<()> {
         let (ours, theirs) = (format!("{URING}, {}", case.about), format!("{RG}, {}", case.about));
         let mut target = format!("logs?filename={LARGE_LOG}");
         for (name, value) in case.parameters {
-            target.push_str(&format!("&{name}={}", as_parameter(value.as_bytes())));
+            target.extend(["&", *name, "=", &as_parameter(value.as_bytes()).to_string()]);
         }
         for round in bench.rounds("filters through 1 GiB, warm", 7, 2) {
             let round = round?;

@@ -119,13 +119,11 @@ impl Watch {
     /// Of the lines that were looked at, the oldest one that is newer than this offset.
     pub(super) fn newer_than(&self, offset: u64) -> Option<(u64, i64)> {
         let is_newer = |line: &&(u64, i64)| line.0 > offset;
-        match &self.index {
-            Some(index) => index.iter().take_while(is_newer).last().copied(),
-            None => {
-                let next = self.samples.partition_point(|(at, _)| *at > offset);
-                next.checked_sub(1).map(|last| self.samples[last])
-            }
+        if let Some(index) = &self.index {
+            return index.iter().take_while(is_newer).last().copied();
         }
+        let next = self.samples.partition_point(|(at, _)| *at > offset);
+        next.checked_sub(1).map(|last| self.samples[last])
     }
 
     /// The newest line with a time before this offset, among those of which all are kept.

@@ -6,7 +6,7 @@ use backscroll_secondary::Io;
 use backscroll_shared::wire::cursor::{Cursor, Direction, Place};
 
 fn lines(range: std::ops::Range<usize>) -> String {
-    range.map(|number| format!("line {number} of the log\n")).collect()
+    range.flat_map(|number| ["line ".to_owned(), number.to_string(), " of the log\n".to_owned()]).collect()
 }
 
 fn newest_first(range: std::ops::Range<usize>) -> Vec<String> {
