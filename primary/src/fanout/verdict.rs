@@ -195,7 +195,7 @@ fn failure(hosts: &BTreeMap<String, Verdict>, asked: Asked) -> Option<Failure> {
 fn out_of_time(failed: &[(&String, &Verdict)], asked: Asked) -> Failure {
     let (late, others): (Vec<_>, Vec<_>) = failed.iter().partition(|(_, host)| is_out_of_time(host));
     let mut detail = format!(
-        "the time that the request gave was over before {} of {} hosts had ended ({}): their older records are missing; continue with the cursor `older`, or ask with a longer timeout",
+        "the time that the request gave was over before {} of {} hosts had ended ({}): their older records are missing; continue with the cursor `older` if the verdict has one, or ask with a longer timeout",
         late.len(),
         asked.hosts,
         named(&late)

@@ -63,6 +63,6 @@ pub(super) fn stopped(code: Code) -> Option<Stopped> {
 
 pub(super) fn out_of_time(host: &str) -> String {
     format!(
-        "the time that the request gave was over before host {host} had ended: its older records are missing; continue with the cursor `older`, or ask with a longer timeout"
+        "the time that the request gave was over before host {host} had ended: its older records are missing; continue with the cursor `older` if the verdict has one, or ask with a longer timeout"
     )
 }

@@ -145,10 +145,12 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
     pub(super) fn release(&mut self) {
         self.block = None;
         self.is_matched = false;
-        if let Phase::Region { start, .. } = self.phase
+        let is_judging = self.phase == Phase::Judging;
+        let phase = if is_judging { &mut self.next_phase } else { &mut self.phase };
+        if let Phase::Region { start, .. } = *phase
             && let Some((_, end)) = self.matches.last()
         {
-            self.phase = Phase::Region { start, end: Some(*end as usize) };
+            *phase = Phase::Region { start, end: Some(*end as usize) };
         }
         self.matches = Vec::new();
         self.progress = Progress::default();

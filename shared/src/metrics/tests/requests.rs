@@ -21,7 +21,10 @@ async fn a_request_is_counted_at_its_end() {
             ..Verdict::new(Status::Partial)
         };
         ending.exchange().note_verdict(&verdict);
-        ending.exchange().note(|noted| noted.first_record = Some(Duration::from_millis(7)));
+        ending.exchange().note(|noted| {
+            noted.first_record = Some(Duration::from_millis(7));
+            noted.range_asked = Some(ScanMode::Auto);
+        });
     });
     request(&counts, "/files", |ending| {
         answered(ending, 503);
