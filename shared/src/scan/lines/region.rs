@@ -2,7 +2,7 @@
 //! delivered backwards.
 
 use super::{LineSearch, Phase, record};
-use crate::filter::{LineFilter, Match};
+use crate::filter::{LineFilter, Match, Progress};
 use crate::nuls;
 use crate::scan::block_matcher::first_whole_line;
 use crate::scan::excerpt::excerpt;
@@ -93,6 +93,14 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
             self.phase = Phase::Region { start, end: feed };
             return Some((feed.map_or(start, |feed| feed + 1), end));
         }
+        self.match_next(start, end)
+    }
+
+    /// Matches the next piece of the region, whose last line ends at `end`. Not for a search without
+    /// a filter, whose loop it would only make longer.
+    #[inline(never)]
+    fn match_next(&mut self, start: usize, end: usize) -> Option<(usize, usize)> {
+        let block = self.block.as_ref().expect("in a block").as_ref();
         let from = match &*self.filter {
             filter if filter.takes_whole_blocks() => start,
             LineFilter::Compiled(_) => piece_start(block, start, end, LARGE_PIECE),
@@ -126,13 +134,25 @@ impl<B: AsRef<[u8]>> LineSearch<B> {
         self.delivered = Span { offset, len: bytes.len().min(self.limit) };
         self.excerpt = None;
         if bytes.len() > self.limit {
-            let first = self.filter.first_match(&mut self.progress, bytes);
-            let first = first.map(|Match { at, len }| Span { offset: offset + at as u64, len });
-            self.excerpt = excerpt(offset, bytes.len() as u64, first, self.limit);
+            self.excerpt = excerpt_of(&self.filter, &mut self.progress, (offset, bytes), self.limit);
         }
         let line_offset = self.span.offset + line as u64;
         Step::Record(record(line_offset, (bytes, bytes.len() as u64), older, self.limit))
     }
+}
+
+/// The excerpt of a line that is longer than the limit.
+#[cold]
+#[inline(never)]
+fn excerpt_of(
+    filter: &LineFilter,
+    progress: &mut Progress,
+    (offset, line): (u64, &[u8]),
+    limit: usize,
+) -> Option<Span> {
+    let first = filter.first_match(progress, line);
+    let first = first.map(|Match { at, len }| Span { offset: offset + at as u64, len });
+    excerpt(offset, line.len() as u64, first, limit)
 }
 
 /// Where the lines begin that are matched next, up to `end`. They are about `piece` bytes.
