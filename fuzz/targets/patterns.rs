@@ -38,7 +38,7 @@ fn compare(input: &[u8]) -> Result<()> {
     let file = &file[..file.len().min(FILE_BYTES)];
     let conditions = Conditions { keywords, regexes, excludes, exclude_regexes, ignore_case };
     let Ok(filter) = Filter::of(conditions.clone()) else { return Ok(()) };
-    if matches!(filter, Filter::AcrossLines(_)) || filter.compile_here().is_err() {
+    if matches!(filter, Filter::AcrossLines { .. }) || filter.compile_here().is_err() {
         return Ok(());
     }
     let found = search(&filter, file, block_len);
@@ -51,7 +51,8 @@ fn compare(input: &[u8]) -> Result<()> {
 }
 
 fn search(filter: &Filter, file: &[u8], block_len: usize) -> Vec<Vec<u8>> {
-    let mut search: Search<&[u8]> = Search::new(filter, None, Window::whole(file.len() as u64), Limits::default());
+    let mut search: Search<&[u8]> =
+        Search::new(filter, None, Window::whole(file.len() as u64), Limits::default());
     let (mut found, mut end) = (Vec::new(), file.len());
     loop {
         match search.step() {
@@ -101,7 +102,8 @@ fn one_by_one(conditions: &Conditions, file: &[u8]) -> Option<Vec<Vec<u8>>> {
     wanted.append(&mut compile(&conditions.regexes, &pattern)?);
     let mut unwanted = compile(&conditions.excludes, &literal)?;
     unwanted.append(&mut compile(&conditions.exclude_regexes, &pattern)?);
-    let lines = file.split_inclusive(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\n").unwrap_or(line));
+    let lines =
+        file.split_inclusive(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\n").unwrap_or(line));
     let kept = lines.filter(|line| {
         wanted.iter().all(|regex| regex.is_match(line)) && !unwanted.iter().any(|regex| regex.is_match(line))
     });
