@@ -63,6 +63,15 @@ fn rfc3339(line: &[u8]) -> Option<Timestamp> {
     if !matches!(rest, "Z" | "+00:00" | "-00:00") || &text[17..19] == "60" {
         return None;
     }
+    if rest != "Z" {
+        // No zone is further from UTC, and a line with such an offset has no time.
+        let number = |range| text.get(range)?.parse::<i32>().ok();
+        let minutes = number(text.len() - 5..text.len() - 3)? * 60 + number(text.len() - 2..text.len())?;
+        let most = if rest.starts_with('-') { 12 * 60 } else { 14 * 60 };
+        if minutes > most {
+            return None;
+        }
+    }
     let year: i32 = text[..4].parse().ok()?;
     // Outside of these years nanoseconds do not fit, or no log was written.
     if !(1971..=2200).contains(&year) {
