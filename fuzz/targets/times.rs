@@ -65,7 +65,7 @@ fn rfc3339(line: &[u8]) -> Option<Timestamp> {
     }
     if rest != "Z" {
         // No zone is further from UTC, and a line with such an offset has no time.
-        let number = |range| text.get(range)?.parse::<i32>().ok();
+        let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<i32>().ok();
         let minutes = number(text.len() - 5..text.len() - 3)? * 60 + number(text.len() - 2..text.len())?;
         let most = if rest.starts_with('-') { 12 * 60 } else { 14 * 60 };
         if minutes > most {
